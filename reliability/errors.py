@@ -1,0 +1,103 @@
+"""Every exception of the package, each with a slug that tests and logs can rely on.
+
+A message says what happened with its value, where, and what to do next; the slug is
+appended. Deciding what an error means for a verdict does not belong here.
+"""
+
+
+class ReliabilityError(Exception):
+    """Base of all errors that this package raises on purpose.
+
+    Attributes:
+        slug: Stable short name, shown in square brackets behind the message.
+    """
+
+    slug = "reliability"
+
+    def __str__(self) -> str:
+        """Return the message with the slug behind it."""
+        return f"{super().__str__()} [{self.slug}]"
+
+
+class UsageError(ReliabilityError):
+    """The request cannot be understood; found before any work (exit status 2)."""
+
+    slug = "usage"
+
+
+class SettingsError(UsageError):
+    """`reliability.toml` has an unknown key or an impossible value."""
+
+    slug = "settings"
+
+
+class ParameterError(UsageError):
+    """A notebook parameter is unknown, has the wrong type or an impossible value."""
+
+    slug = "notebook-parameter"
+
+
+class UnknownReportError(UsageError):
+    """No notebook has this name, or several begin with it."""
+
+    slug = "unknown-report"
+
+
+class SelectorError(UsageError):
+    """A metric name or a label matcher is not valid PromQL."""
+
+    slug = "selector"
+
+
+class SourceError(ReliabilityError):
+    """Evidence could not be fetched or read: the verdict is NO_DATA (exit status 4)."""
+
+    slug = "source"
+
+
+class MissingEvidenceError(SourceError):
+    """A file of evidence does not exist."""
+
+    slug = "missing-evidence"
+
+
+class BrokenEvidenceError(SourceError):
+    """A file of evidence is torn, foreign or does not match its checksum."""
+
+    slug = "broken-evidence"
+
+
+class PrometheusUnreachableError(SourceError):
+    """The server refused, or did not answer within the deadline."""
+
+    slug = "prometheus-unreachable"
+
+
+class PrometheusAnswerError(SourceError):
+    """The server answered, but with an error or with something that is no answer."""
+
+    slug = "prometheus-answer"
+
+
+class RunError(ReliabilityError):
+    """A report could not be made (exit status 5)."""
+
+    slug = "run"
+
+
+class NotebookFailedError(RunError):
+    """A cell of the notebook raised."""
+
+    slug = "notebook-failed"
+
+
+class WriteError(RunError):
+    """A file could not be written whole; nothing was changed."""
+
+    slug = "write"
+
+
+class StagingError(RunError):
+    """The staging service, its load or its Prometheus did not do what was asked."""
+
+    slug = "staging"

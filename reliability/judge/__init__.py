@@ -1,0 +1,1 @@
+"""Numbers in, verdicts out; pure. Queries, files and clocks do not belong here."""
