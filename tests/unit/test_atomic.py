@@ -1,0 +1,52 @@
+import errno
+import os
+
+import pytest
+
+from reliability.atomic import write_bytes_whole, write_text_whole
+from reliability.errors import WriteError
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    target = tmp_path / "deep" / "page.html"
+    write_text_whole(target, "old")
+
+    write_text_whole(target, "new ñ")
+
+    assert target.read_text(encoding="utf-8") == "new ñ"
+    assert [path.name for path in target.parent.iterdir()] == ["page.html"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
+    target = tmp_path / "page.html"
+    target.write_text("old")
+
+    def full_disk(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+
+    with pytest.raises(WriteError, match=r"page\.html could not be written \(No space left on device\)"):
+        write_bytes_whole(target, b"new")
+
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_an_interrupt_while_writing_leaves_no_rest(tmp_path, monkeypatch):
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_bytes_whole(tmp_path / "page.html", b"new")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file_is_named_with_a_cure(tmp_path):
+    (tmp_path / "outputs").write_text("in the way")
+
+    with pytest.raises(WriteError, match="--out"):
+        write_text_whole(tmp_path / "outputs" / "page.html", "x")
