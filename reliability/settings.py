@@ -32,22 +32,26 @@ class CanarySettings(_Section):
     source: str = Field(
         "sample:pass", description="sample:NAME, a capture folder, or the URL of a Prometheus"
     )
-    baseline: str | None = Field(None, description='label matchers of the baseline; else arm="baseline"')
-    canary: str | None = Field(None, description='label matchers of the canary; else arm="canary"')
+    baseline: str | None = Field(None, description="label matchers of the baseline; else arm=baseline")
+    canary: str | None = Field(None, description="label matchers of the canary; else arm=canary")
     baseline_release: str | None = Field(None, description="name of the baseline's release, as shown")
     canary_release: str | None = Field(None, description="name of the canary's release, as shown")
     latency_metric: str | None = Field(None, description="histogram; else http_request_duration_seconds")
     latency_unit: Literal["seconds", "milliseconds"] | None = Field(None, description="unit of its bounds")
     requests_metric: str | None = Field(None, description="request counter; else http_requests_total")
-    error_matchers: str | None = Field(None, description='which requests failed; else code=~"5.."')
+    error_matchers: str | None = Field(None, description="label matchers of failed requests; else code 5xx")
     window_minutes: Minutes | None = Field(None, description="length with warm-up; live: 35; capture: all")
     window_end: str | None = Field(None, description="end, for example 2026-11-26T18:40:00Z; live: now")
     warmup_minutes: Annotated[float, Field(ge=0, le=1440)] | None = Field(
         None, description="cut off both arms; else 5"
     )
-    margin_percent: Percent = Field(10.0, description="largest P95 increase that still passes")
-    error_margin_points: Percent = Field(0.5, description="largest rise of the error rate, percentage points")
-    error_margin_percent: Percent = Field(50.0, description="largest rise of the error rate, relative")
+    margin_percent: Percent = Field(10.0, description="largest P95 increase that still passes; else 10")
+    error_margin_points: Percent = Field(
+        0.5, description="largest rise of the error rate, percentage points; else 0.5"
+    )
+    error_margin_percent: Percent = Field(
+        50.0, description="largest rise of the error rate, relative; else 50"
+    )
     query_deadline_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         5.0, description="longest wait for one query, retries included"
     )
@@ -73,10 +77,10 @@ class RollbackSettings(_Section):
     drill_file: str | None = Field(None, description="drill log; else the sample's")
     runbook_file: str | None = Field(None, description="runbook; else templates/rollback_runbook.md")
     limit_minutes: Annotated[float, Field(gt=0, le=15)] = Field(
-        15.0, description="longest rollback that passes"
+        15.0, description="longest rollback that passes; else 15"
     )
     max_age_days: Annotated[float, Field(gt=0, le=30)] = Field(
-        30.0, description="oldest drill that still counts"
+        30.0, description="oldest drill that still counts; else 30"
     )
 
 
