@@ -32,8 +32,8 @@ class CanarySettings(_Section):
     source: str = Field(
         "sample:pass", description="sample:NAME, a capture folder, or the URL of a Prometheus"
     )
-    baseline: str | None = Field(None, description="label matchers of the baseline; else arm=baseline")
-    canary: str | None = Field(None, description="label matchers of the canary; else arm=canary")
+    baseline: str | None = Field(None, description="label matchers of the baseline; else label arm is baseline")
+    canary: str | None = Field(None, description="label matchers of the canary; else label arm is canary")
     baseline_release: str | None = Field(None, description="name of the baseline's release, as shown")
     canary_release: str | None = Field(None, description="name of the canary's release, as shown")
     latency_metric: str | None = Field(None, description="histogram; else http_request_duration_seconds")
