@@ -1,0 +1,131 @@
+"""The experiments that can be recorded, fixed here before they are run.
+
+Plain data: who serves, how much traffic, which delay and failures are injected, and when
+a replica is killed. Running a plan is the recorder's business.
+"""
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from reliability.staging.service_model import BASE_ERROR_FRACTION
+
+BASELINE_RELEASE: Final = "2.7.3"
+CANARY_RELEASE: Final = "2.8.0"
+SERVICE: Final = "staging reservations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmPlan:
+    """One arm: replicas of one release with one injected behaviour.
+
+    Attributes:
+        arm: Label `arm`.
+        release: Label `release`.
+        replica_count: Processes of this arm.
+        requests_per_second: Mean rate of the arm's Poisson arrivals; 0 means no traffic.
+        delay_factor: Multiplier of every service time.
+        delay_name: What the delay stands for, for the page.
+        error_fraction: Share of the requests that answer 500.
+    """
+
+    arm: str
+    release: str
+    replica_count: int
+    requests_per_second: float
+    delay_factor: float = 1.0
+    delay_name: str = "none"
+    error_fraction: float = BASE_ERROR_FRACTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillPlan:
+    """SIGKILL one replica and start it again on the same port.
+
+    Attributes:
+        instance: Label `instance` of the victim.
+        after_fraction: When, as a share of the load's length.
+        down_seconds: How long until it is started again.
+    """
+
+    instance: str
+    after_fraction: float
+    down_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentPlan:
+    """One experiment from its first arrival to its last.
+
+    Attributes:
+        name: Name of the capture.
+        load_seconds: Length of the load; arrivals stop `drain_seconds` before its end, so
+            that the last answers fall inside.
+        arms: Arms in the order of the page; an arm without traffic is scraped all the same.
+        seed: Every random number of the experiment follows from it.
+        kill: The replica to kill, or None.
+        scrape_interval_seconds: Of Prometheus.
+        warmup_minutes: Head of the load that the judged truth leaves out.
+        drain_seconds: Time without arrivals at the end of the load.
+    """
+
+    name: str
+    load_seconds: float
+    arms: tuple[ArmPlan, ...]
+    seed: int
+    kill: KillPlan | None = None
+    scrape_interval_seconds: int = 10
+    warmup_minutes: float = 5.0
+    drain_seconds: float = 3.0
+
+    def lasting(self, *, minutes: float) -> "ExperimentPlan":
+        """Return the same experiment with another length."""
+        return replace(self, load_seconds=minutes * 60)
+
+
+_REQUESTS_PER_SECOND: Final = 36.0  # power 99 % to pass at +3 % over 15 minutes; see planner.py
+
+_BASELINE: Final = ArmPlan(
+    arm="baseline", release=BASELINE_RELEASE, replica_count=2, requests_per_second=_REQUESTS_PER_SECOND
+)
+_STANDBY: Final = ArmPlan(arm="standby", release=CANARY_RELEASE, replica_count=1, requests_per_second=0.0)
+
+PASS_PLAN: Final = ExperimentPlan(
+    name="pass",
+    load_seconds=20 * 60,
+    seed=273_280,
+    arms=(
+        _BASELINE,
+        ArmPlan(
+            arm="canary",
+            release=CANARY_RELEASE,
+            replica_count=2,
+            requests_per_second=_REQUESTS_PER_SECOND,
+            delay_factor=1.03,
+            delay_name="+3 % of every service time, standing for an added verification layer",
+        ),
+        _STANDBY,
+    ),
+    kill=KillPlan(instance="canary-2", after_fraction=0.5, down_seconds=25.0),
+)
+
+FAIL_PLAN: Final = ExperimentPlan(
+    name="fail",
+    load_seconds=10 * 60,
+    seed=273_281,
+    arms=(
+        _BASELINE,
+        ArmPlan(
+            arm="canary",
+            release=CANARY_RELEASE,
+            replica_count=2,
+            requests_per_second=_REQUESTS_PER_SECOND,
+            delay_factor=1.25,
+            delay_name="+25 % of every service time, standing for an unindexed verification query",
+            error_fraction=0.03,
+        ),
+        _STANDBY,
+    ),
+)
+
+PLANS: Final = MappingProxyType({plan.name: plan for plan in (PASS_PLAN, FAIL_PLAN)})
