@@ -1,0 +1,99 @@
+"""What every source of metrics offers, and the names of the metrics that a canary needs.
+
+`reliability.sources.prometheus` and `reliability.sources.captures` are such sources;
+`reliability.sources.increments` counts what they return. How a source gets its samples
+does not belong here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from reliability.errors import SelectorError
+from reliability.sources.answer import Answer
+from reliability.sources.promql import Matcher, check_metric_name
+from reliability.window import Window
+
+UP: Final = "up"
+PROCESS_START: Final = "process_start_time_seconds"
+_SECONDS_PER_UNIT: Final = {"seconds": 1.0, "milliseconds": 0.001}
+
+
+class MetricsSource(Protocol):
+    """Returns raw samples of exact metric names."""
+
+    @property
+    def description(self) -> str:
+        """Name of the source for readers; no credentials."""
+        ...
+
+    def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
+        """Return the samples inside `window` and of about two scrapes before it.
+
+        Args:
+            metrics: Exact metric names.
+            matchers: Conditions on the labels.
+            window: Time of interest.
+
+        Returns:
+            The series that match; none is no error.
+
+        Raises:
+            SelectorError: A name is not valid.
+            SourceError: The samples cannot be had.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricNames:
+    """Names of the counters by which two arms are compared.
+
+    Attributes:
+        latency: Base name of the latency histogram, without `_bucket`.
+        requests: Name of the counter of requests.
+        error_matchers: Conditions on the labels of a request that failed.
+        unit: Unit of the histogram's bounds.
+
+    Raises:
+        SelectorError: A name, or the unit, is not valid.
+    """
+
+    latency: str
+    requests: str
+    error_matchers: tuple[Matcher, ...]
+    unit: Literal["seconds", "milliseconds"] = "seconds"
+
+    def __post_init__(self) -> None:
+        """Refuse names that no server has, before anything is sent."""
+        check_metric_name(self.latency, where="the latency metric")
+        check_metric_name(self.requests, where="the requests metric")
+        if self.unit not in _SECONDS_PER_UNIT:
+            raise SelectorError(f"'{self.unit}' is no unit of a latency metric; use seconds or milliseconds.")
+        if not self.error_matchers:
+            raise SelectorError('without error matchers every request is an error; write code=~"5..".')
+
+    @property
+    def bucket(self) -> str:
+        """Name of the bucket counters."""
+        return f"{self.latency}_bucket"
+
+    @property
+    def total(self) -> str:
+        """Name of the histogram's own counter of requests."""
+        return f"{self.latency}_count"
+
+    @property
+    def latency_sum(self) -> str:
+        """Name of the sum of the latencies."""
+        return f"{self.latency}_sum"
+
+    @property
+    def seconds_per_unit(self) -> float:
+        """Factor from the histogram's unit to seconds."""
+        return _SECONDS_PER_UNIT[self.unit]
+
+    def fetched(self) -> tuple[str, ...]:
+        """All metric names to ask a source for, each once."""
+        wanted = (self.bucket, self.latency_sum, self.total, self.requests, UP, PROCESS_START)
+        return tuple(dict.fromkeys(wanted))
