@@ -1,0 +1,69 @@
+# Two commands matter: `make report` and `make test`. Both make the virtual environment themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLE ?= pass
+OUT ?= outputs
+EVIDENCE := outputs/evidence
+
+##@ Reports
+report: $(VENV)/.installed  ## Run the three notebooks on the recorded sample and write the pages (SAMPLE=pass|fail|unsure|nodata)
+	@$(BIN)/reliability report --sample "$(SAMPLE)" --out "$(OUT)"
+
+lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/canary_comparison.ipynb
+
+##@ Work on the program
+test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and layers, then run all tests that this machine can run
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python .ci/count_lines.py
+	@mkdir -p $(EVIDENCE)
+	@$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-report=json:$(EVIDENCE)/coverage.json --junitxml=$(EVIDENCE)/junit.xml
+
+test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
+	@$(BIN)/pytest -m "not integration and not browser"
+
+test-deps:  ## Install the servers and the browser that tests start (root, Debian or Ubuntu)
+	@apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends prometheus chromium
+
+bench: $(VENV)/.installed-dev  ## Measure the verdicts beside the rules of other tools (about 5 minutes)
+	@cd tests/bench && ../../$(BIN)/python verdict_bench.py candidate:judge --n 200
+
+format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@$(BIN)/nbstripout notebooks/*.ipynb
+
+clean:  ## Remove results and caches; the record of the phase stays
+	@rm -rf $(OUT)/runs $(OUT)/index*.html $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+help:  ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test-deps-if-allowed:
+	@if command -v prometheus >/dev/null && command -v chromium >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(MAKE) --no-print-directory test-deps; \
+	else echo "NOTE: prometheus or chromium is missing, so tests that need them are skipped. 'sudo make test-deps' installs both."; fi
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed. Name one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: the venv module of $(PYTHON) is missing; on Debian or Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@echo "Making the virtual environment in $(VENV) (once)" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	@echo "Installing the program and its libraries (once; about a minute)" >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging]' >&2
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing what the tests need (once)" >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging,dev]' >&2
+	@touch $@
+
+.PHONY: report lab test test-unit test-deps test-deps-if-allowed bench format clean help

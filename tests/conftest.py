@@ -1,0 +1,20 @@
+"""What holds for every test: a skipped test is a failure in CI, and its reason is said loudly elsewhere."""
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and os.environ.get("CI") and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        word = "FAILURE in CI" if os.environ.get("CI") else "NOTE"
+        terminalreporter.write_sep("!", f"{word}: {len(skipped)} tests were skipped, see their reasons above")
