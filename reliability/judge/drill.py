@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from reliability.judge.check import Check, reason_of
 from reliability.verdicts import Verdict, worst
 
 LIMIT_SECONDS: Final = 900.0
@@ -79,23 +80,6 @@ class Drill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrillCheck:
-    """One rule, and what was seen.
-
-    Attributes:
-        id: Name of the rule.
-        verdict: Outcome.
-        reason: Code of what is wrong; empty for a PASS.
-        values: Numbers and names for the page.
-    """
-
-    id: str
-    verdict: Verdict
-    reason: str
-    values: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DrillJudgement:
     """What the drill proves.
 
@@ -105,7 +89,7 @@ class DrillJudgement:
         age_days: From the drill's end to the instant of the judgement; None without an end.
     """
 
-    checks: tuple[DrillCheck, ...]
+    checks: tuple[Check, ...]
     cautions: tuple[str, ...]
     age_days: float | None
 
@@ -117,9 +101,7 @@ class DrillJudgement:
     @property
     def reason(self) -> str:
         """Code of the first check that has the verdict; `ready` for a PASS."""
-        if self.verdict is Verdict.PASS:
-            return "ready"
-        return next(check.reason for check in self.checks if check.verdict is self.verdict)
+        return "ready" if self.verdict is Verdict.PASS else reason_of(self.checks, self.verdict)
 
 
 def judge_drill(
@@ -158,7 +140,7 @@ def judge_drill(
         _verified(drill, HEALTH_STEP, check="health-verified", value={}),
         _same_runbook(drill, runbook_sha256),
         _one_time(drill),
-        DrillCheck(
+        Check(
             id="steps-in-budget", verdict=Verdict.PASS, reason="",
             values={"over": list(over), "steps_count": len(drill.steps)},
         ),
@@ -167,13 +149,11 @@ def judge_drill(
     return DrillJudgement(checks=checks, cautions=cautions, age_days=age_days)
 
 
-def _check(check: str, reason: str, verdict: Verdict, values: Mapping[str, object]) -> DrillCheck:
-    return DrillCheck(
-        id=check, verdict=verdict, reason="" if verdict is Verdict.PASS else reason, values=values
-    )
+def _check(check: str, reason: str, verdict: Verdict, values: Mapping[str, object]) -> Check:
+    return Check(id=check, verdict=verdict, reason="ok" if verdict is Verdict.PASS else reason, values=values)
 
 
-def _complete(drill: Drill, planned_steps: Sequence[str]) -> DrillCheck:
+def _complete(drill: Drill, planned_steps: Sequence[str]) -> Check:
     done = [step.id for step in drill.steps]
     missing = [name for name in planned_steps if name not in done]
     planned_count = len(planned_steps)
@@ -183,14 +163,14 @@ def _complete(drill: Drill, planned_steps: Sequence[str]) -> DrillCheck:
     return _check("complete", "steps-missing", Verdict.INCONCLUSIVE if missing else Verdict.PASS, values)
 
 
-def _steps_ok(drill: Drill) -> DrillCheck:
+def _steps_ok(drill: Drill) -> Check:
     failed = [step.id for step in drill.steps if step.status != OK]
     bad = bool(failed) or drill.status not in {OK, INCOMPLETE}
     values = {"failed": failed, "steps_count": len(drill.steps)}
     return _check("steps-ok", "step-failed", Verdict.FAIL if bad else Verdict.PASS, values)
 
 
-def _in_time(drill: Drill, limit_seconds: float) -> DrillCheck:
+def _in_time(drill: Drill, limit_seconds: float) -> Check:
     values = {"seconds": drill.seconds, "limit_seconds": limit_seconds}
     if drill.seconds is None:
         used = sum(step.seconds for step in drill.steps)
@@ -201,7 +181,7 @@ def _in_time(drill: Drill, limit_seconds: float) -> DrillCheck:
     return _check("in-time", "over-time", Verdict.PASS if in_time else Verdict.FAIL, values)
 
 
-def _recent(age_days: float | None, max_age_days: float) -> DrillCheck:
+def _recent(age_days: float | None, max_age_days: float) -> Check:
     values = {"age_days": age_days, "max_age_days": max_age_days}
     if age_days is None:
         return _check("recent", "incomplete", Verdict.INCONCLUSIVE, values)
@@ -210,7 +190,7 @@ def _recent(age_days: float | None, max_age_days: float) -> DrillCheck:
     return _check("recent", "too-old", Verdict.PASS if age_days <= max_age_days else Verdict.FAIL, values)
 
 
-def _verified(drill: Drill, step_id: str, *, check: str, value: Mapping[str, object]) -> DrillCheck:
+def _verified(drill: Drill, step_id: str, *, check: str, value: Mapping[str, object]) -> Check:
     seen = [step for step in drill.steps if step.id == step_id and step.kind == "verify"]
     values = {**value, "evidence": seen[-1].evidence if seen else None}
     reason = f"{check.removesuffix('-verified')}-not-verified"
@@ -220,13 +200,13 @@ def _verified(drill: Drill, step_id: str, *, check: str, value: Mapping[str, obj
     return _check(check, reason, Verdict.PASS if good else Verdict.FAIL, values)
 
 
-def _same_runbook(drill: Drill, runbook_sha256: str) -> DrillCheck:
+def _same_runbook(drill: Drill, runbook_sha256: str) -> Check:
     same = drill.runbook_sha256 == runbook_sha256
     values = {"drilled_sha256": drill.runbook_sha256, "present_sha256": runbook_sha256}
     return _check("same-runbook", "runbook-changed", Verdict.PASS if same else Verdict.INCONCLUSIVE, values)
 
 
-def _one_time(drill: Drill) -> DrillCheck:
+def _one_time(drill: Drill) -> Check:
     """Stopwatch and wall clock tell the same time, or the figures are not trusted."""
     differences = list(_clock_differences(drill))
     difference = max(differences, default=None)

@@ -153,12 +153,12 @@ def _front_matter(text: str, *, where: str) -> tuple[_FrontMatter, str]:
         )
     try:
         front = _FrontMatter.model_validate(yaml.safe_load(found.group(1)))
+    except ValidationError as err:
+        raise BrokenEvidenceError(f"{where}, front matter: {first_problem(err)}. Mend that key.") from err
     except (yaml.YAMLError, ValueError, RecursionError) as err:
         raise BrokenEvidenceError(
             f"{where}: the front matter is no YAML: {' '.join(str(err).split())}."
         ) from err
-    except ValidationError as err:
-        raise BrokenEvidenceError(f"{where}, front matter: {first_problem(err)}. Mend that key.") from err
     return front, text[found.end() :]
 
 
