@@ -1,0 +1,110 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError, UnknownReportError
+from reliability.report.gate import judge_gate
+from reliability.sources.checkout import Checkout
+from reliability.verdicts import Verdict
+
+HERE = Checkout(commit="a" * 40, dirty=False)
+REQUIRED = ("canary_comparison", "phase_progress", "rollback_readiness")
+
+
+def write_run(outputs, run_id, *, reason="inside-budget", commit=HERE.commit, **verdicts):
+    folder = outputs / "runs" / run_id
+    folder.mkdir(parents=True)
+    for name, verdict in verdicts.items():
+        data = {
+            "schema": "reliability.report/1",
+            "report": name,
+            "verdict": verdict,
+            "reason": reason,
+            "provenance": {"commit": commit},
+        }
+        (folder / f"{name}.json").write_text(json.dumps(data))
+    return outputs
+
+
+def gate(outputs, *names, run_id=None, checkout=HERE):
+    return judge_gate(outputs, names, run_id=run_id, checkout=checkout, required=REQUIRED)
+
+
+@given(verdicts=st.tuples(*[st.sampled_from(Verdict)] * 3))
+def test_the_gate_opens_only_when_all_three_reports_pass(tmp_path_factory, verdicts):
+    names = dict(zip(REQUIRED, (verdict.value for verdict in verdicts), strict=True))
+    outputs = write_run(tmp_path_factory.mktemp("gate"), "20261126T120000Z-0001", **names)
+
+    decided = gate(outputs)
+
+    assert (decided.status == 0) == (set(verdicts) == {Verdict.PASS})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"),
+    [(("PASS", "FAIL", "NO_DATA"), 1), (("PASS", "NO_DATA", "INCONCLUSIVE"), 4), (("PASS", "INCONCLUSIVE", "PASS"), 3)],
+    ids=["fail beats no data", "no data beats no decision", "no decision beats pass"],
+)
+def test_the_worst_report_sets_the_status(tmp_path, verdicts, status):
+    outputs = write_run(tmp_path, "20261126T120000Z-0001", **dict(zip(REQUIRED, verdicts, strict=True)))
+
+    assert gate(outputs).status == status
+
+
+def test_a_report_that_could_not_be_made_is_a_run_error(tmp_path):
+    outputs = write_run(
+        tmp_path, "20261126T120000Z-0001", reason="notebook-failed", **dict.fromkeys(REQUIRED, "NO_DATA")
+    )
+
+    assert gate(outputs).status == 5
+
+
+def test_the_newest_run_is_judged(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-ffff", **dict.fromkeys(REQUIRED, "PASS"))
+    write_run(tmp_path, "20261126T120001Z-0000", **dict.fromkeys(REQUIRED, "FAIL"))
+
+    assert gate(tmp_path).run_id == "20261126T120001Z-0000"
+    assert gate(tmp_path, run_id="20261126T120000Z-ffff").status == 0
+
+
+def test_a_run_of_another_commit_counts_only_when_named(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", commit="b" * 40, **dict.fromkeys(REQUIRED, "PASS"))
+
+    with pytest.raises(MissingEvidenceError, match=r"--run 20261126T120000Z-0001"):
+        gate(tmp_path)
+
+    assert gate(tmp_path, run_id="20261126T120000Z-0001").verdict is Verdict.PASS
+
+
+def test_a_missing_report_is_not_a_pass(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", canary_comparison="PASS")
+
+    with pytest.raises(MissingEvidenceError, match="lacks phase_progress, rollback_readiness"):
+        gate(tmp_path)
+
+    assert gate(tmp_path, "canary").status == 0
+
+
+def test_no_run_at_all_is_no_data(tmp_path):
+    with pytest.raises(MissingEvidenceError, match="reliability report"):
+        gate(tmp_path)
+
+
+def test_a_name_that_the_run_lacks_is_a_usage_error(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", canary_comparison="PASS")
+
+    with pytest.raises(UnknownReportError, match="there is no report 'rollback'"):
+        gate(tmp_path, "rollback")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"schema": "other/1"}', '{"schema": "reliability.report/1", "verdict": "pass"}']
+)
+def test_a_torn_or_foreign_report_is_never_a_pass(tmp_path, content):
+    write_run(tmp_path, "20261126T120000Z-0001", **dict.fromkeys(REQUIRED, "PASS"))
+    (tmp_path / "runs" / "20261126T120000Z-0001" / "phase_progress.json").write_text(content)
+
+    with pytest.raises(BrokenEvidenceError, match=r"phase_progress\.json"):
+        gate(tmp_path)
