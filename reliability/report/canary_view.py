@@ -1,0 +1,132 @@
+"""What canary blocks say beyond their numbers: which sentence fits, which rows a table has.
+
+Every comparison that a sentence rests on is made here and tested, so that templates and
+catalogues only choose by booleans. No sentence says that a whole range is inside the
+budget unless `range_inside` is true.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reliability.report.words import Words
+
+Data = Mapping[str, Any]
+
+
+def verdict_values(report: Data) -> dict[str, object]:
+    """Derive what the headline and lead of the canary report choose by.
+
+    Args:
+        report: The canary report's JSON; without evidence it has no numbers.
+
+    Returns:
+        `slower`, `range_inside`, `deciding_fraction` of the latency; `reason_detail`
+        (latency, errors or both), which says what broke the budget.
+    """
+    latency, errors = report.get("latency") or {}, report.get("errors") or {}
+    return {
+        "slower": (latency.get("increase_fraction") or 0) > 0,
+        "range_inside": range_inside(latency.get("increase_interval"), latency.get("margin_fraction")),
+        "deciding_fraction": deciding(latency),
+        "has_numbers": latency.get("increase_fraction") is not None,
+        "has_errors": errors.get("difference_fraction") is not None,
+        "has_wait": latency.get("minutes_needed") is not None,
+        "reason_detail": _blamed(report["verdict"], latency, errors),
+    }
+
+
+def range_inside(interval: Sequence[float | None] | None, limit: float | None) -> bool:
+    """Tell whether the whole likely range stays at or under the limit."""
+    if interval is None or limit is None or interval[1] is None:
+        return False
+    return interval[1] <= limit
+
+
+def deciding(judged: Data) -> float | None:
+    """Return the number that was held against the margin: the lower limit of a FAIL, else the upper."""
+    side = "deciding_lower_fraction" if judged.get("verdict") == "FAIL" else "deciding_upper_fraction"
+    return judged.get(side)
+
+
+def view_latency(data: Data, words: Words) -> dict[str, object]:
+    """Derive sentence, deciding number and table rows of the latency block."""
+    series = data["by_minute"]
+    derived: dict[str, object] = {
+        "slower": (data["increase_fraction"] or 0) > 0,
+        "range_inside": range_inside(data["increase_interval"], data["margin_fraction"]),
+        "deciding_fraction": deciding(data),
+        "deciding_is_lower": data["verdict"] == "FAIL",
+        "has_guard": bool(data["guard_fraction"]),
+        "has_wait": data["minutes_needed"] is not None,
+        "has_needed": data["requests_needed"] is not None,
+    }
+    rows = [
+        (start, base, canary, None if not base or canary is None else canary / base - 1)
+        for start, base, canary in zip(
+            series["starts"], series["baseline_seconds"], series["canary_seconds"], strict=True
+        )
+    ]
+    return {**derived, "rows": rows, "sentence": _sentence("latency", data, derived, words)}
+
+
+def view_errors(data: Data, words: Words) -> dict[str, object]:
+    """Derive sentence, deciding number and table rows of the error block."""
+    steps = data["by_step"]
+    derived: dict[str, object] = {
+        "range_inside": range_inside(data["interval"], data["allowed_difference_fraction"]),
+        "deciding_fraction": deciding(data),
+        "deciding_is_lower": data["verdict"] == "FAIL",
+        "has_needed": data["requests_needed"] is not None,
+    }
+    rows = [
+        (start, base, _fraction(base), canary, _fraction(canary))
+        for start, base, canary in zip(steps["starts"], steps["baseline"], steps["canary"], strict=True)
+    ]
+    return {**derived, "rows": rows, "sentence": _sentence("errors", data, derived, words)}
+
+
+def view_exposure(data: Data, words: Words) -> dict[str, object]:
+    """Derive the notes about what was lost on the way; an unknown code is shown as it stands."""
+    notes = [
+        words.text(f"canary.exposure.note.{code}", **data) if words.knows(f"canary.exposure.note.{code}") else code
+        for code in data["notes"]
+    ]
+    return {"notes": notes}
+
+
+def view_buckets(data: Data, _: Words) -> dict[str, object]:
+    """Derive the table rows: bounds and share of both arms by bucket, empty ends left out."""
+    bounds: list[float | None] = data["upper_bounds_seconds"]
+    rows = [
+        ([0.0, *bounds][place], bound, base, canary)
+        for place, (bound, base, canary) in enumerate(
+            zip(bounds, data["baseline_share"], data["canary_share"], strict=True)
+        )
+    ]
+    first, last = filled_span(data)
+    return {"rows": rows[first:last], "same_bucket": data["baseline_bucket_seconds"] == data["canary_bucket_seconds"]}
+
+
+def filled_span(data: Data) -> tuple[int, int]:
+    """Return the first and the past-the-last bucket that hold any request, one neighbour added."""
+    filled = [
+        place for place, pair in enumerate(zip(data["baseline_share"], data["canary_share"], strict=True)) if any(pair)
+    ]
+    if not filled:
+        return 0, len(data["upper_bounds_seconds"])
+    return max(0, filled[0] - 1), min(len(data["upper_bounds_seconds"]), filled[-1] + 2)
+
+
+def _sentence(part: str, data: Data, derived: Data, words: Words) -> str:
+    key = f"canary.{part}.reason.{data['reason']}"
+    return words.text(key if words.knows(key) else f"frame.verdict.{data['verdict']}.lead", **{**data, **derived})
+
+
+def _blamed(verdict: str, latency: Data, errors: Data) -> str:
+    """Name the measure that carries the report's verdict, when one or both do."""
+    blamed = [n for n, part in (("latency", latency), ("errors", errors)) if part.get("verdict") == verdict]
+    return "both" if len(blamed) == 2 else "".join(blamed)  # noqa: PLR2004 -- latency and errors
+
+
+def _fraction(step: Data) -> float | None:
+    return step["errors"] / step["requests"] if step["requests"] else None
