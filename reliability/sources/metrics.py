@@ -5,6 +5,7 @@
 does not belong here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -16,7 +17,24 @@ from reliability.window import Window
 
 UP: Final = "up"
 PROCESS_START: Final = "process_start_time_seconds"
+_UNKNOWN_INTERVAL_LOOKBACK_SECONDS: Final = 120.0
 _SECONDS_PER_UNIT: Final = {"seconds": 1.0, "milliseconds": 0.001}
+
+
+def range_seconds(window: Window, *, scrape_interval_seconds: float | None) -> int:
+    """Return the length of the range to fetch for a window.
+
+    Args:
+        window: Time of interest.
+        scrape_interval_seconds: Distance of two scrapes; None when it is not known.
+
+    Returns:
+        The window and two scrapes before it, or two minutes when the interval is unknown,
+        in whole seconds: the first increment of the window needs the sample before it.
+    """
+    if scrape_interval_seconds is None:
+        return math.ceil(window.seconds + _UNKNOWN_INTERVAL_LOOKBACK_SECONDS)
+    return math.ceil(window.seconds + 2 * scrape_interval_seconds)
 
 
 class MetricsSource(Protocol):

@@ -1,0 +1,188 @@
+"""Recorded answers of a Prometheus: read with their checksum, searched as a source, written whole.
+
+The body is untouched and decoded by the same code as a live answer. What is counted in
+it does not belong here.
+"""
+
+import gzip
+import hashlib
+import shutil
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from reliability.atomic import write_bytes_whole, write_text_whole
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError, PrometheusAnswerError, WriteError
+from reliability.sources.answer import Answer, Series, decode_answer
+from reliability.sources.manifest import Manifest, manifest_text, parse_manifest
+from reliability.sources.metrics import range_seconds
+from reliability.sources.promql import Matcher, check_metric_name, range_selector
+from reliability.window import Window
+
+BODY_NAME: Final = "capture.json.gz"
+MANIFEST_NAME: Final = "manifest.json"
+_RECORD_AGAIN: Final = "Record it again with 'reliability staging record', or name another capture."
+
+
+class Capture:
+    """A recorded answer, searched as a server would be.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: What is known about it.
+    """
+
+    def __init__(self, *, folder: Path, manifest: Manifest, packed: bytes) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._packed = packed
+
+    @property
+    def description(self) -> str:
+        """Name of the source for readers."""
+        return f"recorded capture '{self.manifest.name}'"
+
+    @cached_property
+    def answer(self) -> Answer:
+        """The whole recorded answer.
+
+        Raises:
+            BrokenEvidenceError: The body is torn or no answer.
+        """
+        place = self.folder / BODY_NAME
+        try:
+            body = gzip.decompress(self._packed)
+        except (EOFError, OSError, zlib.error) as err:
+            raise BrokenEvidenceError(f"{place} is no whole gzip file ({err}). {_RECORD_AGAIN}") from err
+        try:
+            return decode_answer(
+                body, where=str(place), query=self.manifest.query, evaluated_at=self.manifest.evaluated_at
+            )
+        except PrometheusAnswerError as err:
+            raise BrokenEvidenceError(f"{err.args[0]} {_RECORD_AGAIN}") from err
+
+    def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
+        """Return the recorded samples; see `MetricsSource.fetch`.
+
+        Raises:
+            MissingEvidenceError: The capture holds nothing of the window.
+            BrokenEvidenceError: The body is torn or no answer.
+            SelectorError: A metric name is not valid.
+        """
+        recorded = self.manifest.window
+        if window.start >= recorded.end or window.end <= recorded.start:
+            raise MissingEvidenceError(
+                f"{self.folder} was recorded over {recorded} and holds nothing of {window}; "
+                f"choose a window inside the recording."
+            )
+        names = {check_metric_name(name) for name in metrics}
+        length = range_seconds(window, scrape_interval_seconds=self.manifest.scrape_interval_seconds)
+        query = range_selector(metrics=metrics, matchers=matchers, seconds=length)
+        end = window.end.timestamp()
+        chosen = (
+            _cut(series, end - length, end)
+            for series in self.answer.series
+            if series.name in names and all(matcher.matches(series.labels) for matcher in matchers)
+        )
+        found = tuple(series for series in chosen if series.times_seconds.size)
+        return replace(self.answer, series=found, query=query, evaluated_at=window.end)
+
+
+def read_capture(folder: Path) -> Capture:
+    """Open a capture and check it.
+
+    Args:
+        folder: Folder with the two files.
+
+    Returns:
+        The capture; its body is decoded when it is asked for.
+
+    Raises:
+        MissingEvidenceError: Folder or file does not exist.
+        BrokenEvidenceError: The manifest is foreign, or the body is not the recorded one.
+    """
+    manifest = parse_manifest(_read(folder, MANIFEST_NAME), where=str(folder / MANIFEST_NAME))
+    packed = _read(folder, BODY_NAME)
+    found = hashlib.sha256(packed).hexdigest()
+    if found != manifest.capture_sha256:
+        raise BrokenEvidenceError(
+            f"{folder / BODY_NAME} has the checksum {found[:12]}..., its manifest says "
+            f"{manifest.capture_sha256[:12]}...: the file is torn or was changed. {_RECORD_AGAIN}"
+        )
+    return Capture(folder=folder, manifest=manifest, packed=packed)
+
+
+def write_capture(folder: Path, body: bytes, manifest: Manifest) -> Manifest:
+    """Write a capture: both files or none.
+
+    Args:
+        folder: Target; an older capture there is replaced.
+        body: Body of the answer as it came.
+        manifest: Its manifest; the checksum is put in here.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        WriteError: The folder holds other files, or cannot be written; it is as it was.
+    """
+    packed = gzip.compress(body, mtime=0)
+    written = replace(manifest, capture_sha256=hashlib.sha256(packed).hexdigest())
+    try:
+        _check_replaceable(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
+            fresh, old = Path(name) / "fresh", Path(name) / "old"
+            write_bytes_whole(fresh / BODY_NAME, packed)
+            write_text_whole(fresh / MANIFEST_NAME, manifest_text(written))
+            _exchange(fresh, folder, old)
+    except OSError as err:
+        raise WriteError(
+            f"{folder} could not be written ({err.strerror or err}); it is as it was. "
+            f"Free room or choose another folder, then record again."
+        ) from err
+    return written
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as err:
+        missing = folder if not folder.is_dir() else folder / name
+        raise MissingEvidenceError(f"{missing} does not exist. {_RECORD_AGAIN}") from err
+    except OSError as err:
+        raise BrokenEvidenceError(f"{folder / name} cannot be read ({err.strerror or err}).") from err
+
+
+def _cut(series: Series, start: float, end: float) -> Series:
+    low = int(series.times_seconds.searchsorted(start, side="left"))
+    high = int(series.times_seconds.searchsorted(end, side="right"))
+    return replace(series, times_seconds=series.times_seconds[low:high], values=series.values[low:high])
+
+
+def _check_replaceable(folder: Path) -> None:
+    if not folder.exists():
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.name not in (BODY_NAME, MANIFEST_NAME))
+    if others:
+        raise WriteError(
+            f"{folder} holds other files ('{others[0]}'), which a capture would remove; choose another folder."
+        )
+
+
+def _exchange(fresh: Path, folder: Path, old: Path) -> None:
+    """Put `fresh` in the place of `folder`; on failure the old one comes back."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old)
