@@ -6,7 +6,7 @@ there must not hide one here. Reads the body of a range-vector answer.
 
 import json
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,10 +67,10 @@ class CapturedCounters:
 
     def cpu_seconds_by_arm(self) -> dict[str, float]:
         """Return the CPU seconds that the replicas of each arm used."""
-        seconds: Counter[str] = Counter()
+        seconds: dict[str, float] = defaultdict(float)
         for series in self.series:
             if series.name == _CPU:
-                seconds[series.labels["arm"]] += self.increment(series)  # type: ignore[assignment] -- Counter of floats
+                seconds[series.labels["arm"]] += self.increment(series)
         return dict(seconds)
 
 

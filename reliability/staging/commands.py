@@ -3,14 +3,12 @@
 Parses, calls one function, prints one line. Progress goes to standard error.
 """
 
-import signal
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 
 from reliability.clock import SystemClock
+from reliability.staging.drill_recorder import record_drill
 from reliability.staging.plans import PLANS
 from reliability.staging.recorder import record_experiment
 
@@ -18,7 +16,6 @@ from reliability.staging.recorder import record_experiment
 @click.group()
 def staging() -> None:
     """Run the staging service and record what a real Prometheus sees of it."""
-    signal.signal(signal.SIGTERM, _end_in_order)
 
 
 @staging.command()
@@ -31,10 +28,12 @@ def record(plan: str, out: Path, minutes: float | None) -> None:
     click.echo(str(record_experiment(chosen, out, progress=_say)))
 
 
+@staging.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the drill's log.")
+def drill(out: Path) -> None:
+    """Rehearse the rollback on the staging service, append it to the log in OUT and print the log."""
+    click.echo(str(record_drill(out, clock=SystemClock(), progress=_say)))
+
+
 def _say(line: str) -> None:
     click.echo(f"{SystemClock().now():%H:%M:%S} {line}", err=True)
-
-
-def _end_in_order(signal_number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 -- signature is given
-    """Leave through every `finally`, so that no child outlives an ended recorder."""
-    raise SystemExit(128 + signal_number)

@@ -6,7 +6,6 @@ When requests arrive is drawn in `arrivals`, whom they go to is decided in `rout
 """
 
 import asyncio
-import contextlib
 import json
 import math
 import sys
@@ -102,8 +101,7 @@ class Connection:
     async def ask(self, arrival: Arrival) -> Answer:
         """Send one request and read its answer."""
         self._writer.write(
-            f"{arrival.route.method} {arrival.target} HTTP/1.1\r\n"
-            "Host: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".encode()
+            f"{arrival.route.method} {arrival.target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".encode()
         )
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
@@ -217,7 +215,7 @@ def main(arguments: list[str]) -> None:
     """Run the specification named on the command line."""
     spec = LoadSpec.read(Path(arguments[0]))
     exit_when_orphaned()
-    with spec.log_path.open("a", encoding="utf-8", buffering=1) as log, contextlib.suppress(KeyboardInterrupt):
+    with spec.log_path.open("a", encoding="utf-8", buffering=1) as log:
         generator = LoadGenerator(spec, clock=SystemClock(), log=log)
         asyncio.run(generator.run())
         summary = {"largest_lateness_seconds": generator.largest_lateness_seconds}

@@ -4,6 +4,7 @@ Plain data: who serves, how much traffic, which delay and failures are injected,
 a replica is killed. Running a plan is the recorder's business.
 """
 
+import math
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -36,6 +37,11 @@ class ArmPlan:
     delay_factor: float = 1.0
     delay_name: str = "none"
     error_fraction: float = BASE_ERROR_FRACTION
+
+    @property
+    def has_traffic(self) -> bool:
+        """Whether any request is sent to this arm."""
+        return self.requests_per_second > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +84,39 @@ class ExperimentPlan:
     warmup_minutes: float = 5.0
     drain_seconds: float = 3.0
 
+    @property
+    def kill_after_seconds(self) -> float:
+        """When the replica is killed, after the start of the load; never without a kill."""
+        return math.inf if self.kill is None else self.kill.after_fraction * self.load_seconds
+
     def lasting(self, *, minutes: float) -> "ExperimentPlan":
         """Return the same experiment with another length."""
         return replace(self, load_seconds=minutes * 60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillPlan:
+    """One rehearsal of the way back from the canary to the baseline.
+
+    Attributes:
+        baseline: Replicas of the release that must come back.
+        canary: Replicas of the release that is taken out.
+        seed: Every random number of the drill follows from it.
+        requests_per_second: Mean rate of the guests' Poisson arrivals.
+        reference_answers: Answers of the baseline before the canary gets the traffic.
+        decision_answers: Answers of the canary before the drill begins.
+        release_answers: Answers that must name the release that came back.
+        latency_answers: Answers whose P95 and errors must be those of the baseline again.
+    """
+
+    baseline: ArmPlan
+    canary: ArmPlan
+    seed: int
+    requests_per_second: float = 60.0
+    reference_answers: int = 1200
+    decision_answers: int = 600
+    release_answers: int = 200
+    latency_answers: int = 600
 
 
 _REQUESTS_PER_SECOND: Final = 36.0  # power 99 % to pass at +3 % over 15 minutes; see planner.py
@@ -89,6 +125,16 @@ _BASELINE: Final = ArmPlan(
     arm="baseline", release=BASELINE_RELEASE, replica_count=2, requests_per_second=_REQUESTS_PER_SECOND
 )
 _STANDBY: Final = ArmPlan(arm="standby", release=CANARY_RELEASE, replica_count=1, requests_per_second=0.0)
+
+_SLOW_CANARY: Final = ArmPlan(
+    arm="canary",
+    release=CANARY_RELEASE,
+    replica_count=2,
+    requests_per_second=_REQUESTS_PER_SECOND,
+    delay_factor=1.25,
+    delay_name="+25 % of every service time, standing for an unindexed verification query",
+    error_fraction=0.03,
+)
 
 PASS_PLAN: Final = ExperimentPlan(
     name="pass",
@@ -110,22 +156,9 @@ PASS_PLAN: Final = ExperimentPlan(
 )
 
 FAIL_PLAN: Final = ExperimentPlan(
-    name="fail",
-    load_seconds=10 * 60,
-    seed=273_281,
-    arms=(
-        _BASELINE,
-        ArmPlan(
-            arm="canary",
-            release=CANARY_RELEASE,
-            replica_count=2,
-            requests_per_second=_REQUESTS_PER_SECOND,
-            delay_factor=1.25,
-            delay_name="+25 % of every service time, standing for an unindexed verification query",
-            error_fraction=0.03,
-        ),
-        _STANDBY,
-    ),
+    name="fail", load_seconds=10 * 60, seed=273_281, arms=(_BASELINE, _SLOW_CANARY, _STANDBY)
 )
 
 PLANS: Final = MappingProxyType({plan.name: plan for plan in (PASS_PLAN, FAIL_PLAN)})
+
+DRILL_PLAN: Final = DrillPlan(baseline=_BASELINE, canary=_SLOW_CANARY, seed=273_282)

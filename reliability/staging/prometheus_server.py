@@ -16,6 +16,7 @@ from typing import Any, Final
 import requests
 
 from reliability.errors import StagingError
+from reliability.staging.loopback import loopback_session
 from reliability.staging.processes import Child, free_port
 
 _READY_SECONDS: Final = 30.0
@@ -55,7 +56,7 @@ class PrometheusServer:
         """
         form = {"query": query} if at_seconds is None else {"query": query, "time": f"{at_seconds:.3f}"}
         try:
-            with _session() as session:
+            with loopback_session() as session:
                 response = session.post(f"{self.url}/api/v1/query", data=form, timeout=_QUERY_SECONDS)
         except requests.RequestException as err:
             raise StagingError(f"Prometheus at {self.url} did not answer '{query}': {err}") from err
@@ -72,7 +73,7 @@ class PrometheusServer:
 
     def version(self) -> str:
         """Return the server's version."""
-        with _session() as session:
+        with loopback_session() as session:
             response = session.get(f"{self.url}/api/v1/status/buildinfo", timeout=_QUERY_SECONDS)
         return str(response.json()["data"]["version"])
 
@@ -124,14 +125,16 @@ def running_prometheus(
 def _configuration(targets: Sequence[ScrapeTarget], scrape_interval_seconds: int) -> str:
     static = [{"targets": [f"127.0.0.1:{t.port}"], "labels": t.labels} for t in targets]
     interval = f"{scrape_interval_seconds}s"
-    job = {"job_name": "staging", "static_configs": static}
-    # JSON is YAML, and needs no further library.
-    return json.dumps({"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [job]})
+    configuration = {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval},
+        "scrape_configs": [{"job_name": "staging", "static_configs": static}],
+    }
+    return json.dumps(configuration)  # JSON is YAML, and needs no further library
 
 
 def _wait_until_ready(server: PrometheusServer, child: Child) -> None:
     deadline_seconds = time.monotonic() + _READY_SECONDS
-    with _session() as session:
+    with loopback_session() as session:
         while time.monotonic() < deadline_seconds:
             child.check_runs()
             with contextlib.suppress(requests.RequestException):
@@ -139,10 +142,3 @@ def _wait_until_ready(server: PrometheusServer, child: Child) -> None:
                     return
             time.sleep(_POLL_SECONDS)
     raise StagingError(f"Prometheus at {server.url} was not ready after {_READY_SECONDS:.0f} s: {child.log_tail()}")
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # neither proxies nor ~/.netrc concern loopback
-    session.headers["Accept-Encoding"] = "identity"  # compressing for loopback only costs CPU
-    return session

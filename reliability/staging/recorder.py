@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from reliability.atomic import write_bytes_whole, write_text_whole
 from reliability.clock import Clock, SystemClock, format_instant
-from reliability.errors import StagingError
+from reliability.errors import StagingError, UsageError
 from reliability.staging.agreement import Allowance, CapturedCounters, find_disagreements
 from reliability.staging.experiment import Findings, KillEvent, Progress, run_experiment
 from reliability.staging.planner import power_to_decide, tail_index
@@ -36,9 +36,7 @@ _ALPHA_TO_FAIL: Final = 0.025
 _SHOWN_DISAGREEMENTS: Final = 5
 
 
-def record_experiment(
-    plan: ExperimentPlan, folder: Path, *, progress: Progress, clock: Clock | None = None
-) -> Path:
+def record_experiment(plan: ExperimentPlan, folder: Path, *, progress: Progress, clock: Clock | None = None) -> Path:
     """Run an experiment and write its capture.
 
     Args:
@@ -51,13 +49,14 @@ def record_experiment(
         The capture's folder.
 
     Raises:
-        StagingError: The capture exists already, a program is missing or ended, or the
-            capture does not agree with the client's log; nothing is written then.
+        UsageError: The capture exists already.
+        StagingError: A program is missing or ended, or the capture does not agree with the
+            client's log; nothing is written then.
         WriteError: The capture could not be written.
     """
     target = folder / plan.name
     if target.exists():
-        raise StagingError(f"{target} exists; remove it or choose another folder with --out.")
+        raise UsageError(f"{target} exists; remove it or choose another folder with --out.")
     with tempfile.TemporaryDirectory(prefix="reliability-staging-") as name:
         findings = run_experiment(
             plan,
@@ -161,15 +160,15 @@ def _arm(arm: ArmPlan, measured_requests_per_second: float) -> dict[str, Any]:
 
 def _planned_power(plan: ExperimentPlan) -> dict[str, Any] | None:
     """Return the planner's figures for the plan's injected delay; None without judged time."""
-    busy = {a.arm: a for a in plan.arms if a.requests_per_second > 0}
+    canary = next(a for a in plan.arms if a.arm == "canary")
     judged_seconds = plan.load_seconds - plan.warmup_minutes * 60
     if judged_seconds <= 0:
         return None
-    increase_fraction = busy["canary"].delay_factor - 1
+    increase_fraction = canary.delay_factor - 1
     passes = increase_fraction < _MARGIN_FRACTION
     alpha = _ALPHA_TO_PASS if passes else _ALPHA_TO_FAIL
     power = power_to_decide(
-        requests_per_arm=busy["canary"].requests_per_second * judged_seconds,
+        requests_per_arm=canary.requests_per_second * judged_seconds,
         true_increase_fraction=increase_fraction,
         margin_fraction=_MARGIN_FRACTION,
         alpha=alpha,
@@ -208,7 +207,7 @@ def _kill_gap(kill: KillEvent | None, counters: CapturedCounters, requests: Iter
 
 
 def _truth_by_arm(plan: ExperimentPlan, requests: Sequence[LoggedRequest]) -> Mapping[str, Any]:
-    busy = [a.arm for a in plan.arms if a.requests_per_second > 0]
+    busy = [a.arm for a in plan.arms if a.has_traffic]
     return {arm: truth_of(r for r in requests if r.arm == arm).as_json() for arm in busy}
 
 

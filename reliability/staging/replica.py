@@ -118,7 +118,9 @@ class Replica:
             return _OK, {"rooms": self._store.search(first_day=first_day, last_day=last_day)}
         if route is RESERVE:
             reservation = self._store.reserve(guest=guest, first_day=first_day, last_day=last_day)
-            return (RESERVE.success_status, reservation) if reservation else (_CONFLICT, {"error": "all rooms taken"})
+            if reservation is None:
+                return _CONFLICT, {"error": "all rooms are taken on these days"}
+            return RESERVE.success_status, reservation
         if route is SESSION_OPEN:
             return SESSION_OPEN.success_status, {"token": self._store.open_session(guest=guest)}
         return SESSION_READ.success_status, {"token": self._store.read_session(guest=guest)}
@@ -134,7 +136,7 @@ class ReplicaServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.replica = replica
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 -- signature is given
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent when a client goes away; say everything else."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
@@ -214,9 +216,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--delay-factor", type=float, default=1.0)
     parser.add_argument("--error-fraction", type=float, default=0.0)
     options = parser.parse_args(arguments)
-    behaviour = Behaviour(
-        seed=options.seed, delay_factor=options.delay_factor, error_fraction=options.error_fraction
-    )
+    behaviour = Behaviour(seed=options.seed, delay_factor=options.delay_factor, error_fraction=options.error_fraction)
     replica = Replica(release=options.release, store=ReservationStore(options.database), behaviour=behaviour)
     exit_when_orphaned()
     ReplicaServer(port=options.port, replica=replica).serve_forever()

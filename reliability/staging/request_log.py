@@ -64,12 +64,11 @@ def format_line(request: LoggedRequest) -> str:
     )
 
 
-def read_requests(path: Path, *, skip_bytes: int = 0) -> Iterator[LoggedRequest]:
+def read_requests(path: Path) -> Iterator[LoggedRequest]:
     """Read the whole lines of a log; a last line without its end is still being written.
 
     Args:
         path: The log.
-        skip_bytes: Where to begin; the start of a line.
 
     Yields:
         The requests in order of completion.
@@ -77,9 +76,7 @@ def read_requests(path: Path, *, skip_bytes: int = 0) -> Iterator[LoggedRequest]
     Raises:
         StagingError: A line is not one of ours.
     """
-    with path.open("rb") as file:
-        file.seek(skip_bytes)
-        text = file.read().decode("utf-8")
+    text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     for fields in csv.reader(whole.splitlines()):
         if len(fields) != _FIELD_COUNT:
