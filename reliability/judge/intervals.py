@@ -1,0 +1,135 @@
+"""Which intervals take part in a comparison, and with what weight.
+
+Only intervals in which both arms served requests count, weighted as Mantel and Haenszel do,
+so that a change of load or of the traffic split cannot pass for a change of the release. Sparse
+scrapes are merged first. Fed by `PairedCounts`; tests and verdicts do not belong here.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts
+
+_FEW_REQUESTS_PER_SCRAPE = 5
+_MAX_MERGED_SCRAPES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedIntervals:
+    """The intervals in which both arms served requests.
+
+    Attributes:
+        baseline: Counts of the baseline, length `count`.
+        canary: Counts of the canary, length `count`.
+        baseline_requests: Requests of the baseline per interval, all above zero.
+        canary_requests: Requests of the canary per interval, all above zero.
+        seconds: Length of each interval.
+        weights: Share of each interval in the comparison, sums to 1.
+    """
+
+    baseline: ArmCounts
+    canary: ArmCounts
+    baseline_requests: FloatArray
+    canary_requests: FloatArray
+    seconds: FloatArray
+    weights: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive the weights."""
+        harmonic = self.baseline_requests * self.canary_requests / (self.baseline_requests + self.canary_requests)
+        object.__setattr__(self, "weights", harmonic / harmonic.sum() if harmonic.size else harmonic)
+
+    @property
+    def count(self) -> int:
+        """Number of intervals."""
+        return int(self.seconds.size)
+
+    @property
+    def effective_baseline_count(self) -> float:
+        """Requests that would give the baseline's weighted share the same variance."""
+        return float(1.0 / np.sum(self.weights**2 / self.baseline_requests))
+
+    @property
+    def effective_canary_count(self) -> float:
+        """Requests that would give the canary's weighted share the same variance."""
+        return float(1.0 / np.sum(self.weights**2 / self.canary_requests))
+
+    @property
+    def traffic_ratio(self) -> float:
+        """Requests of the baseline for one request of the canary."""
+        return float(self.baseline_requests.sum() / self.canary_requests.sum())
+
+    @property
+    def canary_requests_per_minute(self) -> float:
+        """Traffic of the canary."""
+        return float(60.0 * self.canary_requests.sum() / self.seconds.sum())
+
+    def part(self, chosen: slice) -> "SharedIntervals":
+        """Return some of the intervals, with weights of their own."""
+        return SharedIntervals(
+            baseline=_rows(self.baseline, chosen),
+            canary=_rows(self.canary, chosen),
+            baseline_requests=self.baseline_requests[chosen],
+            canary_requests=self.canary_requests[chosen],
+            seconds=self.seconds[chosen],
+        )
+
+
+def shared_intervals(counts: PairedCounts, *, by_histogram: bool) -> SharedIntervals:
+    """Pick the intervals that both arms share and merge sparse ones.
+
+    Args:
+        counts: Counts of both arms; the warm-up is already cut off.
+        by_histogram: Count requests by the histogram (latency) instead of by the request
+            counter (errors); the two may come from different metrics.
+
+    Returns:
+        The intervals; possibly none.
+    """
+    baseline, canary, seconds = counts.baseline, counts.canary, np.diff(counts.edges_seconds)
+    size = _scrapes_to_merge(baseline, canary, by_histogram=by_histogram)
+    if size > 1:
+        starts = np.arange(0, seconds.size, size)
+        baseline, canary = _merged(baseline, starts), _merged(canary, starts)
+        seconds = np.add.reduceat(seconds, starts)
+    baseline_requests, canary_requests = (_requests(arm, by_histogram=by_histogram) for arm in (baseline, canary))
+    shared = (baseline_requests > 0) & (canary_requests > 0)
+    return SharedIntervals(
+        baseline=_rows(baseline, shared),
+        canary=_rows(canary, shared),
+        baseline_requests=baseline_requests[shared],
+        canary_requests=canary_requests[shared],
+        seconds=seconds[shared],
+    )
+
+
+def _requests(arm: ArmCounts, *, by_histogram: bool) -> FloatArray:
+    return arm.bucket_counts[:, -1] if by_histogram else arm.requests
+
+
+def _scrapes_to_merge(baseline: ArmCounts, canary: ArmCounts, *, by_histogram: bool) -> int:
+    totals = [float(_requests(arm, by_histogram=by_histogram).sum()) for arm in (baseline, canary)]
+    if min(totals) <= 0:
+        return 1
+    scrapes = baseline.requests.size
+    wanted = int(np.ceil(_FEW_REQUESTS_PER_SCRAPE * scrapes / min(totals)))
+    return min(wanted, _MAX_MERGED_SCRAPES, scrapes)
+
+
+def _merged(arm: ArmCounts, starts: "np.ndarray[tuple[int], np.dtype[np.int_]]") -> ArmCounts:
+    return ArmCounts(
+        bucket_counts=np.add.reduceat(arm.bucket_counts, starts, axis=0),
+        requests=np.add.reduceat(arm.requests, starts),
+        errors=np.add.reduceat(arm.errors, starts),
+        latency_sum_seconds=np.add.reduceat(arm.latency_sum_seconds, starts),
+    )
+
+
+def _rows(arm: ArmCounts, chosen: "slice | np.ndarray[tuple[int], np.dtype[np.bool_]]") -> ArmCounts:
+    return ArmCounts(
+        bucket_counts=arm.bucket_counts[chosen],
+        requests=arm.requests[chosen],
+        errors=arm.errors[chosen],
+        latency_sum_seconds=arm.latency_sum_seconds[chosen],
+    )

@@ -1,0 +1,263 @@
+"""Latency judge: is the canary's P95 at most the margin above the baseline's?
+
+Fixed horizon: one look at the end of a declared window. PASS and FAIL are each shown at a level
+of their own; whatever is shown neither way is INCONCLUSIVE, with the requests still needed.
+Fed with `PairedCounts` by the sources; the statistics stand in `quantile_ratio`, what buckets
+hide in `bucket_limits`. Queries, words and pictures do not belong here.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reliability.judge import bucket_limits
+from reliability.judge.bucket_limits import BoundTests
+from reliability.judge.counts import PairedCounts
+from reliability.judge.intervals import shared_intervals
+from reliability.judge.latency_evidence import BucketPolicy, LatencyEvidence, LatencyRules, settled_evidence
+from reliability.judge.latency_outlook import MIN_SLOW_COUNT, helpful_bounds, open_reason, requests_needed
+from reliability.judge.long_run import MIN_INTERVAL_COUNT
+from reliability.judge.mean_latency import mean_change
+from reliability.judge.quantile_ratio import ArmTail, QuantileRatioTest
+from reliability.verdicts import Verdict
+
+NO_TRAFFIC_REASONS: Final = frozenset({"no-traffic", "no-traffic-baseline", "no-traffic-canary"})
+_INTERVAL_ALPHA: Final = 0.025  # each side of the 95 % interval
+_CURABLE_BY_REQUESTS: Final = frozenset({"too-few-requests", "not-enough-evidence"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyJudgement:
+    """P95 latency of the two arms over one window, and what it shows.
+
+    Attributes:
+        reason: Code that says why the verdict is what it is.
+        margin_fraction: Largest increase that still passes; 0.10 is 10 %.
+        baseline_request_count: Requests of the baseline in the histogram.
+        canary_request_count: Requests of the canary in the histogram.
+        scrape_count: Intervals compared, after merging sparse scrapes.
+        settling_seconds: Head set aside because the canary was still settling.
+        baseline_seconds: P95 of the baseline; None in the `+Inf` bucket or without requests.
+        canary_seconds: P95 of the canary.
+        increase_fraction: Estimate of `canary / baseline - 1`.
+        increase_interval: 95 % two-sided interval of the increase, without the bucket guard.
+        deciding_upper_fraction: One-sided upper limit, bucket guard folded in: PASS when it is
+            at most the margin. None: no limit can be given.
+        deciding_lower_fraction: One-sided lower limit, bucket guard folded in: FAIL when it is
+            above the margin.
+        fail_p_value: P-value of "the increase is at most the margin", bucket guard included.
+        bucket_ratio: Largest ratio of neighbouring bounds near the quantiles; None: unbounded.
+        guard_fraction: Widening of the margin for coarse buckets; None: unbounded.
+        baseline_bucket_seconds: Bucket of the baseline's P95; no upper bound: None.
+        canary_bucket_seconds: Bucket of the canary's P95.
+        bounds_interval: Increases that the two buckets allow, whatever the shape inside.
+        mean_increase_fraction: Change of the mean latency, from `_sum`.
+        mean_lower_fraction: One-sided lower limit of that change.
+        requests_needed: Canary requests after which a decision is likely, when INCONCLUSIVE.
+        minutes_needed: The same as minutes of the present traffic.
+        suggested_bounds_seconds: Bucket bounds that would help.
+    """
+
+    reason: str
+    margin_fraction: float
+    baseline_request_count: int = 0
+    canary_request_count: int = 0
+    scrape_count: int = 0
+    settling_seconds: float = 0.0
+    baseline_seconds: float | None = None
+    canary_seconds: float | None = None
+    increase_fraction: float | None = None
+    increase_interval: tuple[float, float] | None = None
+    deciding_upper_fraction: float | None = None
+    deciding_lower_fraction: float | None = None
+    fail_p_value: float | None = None
+    bucket_ratio: float | None = None
+    guard_fraction: float | None = None
+    baseline_bucket_seconds: tuple[float, float | None] | None = None
+    canary_bucket_seconds: tuple[float, float | None] | None = None
+    bounds_interval: tuple[float, float | None] | None = None
+    mean_increase_fraction: float | None = None
+    mean_lower_fraction: float | None = None
+    requests_needed: int | None = None
+    minutes_needed: float | None = None
+    suggested_bounds_seconds: tuple[float, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS or FAIL only when a deciding limit lies on its side of the margin."""
+        if self.reason in NO_TRAFFIC_REASONS:
+            return Verdict.NO_DATA
+        if self.deciding_lower_fraction is not None and self.deciding_lower_fraction > self.margin_fraction:
+            return Verdict.FAIL
+        if self.deciding_upper_fraction is not None and self.deciding_upper_fraction <= self.margin_fraction:
+            return Verdict.PASS
+        return Verdict.INCONCLUSIVE
+
+    @property
+    def deciding_limit_fraction(self) -> float | None:
+        """The limit to compare with the margin: the lower one of a FAIL, else the upper one."""
+        return self.deciding_lower_fraction if self.verdict is Verdict.FAIL else self.deciding_upper_fraction
+
+
+def judge_latency(
+    counts: PairedCounts,
+    *,
+    margin_fraction: float = 0.10,
+    alpha_fail: float = 0.025,
+    alpha_pass: float = 0.05,
+    quantile: float = 0.95,
+    bucket_policy: BucketPolicy = "guard",
+) -> LatencyJudgement:
+    """Judge the canary's latency quantile against the baseline's.
+
+    Args:
+        counts: Counts of both arms; the warm-up is already cut off.
+        margin_fraction: Largest increase that still passes.
+        alpha_fail: Probability to FAIL a canary that sits on the margin.
+        alpha_pass: Probability to PASS a canary that sits on the margin.
+        quantile: Quantile in `(0, 1)`.
+        bucket_policy: `guard` trusts the curve between bounds up to a guard; `strict` uses counts
+            at the bounds only.
+
+    Returns:
+        The judgement.
+    """
+    rules = LatencyRules(
+        margin_fraction=margin_fraction,
+        alpha_fail=alpha_fail,
+        alpha_pass=alpha_pass,
+        slower_share=1.0 - quantile,
+        policy=bucket_policy,
+    )
+    baseline, canary = (round(float(arm.bucket_counts[:, -1].sum())) for arm in (counts.baseline, counts.canary))
+    blank = LatencyJudgement(
+        reason=no_traffic_reason(baseline, canary) or "too-few-scrapes",
+        margin_fraction=margin_fraction,
+        baseline_request_count=baseline,
+        canary_request_count=canary,
+    )
+    intervals = shared_intervals(counts, by_histogram=True)
+    if not intervals.count:
+        return blank
+    evidence = settled_evidence(intervals, counts.upper_bounds_seconds, rules)
+    return _explained(_limited(_described(blank, evidence), evidence), evidence)
+
+
+def unjudged_latency(reason: str, *, margin_fraction: float) -> LatencyJudgement:
+    """Return the judgement when no counts could be paired, for example because bounds differ."""
+    return LatencyJudgement(reason=reason, margin_fraction=margin_fraction)
+
+
+def no_traffic_reason(baseline_count: float, canary_count: float) -> str | None:
+    """Name the arm without requests; None when both have some."""
+    if baseline_count > 0 and canary_count > 0:
+        return None
+    if baseline_count > 0:
+        return "no-traffic-canary"
+    return "no-traffic-baseline" if canary_count > 0 else "no-traffic"
+
+
+def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
+    """Fill in what holds whatever the verdict: estimates, buckets, means."""
+    share = evidence.rules.slower_share
+    quantiles = [arm.curve.quantile_seconds(share) for arm in (evidence.baseline, evidence.canary)]
+    buckets = [evidence.baseline.curve.bucket(q) for q in quantiles]
+    (baseline_low, baseline_high), (canary_low, canary_high) = buckets
+    mean = mean_change(evidence.intervals, alpha=evidence.rules.alpha_fail)
+    return replace(
+        blank,
+        scrape_count=evidence.intervals.count,
+        settling_seconds=evidence.settling_seconds,
+        baseline_seconds=_finite(quantiles[0]),
+        canary_seconds=_finite(quantiles[1]),
+        increase_fraction=None if evidence.test is None else evidence.test.ratio - 1,
+        bucket_ratio=_finite(evidence.bucket_ratio),
+        guard_fraction=_finite(evidence.guard),
+        baseline_bucket_seconds=(baseline_low, _finite(baseline_high)),
+        canary_bucket_seconds=(canary_low, _finite(canary_high)),
+        bounds_interval=(
+            canary_low / baseline_high - 1,
+            _finite(canary_high / baseline_low - 1) if baseline_low > 0 else None,
+        ),
+        mean_increase_fraction=None if mean is None else mean.increase_fraction,
+        mean_lower_fraction=None if mean is None else mean.lower_fraction,
+    )
+
+
+def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
+    """Add the limits, provided there is enough to rest them on."""
+    if evidence.intervals.count < MIN_INTERVAL_COUNT or evidence.slow_count < MIN_SLOW_COUNT:
+        return described
+    lowest, highest, p_value = _curve_limits(evidence)
+    if evidence.guard > 0 or evidence.rules.policy == "strict":
+        by_bounds = _bound_limits(evidence)
+        lowest = max((x for x in (lowest, by_bounds[0]) if x is not None), default=None)
+        highest = min((x for x in (highest, by_bounds[1]) if x is not None), default=None)
+        p_value = min(p_value, by_bounds[2])
+    return replace(
+        described,
+        increase_interval=_interval(evidence.test) if math.isfinite(evidence.guard) else None,
+        deciding_lower_fraction=None if lowest is None else lowest - 1,
+        deciding_upper_fraction=None if highest is None else highest - 1,
+        fail_p_value=p_value,
+    )
+
+
+def _curve_limits(evidence: LatencyEvidence) -> tuple[float | None, float | None, float]:
+    """Return deciding limits of the ratio by the curve, guard folded in, and the p-value of a FAIL."""
+    rules, guard, test, margin_ratio = evidence.rules, evidence.guard, evidence.test, evidence.rules.margin_ratio
+    if test is None or not evidence.curve_decides:
+        return None, None, 1.0
+    lowest = test.lower_limit(rules.alpha_fail, start=margin_ratio * (1 + guard))
+    highest = None
+    if guard < 1:
+        highest = test.upper_limit(rules.alpha_pass, start=margin_ratio * (1 - guard))
+    return (
+        None if lowest is None else lowest / (1 + guard),
+        None if highest is None else highest / (1 - guard),
+        test.p_above(margin_ratio * (1 + guard)),
+    )
+
+
+def _bound_limits(evidence: LatencyEvidence) -> tuple[float | None, float | None, float]:
+    """Return the same three numbers by the counts at the bounds alone."""
+    rules = evidence.rules
+    baseline, canary = (_bound_tests(arm, evidence) for arm in (evidence.baseline, evidence.canary))
+    return (
+        bucket_limits.lowest_ratio(baseline, canary, alpha=rules.alpha_fail),
+        bucket_limits.highest_ratio(baseline, canary, alpha=rules.alpha_pass),
+        bucket_limits.p_ratio_above(baseline, canary, ratio=rules.margin_ratio),
+    )
+
+
+def _bound_tests(arm: ArmTail, evidence: LatencyEvidence) -> BoundTests:
+    return bucket_limits.bound_tests(arm, evidence.intervals.weights, slower_share=evidence.rules.slower_share)
+
+
+def _interval(test: QuantileRatioTest | None) -> tuple[float, float] | None:
+    if test is None:
+        return None
+    low = test.lower_limit(_INTERVAL_ALPHA, start=test.ratio)
+    high = test.upper_limit(_INTERVAL_ALPHA, start=test.ratio)
+    return None if low is None or high is None else (low - 1, high - 1)
+
+
+def _explained(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
+    """Add the reason and, when nothing is decided, what is still needed."""
+    if limited.verdict is Verdict.FAIL:
+        return replace(limited, reason="over-budget")
+    if limited.verdict is Verdict.PASS:
+        return replace(limited, reason="inside-budget")
+    reason = open_reason(evidence)
+    needed = requests_needed(evidence) if reason in _CURABLE_BY_REQUESTS else None
+    return replace(
+        limited,
+        reason=reason,
+        suggested_bounds_seconds=helpful_bounds(evidence),
+        requests_needed=needed,
+        minutes_needed=None if needed is None else needed / evidence.intervals.canary_requests_per_minute,
+    )
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None

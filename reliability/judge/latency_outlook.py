@@ -1,0 +1,94 @@
+"""What an undecided latency comparison still needs: its reason, requests, minutes, bounds.
+
+Fed by the latency judge with evidence that decided nothing.
+"""
+
+import math
+
+import numpy as np
+
+from reliability.judge.bucket_limits import suggested_bounds
+from reliability.judge.latency_evidence import LatencyEvidence
+from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
+from reliability.judge.planning import requests_for_latency
+from reliability.judge.survival import survival_curve, tail_index
+
+MIN_SLOW_COUNT = 20
+"""Fewer slow requests than this in both arms together decide nothing."""
+_LARGEST_EXTENSION = 100  # a run this many times longer is no plan
+
+
+def open_reason(evidence: LatencyEvidence) -> str:
+    """Say what keeps a comparison from a decision."""
+    rules, test = evidence.rules, evidence.test
+    if evidence.intervals.count < MIN_INTERVAL_COUNT:
+        return "too-few-scrapes"
+    if evidence.slow_count < MIN_SLOW_COUNT:
+        return "too-few-requests"
+    if test is None or evidence.overflows:
+        return "overflow-bucket"
+    hopeless = rules.margin_ratio * (1 - evidence.guard) <= 1  # not even an unchanged canary could pass
+    decided_without_guard = (
+        test.p_above(rules.margin_ratio) <= rules.alpha_fail or test.p_below(rules.margin_ratio) <= rules.alpha_pass
+    )
+    return "buckets-too-coarse" if hopeless or decided_without_guard else "not-enough-evidence"
+
+
+def helpful_bounds(evidence: LatencyEvidence) -> tuple[float, ...]:
+    """Return bucket bounds that would make the guard unnecessary; none when it is already 0."""
+    if evidence.guard <= 0:
+        return ()
+    last_finite = float(evidence.upper_bounds_seconds[-2])
+    return suggested_bounds(last_finite if evidence.test is None else evidence.test.baseline_seconds)
+
+
+def requests_needed(evidence: LatencyEvidence) -> int | None:
+    """Plan for a canary that changes nothing; once that is had, for the change seen so far.
+
+    Args:
+        evidence: Evidence that decided nothing for lack of requests.
+
+    Returns:
+        Canary requests in all; None when no sensible number of requests would decide.
+    """
+    intervals = evidence.intervals
+    had = float(intervals.canary_requests.sum())
+    least = MIN_SLOW_COUNT / evidence.rules.slower_share / (1 + intervals.traffic_ratio)
+    unchanged = _requests_for(0.0, evidence) or 0.0
+    if max(unchanged, least) > had:
+        return math.ceil(max(unchanged, least))
+    if evidence.test is None:
+        return None
+    seen = _requests_for(max(0.0, math.log(evidence.test.ratio)), evidence)
+    return math.ceil(seen) if seen is not None and had < seen < _LARGEST_EXTENSION * had else None
+
+
+def _requests_for(log_change: float, evidence: LatencyEvidence) -> float | None:
+    """Return the requests that decide when the true change is `log_change`; None when none do."""
+    test, rules = evidence.test, evidence.rules
+    index = _pooled_tail_index(evidence)
+    if test is None or index is None or evidence.guard >= 1 or evidence.intervals.count < MIN_INTERVAL_COUNT:
+        return None
+    room = math.log(rules.margin_ratio * (1 - evidence.guard)) - log_change
+    excess = log_change - math.log(rules.margin_ratio * (1 + evidence.guard))
+    if max(room, excess) <= 0:
+        return None
+    score = test.score(test.ratio)
+    alpha = rules.alpha_pass if room > 0 else rules.alpha_fail
+    return requests_for_latency(
+        log_distance=max(room, excess),
+        tail_index=index,
+        traffic_ratio=evidence.intervals.traffic_ratio,
+        critical=critical_value(alpha, degrees=cosine_count(evidence.intervals.count)),
+        slower_share=rules.slower_share,
+        noise_factor=score.variance / score.binomial_variance,
+    )
+
+
+def _pooled_tail_index(evidence: LatencyEvidence) -> float | None:
+    """Measure how fast the share falls at the quantile, from both arms together."""
+    counts = np.array([evidence.baseline.effective_count, evidence.canary.effective_count])
+    shares = np.array([evidence.baseline.curve.shares[1:], evidence.canary.curve.shares[1:]])
+    total = float(counts.sum())
+    pooled = survival_curve(evidence.upper_bounds_seconds, counts @ shares / total, request_count=total)
+    return tail_index(pooled, slower_share=evidence.rules.slower_share)
