@@ -1,0 +1,145 @@
+"""JUnit XML: one result per test, the worst outcome counts."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError
+from reliability.sources.junit import Outcome, TestResult, decode_junit, group_tests, read_junit
+
+CHILD = {
+    Outcome.PASSED: "",
+    Outcome.XFAILED: '<skipped type="pytest.xfail" message="known"/>',
+    Outcome.SKIPPED: '<skipped type="pytest.skip" message="no server"/>',
+    Outcome.FAILED: '<failure message="no">trace</failure>',
+    Outcome.ERROR: '<error message="no">trace</error>',
+}
+
+
+def case(classname: str, name: str, outcome: Outcome = Outcome.PASSED) -> str:
+    return f"<testcase classname={quoteattr(classname)} name={quoteattr(name)} time='0.1'>{CHILD[outcome]}</testcase>"
+
+
+def suite(*cases: str, attributes: str = 'tests="999" failures="0" errors="0"') -> bytes:
+    whole = f"<testsuites><testsuite name='pytest' {attributes}>{''.join(cases)}</testsuite></testsuites>"
+    return f'<?xml version="1.0" encoding="utf-8"?>{whole}'.encode()
+
+
+outcomes = st.sampled_from(list(Outcome))
+
+
+@given(seen=st.lists(st.tuples(st.sampled_from("abc"), outcomes), min_size=1))
+def test_of_several_outcomes_of_one_test_the_worst_counts(seen: list[tuple[str, Outcome]]) -> None:
+    evidence = decode_junit(suite(*(case("tests.test_x", name, o) for name, o in seen)), where="x")
+
+    assert {t.name: t.outcome for t in evidence.tests} == {
+        name: max(o for n, o in seen if n == name) for name, _ in seen
+    }
+    assert evidence.counts.total == len({name for name, _ in seen})
+
+
+@given(seen=st.lists(outcomes, min_size=1), data=st.data())
+def test_a_file_cut_anywhere_is_refused(seen: list[Outcome], data: st.DataObject) -> None:
+    whole = suite(*(case("tests.test_x", f"test_{i}", o) for i, o in enumerate(seen)))
+
+    with pytest.raises(BrokenEvidenceError):
+        decode_junit(whole[: data.draw(st.integers(0, len(whole) - 1))], where="x")
+
+
+def test_a_failure_and_an_error_in_teardown_are_one_broken_test() -> None:
+    twice = suite(case("tests.test_x", "test_a", Outcome.FAILED), case("tests.test_x", "test_a", Outcome.ERROR))
+
+    evidence = decode_junit(twice, where="x")
+
+    assert [test.outcome for test in evidence.broken] == [Outcome.ERROR]
+
+
+def test_the_attributes_of_the_suite_are_not_believed() -> None:
+    evidence = decode_junit(suite(case("tests.test_x", "test_a", Outcome.FAILED)), where="x")
+
+    assert (evidence.counts.total, evidence.counts.failed) == (1, 1)
+
+
+@given(name=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Cs"]), min_size=1))
+def test_any_name_of_a_test_is_kept(name: str) -> None:
+    evidence = decode_junit(suite(case("tests.test_x", name)), where="x")
+
+    assert evidence.tests[0].name == name
+
+
+def test_markup_and_quotes_in_a_name_stay_text() -> None:
+    name = "test_label[<script>alert(\"1\")</script>-'quoted']"
+
+    assert decode_junit(suite(case("tests.test_x", name)), where="x").tests[0].name == name
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        b"",
+        b"not xml",
+        b"<html><body>502</body></html>",
+        b"<testsuites/>",
+        b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><testsuites>&a;</testsuites>',
+        b'<?xml version="1.0" encoding="no-such"?><testsuites/>',
+        b"\xff\xfe\x00",
+    ],
+    ids=["empty", "text", "HTML", "no test", "entities", "unknown encoding", "not XML"],
+)
+def test_a_foreign_file_is_refused_with_its_name(foreign: bytes) -> None:
+    with pytest.raises(BrokenEvidenceError, match=r"^junit\.xml"):
+        decode_junit(foreign, where="junit.xml")
+
+
+def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingEvidenceError, match="make test"):
+        read_junit(tmp_path / "none.xml")
+
+
+def test_the_earliest_start_with_a_time_zone_is_kept() -> None:
+    later, naive = 'timestamp="2026-11-26T20:00:00+02:00"', 'timestamp="2026-11-26T01:00:00"'
+
+    assert decode_junit(suite(case("a", "b"), attributes=later), where="x").began_at == datetime(
+        2026, 11, 26, 18, tzinfo=UTC
+    )
+    assert decode_junit(suite(case("a", "b"), attributes=naive), where="x").began_at is None
+
+
+@pytest.mark.parametrize(
+    ("classname", "module"),
+    [
+        ("tests.unit.test_shop", "tests.unit.test_shop"),
+        ("tests.unit.test_shop.TestPrice", "tests.unit.test_shop"),
+        ("tests.shop_test.Price", "tests.shop_test"),
+        ("", ""),
+        ("spec.shop", "spec.shop"),
+    ],
+)
+def test_the_module_of_a_test_is_found(classname: str, module: str) -> None:
+    assert TestResult(classname=classname, name="test_a", outcome=Outcome.PASSED).module == module
+
+
+def test_tests_are_grouped_by_component_and_the_rest_by_module() -> None:
+    evidence = decode_junit(
+        suite(
+            case("tests.unit.test_lock_service.TestRange", "test_a"),
+            case("tests.unit.test_lock_service", "test_b", Outcome.FAILED),
+            case("tests.unit.test_other", "test_c", Outcome.SKIPPED),
+        ),
+        where="x",
+    )
+
+    groups = group_tests(
+        evidence.tests, components={"breaker": ["*.test_circuit_breaker"], "locks": ["*.test_lock_service"]}
+    )
+
+    assert [(g.id, g.is_component, g.counts.total) for g in groups] == [
+        ("breaker", True, 0),
+        ("locks", True, 2),
+        ("tests.unit.test_other", False, 1),
+    ]
+    assert groups[1].counts.failed == 1

@@ -1,0 +1,179 @@
+"""The record: only ever added to, read in the order of commits, nothing dropped silently."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reliability.errors import BrokenEvidenceError, WriteError
+from reliability.sources.record import (
+    Entry,
+    EntryKind,
+    RecordedCoverage,
+    SuiteOutcome,
+    ThresholdChange,
+    append_entry,
+    read_record,
+)
+
+BEGUN = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def entry(number: int = 0, *, covered: int = 800, kind: EntryKind = EntryKind.OBSERVATION) -> Entry:
+    return Entry(
+        kind=kind,
+        commit=f"{number:040x}",
+        commit_time=(BEGUN + timedelta(hours=number)).isoformat(),
+        suites={"unit": SuiteOutcome(passed=10, failed=0, error=0, skipped=1, xfailed=0, exit_status=0)},
+        coverage=RecordedCoverage(
+            statements=1000,
+            covered=covered,
+            branches=200,
+            covered_branches=100,
+            definition_digest="0" * 64,
+            tool="coverage 7.17.5",
+        ),
+        evidence={"coverage.json": "a" * 64},
+        reason="Measured on the main branch.",
+    )
+
+
+@given(order=st.permutations(range(6)))
+def test_the_order_of_entries_does_not_depend_on_the_order_of_writing(
+    order: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("record")
+
+    for number in order:
+        append_entry(folder, entry(number, covered=800 + number))
+
+    assert [e.commit for e in read_record(folder).entries] == [f"{n:040x}" for n in range(6)]
+
+
+def test_an_entry_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    written = entry(3)
+
+    path = append_entry(tmp_path, written)
+
+    assert read_record(tmp_path).entries == (written,)
+    assert path.name.startswith("2026-11-26-observation-000000000000-")
+    assert path.read_bytes() == written.to_bytes()
+    assert path.read_bytes().endswith(b"}\n")
+
+
+def test_a_raised_threshold_is_kept_with_its_place(tmp_path: Path) -> None:
+    raised = entry(kind=EntryKind.THRESHOLD).model_copy(
+        update={"threshold": ThresholdChange(from_percent=30, to_percent=35, where="pyproject.toml")}
+    )
+
+    append_entry(tmp_path, raised)
+
+    assert read_record(tmp_path).entries[0].threshold == raised.threshold
+
+
+def test_adding_the_same_entry_again_changes_nothing(tmp_path: Path) -> None:
+    first = append_entry(tmp_path, entry())
+    before = first.read_bytes()
+
+    second = append_entry(tmp_path, entry())
+
+    assert second == first
+    assert first.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_same_sources_at_two_commits_are_one_point_the_earlier(tmp_path: Path) -> None:
+    early, late = (entry(n).model_copy(update={"source_digest": "b" * 64}) for n in (1, 2))
+    (tmp_path / late.file_name).write_bytes(late.to_bytes())
+    (tmp_path / early.file_name).write_bytes(early.to_bytes())
+
+    assert read_record(tmp_path).entries == (early,)
+    assert append_entry(tmp_path, late).name in {early.file_name, late.file_name}
+
+
+def test_a_file_of_the_same_name_that_says_something_else_is_never_overwritten(tmp_path: Path) -> None:
+    one = entry()
+    (tmp_path / one.file_name).parent.mkdir(exist_ok=True)
+    other = one.model_copy(update={"reason": "Another reason."})
+    append_entry(tmp_path, one)
+
+    assert other.file_name == one.file_name
+    append_entry(tmp_path, other)
+
+    assert read_record(tmp_path).entries == (one,)
+
+
+def test_entries_added_at_the_same_time_are_all_there(tmp_path: Path) -> None:
+    entries = [entry(n, covered=n) for n in range(40)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda e: append_entry(tmp_path, e), entries * 2))
+
+    assert read_record(tmp_path).entries == tuple(entries)
+    assert {p.suffix for p in tmp_path.iterdir()} == {".json"}
+
+
+def test_a_folder_that_does_not_exist_is_an_empty_record(tmp_path: Path) -> None:
+    record = read_record(tmp_path / "none")
+
+    assert record.entries == ()
+    assert record.unreadable == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "EOF"),
+        (b'{"schema": "reliability.record/1", "kind"', "EOF"),
+        (b"<<<<<<< HEAD", "expected value"),
+        (b'{"schema": "other/7"}', "schema"),
+        (json.dumps({**json.loads(entry().to_bytes()), "kind": "guess"}).encode(), "kind"),
+        (json.dumps({**json.loads(entry().to_bytes()), "colour": "<script>"}).encode(), "colour is not a known key"),
+        (json.dumps({**json.loads(entry().to_bytes()), "commit": "../../etc"}).encode(), "commit"),
+        (json.dumps({**json.loads(entry().to_bytes()), "commit_time": "2026-11-26T12:00:00"}).encode(), "time zone"),
+    ],
+    ids=["empty", "torn", "a merge conflict", "foreign", "kind", "unknown key", "commit", "no zone"],
+)
+def test_an_entry_that_cannot_be_read_is_named_with_its_problem(tmp_path: Path, content: bytes, problem: str) -> None:
+    append_entry(tmp_path, entry())
+    (tmp_path / "2026-11-26-goal-abc.json").write_bytes(content)
+
+    record = read_record(tmp_path)
+
+    assert len(record.entries) == 1
+    assert record.unreadable[0].name == "2026-11-26-goal-abc.json"
+    assert problem in record.unreadable[0].problem
+
+
+def test_an_entry_cut_at_any_byte_is_named_not_dropped(tmp_path: Path) -> None:
+    whole = entry().to_bytes()
+    for cut in range(0, len(whole) - 2, 7):
+        (tmp_path / "torn.json").write_bytes(whole[:cut])
+
+        assert read_record(tmp_path).unreadable[0].name == "torn.json"
+
+
+def test_more_covered_than_there_is_is_no_entry() -> None:
+    with pytest.raises(ValueError, match="more is covered"):
+        RecordedCoverage(statements=1, covered=2, branches=0, covered_branches=0, definition_digest="0" * 64, tool="x")
+
+
+def test_coverage_of_an_entry_is_exact() -> None:
+    coverage = entry(covered=799).coverage
+
+    assert coverage is not None
+    assert coverage.counts.fraction == Fraction(899, 1200)
+
+
+def test_a_record_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "record").write_text("")
+
+    with pytest.raises(BrokenEvidenceError, match="record"):
+        read_record(tmp_path / "record")
+    with pytest.raises(WriteError, match="as it was"):
+        append_entry(tmp_path / "record", entry())
