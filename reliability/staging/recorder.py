@@ -34,6 +34,7 @@ _MARGIN_FRACTION: Final = 0.10
 _ALPHA_TO_PASS: Final = 0.05
 _ALPHA_TO_FAIL: Final = 0.025
 _SHOWN_DISAGREEMENTS: Final = 5
+_CPU_FRACTION_LIMIT: Final = 0.40  # above it, latencies may tell of the machine and not of the service
 
 
 def record_experiment(plan: ExperimentPlan, folder: Path, *, progress: Progress, clock: Clock | None = None) -> Path:
@@ -67,7 +68,7 @@ def record_experiment(plan: ExperimentPlan, folder: Path, *, progress: Progress,
         )
         requests = list(read_requests(findings.log_path))
     manifest = describe(plan, findings, requests)
-    _write_capture(target, findings.body, manifest)
+    write_capture(target, findings.body, manifest)
     return target
 
 
@@ -75,8 +76,13 @@ def describe(plan: ExperimentPlan, findings: Findings, requests: Sequence[Logged
     """Check the findings against the log and describe them as a manifest without checksum.
 
     Raises:
-        StagingError: Capture and log disagree.
+        StagingError: Capture and log disagree, or the experiment used too much of the CPU.
     """
+    if findings.cpu_fraction > _CPU_FRACTION_LIMIT:
+        raise StagingError(
+            f"the experiment '{plan.name}' used {findings.cpu_fraction:.0%} of the machine's CPU, more than "
+            f"{_CPU_FRACTION_LIMIT:.0%}, so it was not written; lower requests_per_second in plans.py."
+        )
     counters = CapturedCounters(findings.body)
     gap = _kill_gap(findings.kill, counters, requests)
     lost = sum(1 for r in requests if findings.kill and r.instance == findings.kill.instance and r.is_lost)
@@ -226,7 +232,7 @@ def _instant(seconds: float) -> str:
     return format_instant(datetime.fromtimestamp(seconds, UTC))
 
 
-def _write_capture(target: Path, body: bytes, manifest: dict[str, Any]) -> None:
+def write_capture(target: Path, body: bytes, manifest: dict[str, Any]) -> None:
     """Write both files beside the target and move the folder into place in one step."""
     packed = gzip.compress(body, compresslevel=9, mtime=0)
     manifest["capture_sha256"] = hashlib.sha256(packed).hexdigest()

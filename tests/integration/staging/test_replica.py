@@ -1,0 +1,100 @@
+import threading
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from reliability.staging.loopback import fetch_health, loopback_session
+from reliability.staging.processes import free_port
+from reliability.staging.replica import OBSERVED_HEADER, RELEASE_HEADER, Replica, ReplicaServer
+from reliability.staging.service_model import ROUTES, Behaviour
+from reliability.staging.store import ReservationStore
+
+pytestmark = pytest.mark.integration
+
+
+class RunningReplica:
+    def __init__(self, port, session):
+        self.port = port
+        self.session = session
+
+    def ask(self, method, target):
+        return self.session.request(method, f"http://127.0.0.1:{self.port}{target}", timeout=10)
+
+    def samples(self, name):
+        families = text_string_to_metric_families(self.ask("GET", "/metrics").text)
+        return [sample for family in families for sample in family.samples if sample.name == name]
+
+
+@pytest.fixture
+def replica(request, tmp_path):
+    behaviour = Behaviour(seed=1, delay_factor=0.01, error_fraction=getattr(request, "param", 0.0))
+    served = Replica(release="2.8.0", store=ReservationStore(tmp_path / "arm.sqlite3"), behaviour=behaviour)
+    port = free_port()
+    server = ReplicaServer(port=port, replica=served)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    with loopback_session() as session:
+        yield RunningReplica(port, session)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    served.forget_thread()
+
+
+def test_all_counters_are_exported_as_zero_before_the_first_request(replica):
+    requests = replica.samples("http_requests_total")
+    counts = replica.samples("http_request_duration_seconds_count")
+
+    assert len(requests) == 2 * len(ROUTES)
+    assert len(counts) == len(ROUTES)
+    assert {sample.value for sample in [*requests, *counts]} == {0}
+    assert replica.samples("process_start_time_seconds")
+    assert replica.samples("process_cpu_seconds_total")
+
+
+def test_every_route_answers_and_is_counted_once(replica):
+    for route in ROUTES:
+        assert replica.ask(route.method, f"{route.path}?guest=g&day=1").status_code == route.success_status
+
+    answered = {
+        (s.labels["route"], s.labels["method"], s.labels["code"])
+        for s in replica.samples("http_requests_total")
+        if s.value == 1
+    }
+
+    assert answered == {(route.name, route.method, str(route.success_status)) for route in ROUTES}
+
+
+def test_the_answer_carries_the_very_duration_that_the_histogram_observed(replica):
+    answer = replica.ask("GET", "/search?guest=g&day=1")
+
+    (observed,) = [s.value for s in replica.samples("http_request_duration_seconds_sum") if s.value > 0]
+
+    assert float(answer.headers[OBSERVED_HEADER]) == observed
+    assert answer.headers[RELEASE_HEADER] == "2.8.0"
+
+
+def test_metrics_health_and_unknown_paths_are_not_measured(replica):
+    replica.ask("GET", "/health")
+    replica.ask("GET", "/metrics")
+
+    assert replica.ask("GET", "/nothing").status_code == 404
+    assert {s.value for s in replica.samples("http_request_duration_seconds_count")} == {0}
+
+
+def test_health_names_the_release_and_the_requests_in_flight(replica):
+    assert fetch_health(replica.port) == {"release": "2.8.0", "status": "ok", "in_flight": 0}
+
+
+def test_a_replica_that_is_gone_has_no_health():
+    assert fetch_health(free_port()) is None
+
+
+@pytest.mark.parametrize("replica", [1.0], indirect=True, ids=["always-failing"])
+def test_an_injected_failure_answers_500_and_is_counted_as_such(replica):
+    answer = replica.ask("POST", "/reservations?guest=g&day=1")
+
+    failed = {s.labels["route"]: s.value for s in replica.samples("http_requests_total") if s.labels["code"] == "500"}
+
+    assert answer.status_code == 500
+    assert failed["reserve"] == 1

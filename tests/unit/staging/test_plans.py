@@ -1,0 +1,32 @@
+import pytest
+
+from reliability.staging.plans import PASS_PLAN, PLANS
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_both_arms_get_the_same_traffic_and_as_many_replicas(plan):
+    baseline, canary = (arm for arm in plan.arms if arm.has_traffic)
+
+    assert baseline.requests_per_second == canary.requests_per_second
+    assert baseline.replica_count == canary.replica_count
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_a_delay_has_a_name_and_the_baseline_has_none(plan):
+    for arm in plan.arms:
+        assert (arm.delay_factor == 1) == (arm.delay_name == "none")
+    assert plan.arms[0].delay_factor == 1
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_one_arm_never_receives_traffic(plan):
+    assert [arm.arm for arm in plan.arms if not arm.has_traffic] == ["standby"]
+
+
+def test_another_length_keeps_the_kill_in_the_middle():
+    assert PASS_PLAN.kill_after_seconds == 600
+    assert PASS_PLAN.lasting(minutes=2).kill_after_seconds == 60
+
+
+def test_a_plan_without_a_kill_never_kills():
+    assert PLANS["fail"].kill_after_seconds == float("inf")
