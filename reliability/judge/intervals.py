@@ -46,16 +46,6 @@ class SharedIntervals:
         return int(self.seconds.size)
 
     @property
-    def effective_baseline_count(self) -> float:
-        """Requests that would give the baseline's weighted share the same variance."""
-        return float(1.0 / np.sum(self.weights**2 / self.baseline_requests))
-
-    @property
-    def effective_canary_count(self) -> float:
-        """Requests that would give the canary's weighted share the same variance."""
-        return float(1.0 / np.sum(self.weights**2 / self.canary_requests))
-
-    @property
     def traffic_ratio(self) -> float:
         """Requests of the baseline for one request of the canary."""
         return float(self.baseline_requests.sum() / self.canary_requests.sum())
@@ -74,6 +64,19 @@ class SharedIntervals:
             canary_requests=self.canary_requests[chosen],
             seconds=self.seconds[chosen],
         )
+
+
+def effective_count(weights: FloatArray, requests: FloatArray) -> float:
+    """Return the requests that would give a weighted share the same binomial variance.
+
+    Args:
+        weights: Share of each interval, shape `(T,)`, sums to 1.
+        requests: Requests per interval, shape `(T,)`, all above zero.
+
+    Returns:
+        The number, at most the sum of `requests`.
+    """
+    return float(1.0 / np.sum(weights**2 / requests))
 
 
 def shared_intervals(counts: PairedCounts, *, by_histogram: bool) -> SharedIntervals:

@@ -19,9 +19,9 @@ from reliability.judge.latency_outlook import MIN_SLOW_COUNT, helpful_bounds, op
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
 from reliability.judge.mean_latency import mean_change
 from reliability.judge.quantile_ratio import ArmTail, QuantileRatioTest
+from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
-NO_TRAFFIC_REASONS: Final = frozenset({"no-traffic", "no-traffic-baseline", "no-traffic-canary"})
 _INTERVAL_ALPHA: Final = 0.025  # each side of the 95 % interval
 _CURABLE_BY_REQUESTS: Final = frozenset({"too-few-requests", "not-enough-evidence"})
 
@@ -146,15 +146,6 @@ def judge_latency(
 def unjudged_latency(reason: str, *, margin_fraction: float) -> LatencyJudgement:
     """Return the judgement when no counts could be paired, for example because bounds differ."""
     return LatencyJudgement(reason=reason, margin_fraction=margin_fraction)
-
-
-def no_traffic_reason(baseline_count: float, canary_count: float) -> str | None:
-    """Name the arm without requests; None when both have some."""
-    if baseline_count > 0 and canary_count > 0:
-        return None
-    if baseline_count > 0:
-        return "no-traffic-canary"
-    return "no-traffic-baseline" if canary_count > 0 else "no-traffic"
 
 
 def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from reliability.judge.counts import FloatArray
-from reliability.judge.intervals import SharedIntervals
+from reliability.judge.intervals import SharedIntervals, effective_count
 from reliability.judge.inversion import crossing
 from reliability.judge.long_run import cosine_count, critical_value, sum_variance, upper_tail
 from reliability.judge.survival import SurvivalCurve, survival_curve
@@ -178,9 +178,9 @@ def _arm_tail(
     above = 1.0 - bucket_counts.T / requests
     shares = np.vstack([np.ones(requests.size), above])
     shares[-1] = 0.0
-    effective_count = float(1.0 / np.sum(intervals.weights**2 / requests))
-    curve = survival_curve(upper_bounds_seconds, above @ intervals.weights, request_count=effective_count)
-    return ArmTail(curve=curve, shares=shares, effective_count=effective_count)
+    worth = effective_count(intervals.weights, requests)
+    curve = survival_curve(upper_bounds_seconds, above @ intervals.weights, request_count=worth)
+    return ArmTail(curve=curve, shares=shares, effective_count=worth)
 
 
 def quantile_ratio_test(

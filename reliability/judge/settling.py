@@ -1,9 +1,12 @@
 """Where a canary that starts slow has settled: intervals to set aside after the declared warm-up.
 
 The truncation of White (MSER) chooses the head to cut, but only a head that is clearly slower
-than what follows is cut: without that gate the choice itself would bias the verdict. Fed by the
-latency judge; the declared warm-up is cut before the counts arrive here.
+than what follows is cut, measured against noise with a memory: without that gate the choice
+itself would bias the verdict. Fed by the latency judge; the declared warm-up is cut before the
+counts arrive here.
 """
+
+import math
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from reliability.judge.counts import FloatArray
 _BLOCK_SECONDS = 60.0
 _STANDARD_ERRORS = 4.0
 _LARGEST_HEAD = 0.5  # part of the window that may be cut
+_LARGEST_MEMORY = 0.9
 _FEWEST_BLOCKS = 8
 
 
@@ -39,10 +43,21 @@ def settling_cut(log_ratios: FloatArray, weights: FloatArray, seconds: FloatArra
     cut = min(range(largest + 1), key=lambda k: float(np.var(blocks[k:])) / (blocks.size - k))
     if cut == 0:
         return 0
-    head, tail = blocks[:cut], blocks[cut:]
-    error = float(np.std(tail)) * np.sqrt(1 / head.size + 1 / tail.size)
-    clearly_slower = head.mean() - tail.mean() > max(smallest_step, _STANDARD_ERRORS * error)
-    return int(starts[cut]) if clearly_slower else 0
+    excess = float(blocks[:cut].mean() - blocks[cut:].mean())
+    error = _error_of_mean_difference(blocks[cut:], head_count=cut)
+    return int(starts[cut]) if excess > max(smallest_step, _STANDARD_ERRORS * error) else 0
+
+
+def _error_of_mean_difference(tail: FloatArray, *, head_count: int) -> float:
+    """Return the standard error of head mean minus tail mean, were the head like the tail."""
+    centred = tail - tail.mean()
+    squares = float(centred @ centred)
+    if squares <= 0:
+        return 0.0
+    lag_one = float(centred[1:] @ centred[:-1]) / squares + 2 / tail.size  # short series hide their memory
+    memory = min(max(lag_one, 0.0), _LARGEST_MEMORY)
+    inflation = (1 + memory) / (1 - memory)
+    return math.sqrt(squares / tail.size * inflation * (1 / head_count + 1 / tail.size))
 
 
 def _block_starts(seconds: FloatArray) -> "np.ndarray[tuple[int], np.dtype[np.int_]]":
