@@ -103,7 +103,7 @@ def report(
         reports,
         gather_parameters(file, assignments, sample),
         outputs=out,
-        language=settings.language,
+        settings=settings,
         clock=SystemClock(),
         progress=lambda line: click.echo(line, err=True),
     )

@@ -17,7 +17,7 @@ from reliability import __version__
 from reliability.clock import Clock, SystemClock, format_instant
 from reliability.errors import SourceError
 from reliability.notebook.block import Block
-from reliability.report.words import Words
+from reliability.report.verdict_view import headline
 from reliability.settings import find_project_folder, read_settings, resolve_parameters
 from reliability.sources.checkout import read_checkout
 from reliability.verdicts import Verdict
@@ -145,20 +145,6 @@ def close_run(run: Run) -> Block:
     }
     data["headline"] = headline(data, language=run.language)
     return Block(kind="report", data=data, language=run.language)
-
-
-def headline(report: Mapping[str, object], *, language: str) -> str:
-    """Write the sentence of a report in plain text.
-
-    Args:
-        report: A report's JSON.
-        language: `en` or `es`.
-
-    Returns:
-        One sentence.
-    """
-    key = f"{report['topic']}.verdict.{report['reason']}.headline"
-    return Words(language).plain(key, **report)
 
 
 def _no_data(error: SourceError) -> dict[str, object]:

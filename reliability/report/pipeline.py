@@ -20,8 +20,8 @@ from reliability.report.exporter import export_pages
 from reliability.report.index import write_index
 from reliability.report.parameters import Declared, choose_for, read_declared, unknown_parameter_message
 from reliability.report.runner import Executed, execute_notebook
-from reliability.report.words import Words
-from reliability.settings import SECTION_OF_REPORT
+from reliability.report.verdict_view import headline
+from reliability.settings import SECTION_OF_REPORT, Settings, resolve_parameters
 from reliability.verdicts import Verdict
 
 LANGUAGES: Final = ("en", "es")
@@ -70,7 +70,7 @@ def make_reports(
     given: Mapping[str, object],
     *,
     outputs: Path,
-    language: str,
+    settings: Settings,
     clock: Clock,
     progress: Progress,
 ) -> Batch:
@@ -80,7 +80,7 @@ def make_reports(
         reports: Notebook by report name.
         given: Parameters; each goes to every chosen notebook that declares it.
         outputs: Folder of all results.
-        language: Main language.
+        settings: The project's settings; their language is the main one.
         clock: Tells the instant that names the run.
         progress: Called with one line per step.
 
@@ -91,7 +91,8 @@ def make_reports(
         ParameterError: A parameter is unknown or has a wrong type; nothing has run.
         WriteError: The disk is full; files that exist are whole.
     """
-    parameters = _parameters_by_report(reports, given)
+    parameters = _parameters_by_report(reports, given, settings)
+    language = settings.language
     now = clock.now()
     run_id = _new_run_id(now)
     folder = outputs / "runs" / run_id
@@ -100,7 +101,9 @@ def make_reports(
         started = time.perf_counter()
         progress(f"{name}: running")
         executed = execute_notebook(notebook, parameters[name])
-        data = _finished(name, executed, run_id=run_id, language=language, now=now, parameters=parameters[name])
+        data = _finished(
+            name, executed, run_id=run_id, language=language, now=now, parameters=parameters[name]
+        )
         pages = _write_report(name, executed, data, folder=folder, language=language, siblings=tuple(reports))
         made.append(Made(report=name, data=data, pages=pages, failed=executed.failure is not None))
         progress(f"{name}: {data['verdict']} in {time.perf_counter() - started:.1f} s")
@@ -109,7 +112,7 @@ def make_reports(
 
 
 def _parameters_by_report(
-    reports: Mapping[str, Path], given: Mapping[str, object]
+    reports: Mapping[str, Path], given: Mapping[str, object], settings: Settings
 ) -> dict[str, dict[str, object]]:
     declared = {name: read_declared(path) for name, path in reports.items()}
     every: dict[str, Declared] = {}
@@ -119,10 +122,13 @@ def _parameters_by_report(
         if name not in every:
             where = " and ".join(str(path) for path in reports.values())
             raise ParameterError(unknown_parameter_message(where, name, every))
-    return {
+    chosen = {
         report: choose_for(reports[report], known, {n: v for n, v in given.items() if n in known})
         for report, known in declared.items()
     }
+    for report in chosen.keys() & SECTION_OF_REPORT.keys():
+        resolve_parameters(settings, report, chosen[report])
+    return chosen
 
 
 def _new_run_id(now: datetime) -> str:
@@ -130,7 +136,13 @@ def _new_run_id(now: datetime) -> str:
 
 
 def _finished(
-    name: str, executed: Executed, *, run_id: str, language: str, now: datetime, parameters: Mapping[str, object]
+    name: str,
+    executed: Executed,
+    *,
+    run_id: str,
+    language: str,
+    now: datetime,
+    parameters: Mapping[str, object],
 ) -> dict[str, Any]:
     if executed.report is not None:
         return {**executed.report, "run_id": run_id}
@@ -143,7 +155,7 @@ def _finished(
         "as_of": format_instant(now), "parameters": dict(parameters),
         "provenance": {"commit": None, "dirty": None, "window": None, "source": None, "queries": [], "versions": {}},
     }  # fmt: skip
-    data["headline"] = Words(language).plain(f"{topic}.verdict.{failure.slug}.headline", **data)
+    data["headline"] = headline(data, language=language)
     return data
 
 
@@ -162,5 +174,7 @@ def _write_report(
     pages = export_pages(
         executed.notebook, data, languages=LANGUAGES, main_language=language, siblings=siblings, folder=folder
     )
-    write_text_whole(folder / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text_whole(
+        folder / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
     return tuple(pages)

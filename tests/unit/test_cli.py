@@ -1,0 +1,106 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from reliability import cli
+
+HEAVY = ("pandas", "matplotlib", "papermill", "nbconvert", "scipy", "numpy", "prometheus_api_client", "pydantic")
+
+
+@pytest.fixture
+def empty_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reliability.toml").touch()
+    return tmp_path
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import sys; from reliability import cli; status = cli.run(['--help']); "
+        f"print('heavy:', sorted(set({HEAVY!r}) & set(sys.modules)), 'status:', status)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert "heavy: [] status: 0" in done.stdout
+    assert "report" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "canery"], "did you mean 'canary_comparison'"),
+        (["report", "canary", "-p", "margin_procent=5"], "did you mean 'margin_percent'"),
+        (["report", "canary", "-p", "margin_percent=ten"], "margin_percent = 'ten' is no float"),
+        (["report", "canary", "-p", "margin_percent=-5"], "margin_percent"),
+        (["report", "canary", "-p", "margin_percent"], "name=value"),
+        (["report", "canary", "-f", "gone.yml"], "gone.yml"),
+        (["report", "canary", "--sample", "fail", "-p", "source=x"], "both name a source"),
+        (["gate", "--nonsense"], "--nonsense"),
+        (["nonsense"], "nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.usefixtures("empty_project")
+def test_wrong_usage_ends_with_status_2_and_a_cure(capsys, arguments, message):
+    status = cli.run(arguments)
+
+    assert status == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_misspelt_setting_ends_with_status_2_before_any_work(capsys, empty_project):
+    (empty_project / "reliability.toml").write_text("[canary]\nmargin_procent = 5.0\n")
+
+    assert cli.run(["report"]) == 2
+    assert "canary.margin_procent" in capsys.readouterr().err
+    assert not (empty_project / "outputs").exists()
+
+
+@pytest.mark.usefixtures("empty_project")
+def test_a_gate_without_any_run_is_no_data(capsys):
+    assert cli.run(["gate"]) == 4
+    assert "make one with: reliability report" in capsys.readouterr().err
+
+
+def test_the_gate_prints_each_sentence_and_the_verdict(capsys, empty_project):
+    folder = empty_project / "outputs" / "runs" / "20261126T120000Z-0001"
+    folder.mkdir(parents=True)
+    data = {
+        "schema": "reliability.report/1",
+        "report": "canary_comparison",
+        "verdict": "INCONCLUSIVE",
+        "reason": "not-enough-evidence",
+        "headline": "Wait: the data cannot decide yet.",
+        "cautions": [],
+        "sample": "unsure",
+        "provenance": {"commit": None},
+    }
+    (folder / "canary_comparison.json").write_text(json.dumps(data))
+
+    status = cli.run(["gate", "canary"])
+
+    printed = capsys.readouterr().out
+    assert status == 3
+    assert "canary_comparison (sample unsure): INCONCLUSIVE: Wait: the data cannot decide yet." in printed
+
+
+def test_an_interrupt_ends_with_status_130(monkeypatch, empty_project):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reliability.report.catalogue.find_reports", interrupted)
+
+    assert cli.run(["report"]) == 130
+
+
+def test_an_unknown_fault_is_a_run_error_and_never_a_pass(capsys, monkeypatch, empty_project):
+    def broken(*_, **__):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("reliability.report.catalogue.find_reports", broken)
+
+    assert cli.run(["report"]) == 5
+    assert "RuntimeError: boom" in capsys.readouterr().err
