@@ -28,10 +28,13 @@ from reliability.shipped import shipped_folder
 View = Callable[[Mapping[str, Any], Words], Mapping[str, object]]
 VIEWS: Final[Mapping[str, View]] = MappingProxyType({
     "report": verdict_view.view_report,
+    "next_steps": verdict_view.view_report,
     "latency": canary_view.view_latency,
     "errors": canary_view.view_errors,
     "exposure": canary_view.view_exposure,
     "buckets": canary_view.view_buckets,
+    "checks": canary_view.view_checks,
+    "run": verdict_view.view_run,
 })  # fmt: skip
 _KIND: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -51,7 +54,7 @@ def render_block(
         data: Its numbers and texts; texts are escaped.
         language: Language of words, numbers and instants.
         uid: Prefix of element ids, unique on the page; by default made from the data.
-        heading: Element of the block's main sentence (`h1` once on a page).
+        heading: Element of the main sentence; `h1` on a page, where the next steps have a section of their own.
 
     Returns:
         The markup; equal input gives equal bytes.
@@ -62,9 +65,9 @@ def render_block(
     if not knows_block(kind):
         raise KeyError(f"no template templates/blocks/{kind}.html.j2")
     words = words_in(language)
-    view = VIEWS[kind](data, words) if kind in VIEWS else {}
+    view = dict(VIEWS[kind](data, words)) if kind in VIEWS else {}
     template = page_environment(language).get_template(f"blocks/{kind}.html.j2")
-    html = template.render(d=data, v=view, uid=uid or _uid(kind, data), heading=heading)
+    html = template.render(d=data, v=view, uid=uid or _uid(kind, data), heading=heading, hoisted=heading == "h1")
     return Markup(html)  # noqa: S704 -- rendered with autoescape
 
 

@@ -20,17 +20,19 @@ def verdict_values(report: Data) -> dict[str, object]:
         report: The canary report's JSON; without evidence it has no numbers.
 
     Returns:
-        `slower`, `range_inside`, `deciding_fraction` of the latency; `reason_detail`
-        (latency, errors or both), which says what broke the budget.
+        Booleans and numbers by name; `reason_detail` (latency, errors or both) says which
+        measure carries the verdict.
     """
     latency, errors = report.get("latency") or {}, report.get("errors") or {}
+    baseline, margin = latency.get("baseline_p95_seconds"), latency.get("margin_fraction")
     return {
-        "slower": (latency.get("increase_fraction") or 0) > 0,
-        "range_inside": range_inside(latency.get("increase_interval"), latency.get("margin_fraction")),
+        "range_inside": range_inside(latency.get("increase_interval"), margin),
         "deciding_fraction": deciding(latency),
-        "has_numbers": latency.get("increase_fraction") is not None,
-        "has_errors": errors.get("difference_fraction") is not None,
+        "limit_seconds": None if baseline is None or margin is None else baseline * (1 + margin),
+        "has_range": latency.get("increase_interval") is not None,
         "has_wait": latency.get("minutes_needed") is not None,
+        "has_needed": latency.get("requests_needed") is not None,
+        "has_errors_needed": errors.get("requests_needed") is not None,
         "reason_detail": _blamed(report["verdict"], latency, errors),
     }
 
@@ -52,7 +54,6 @@ def view_latency(data: Data, words: Words) -> dict[str, object]:
     """Derive sentence, deciding number and table rows of the latency block."""
     series = data["by_minute"]
     derived: dict[str, object] = {
-        "slower": (data["increase_fraction"] or 0) > 0,
         "range_inside": range_inside(data["increase_interval"], data["margin_fraction"]),
         "deciding_fraction": deciding(data),
         "deciding_is_lower": data["verdict"] == "FAIL",
@@ -66,7 +67,13 @@ def view_latency(data: Data, words: Words) -> dict[str, object]:
             series["starts"], series["baseline_seconds"], series["canary_seconds"], strict=True
         )
     ]
-    return {**derived, "rows": rows, "sentence": _sentence("latency", data, derived, words)}
+    return {
+        **derived,
+        "rows": rows,
+        "has_course": any(v is not None for v in (*series["baseline_seconds"], *series["canary_seconds"])),
+        "suggested": ", ".join(words.formats.ms(bound) for bound in data["suggested_bounds_seconds"]),
+        "sentence": _sentence("latency", data, derived, words),
+    }
 
 
 def view_errors(data: Data, words: Words) -> dict[str, object]:
@@ -87,24 +94,36 @@ def view_errors(data: Data, words: Words) -> dict[str, object]:
 
 def view_exposure(data: Data, words: Words) -> dict[str, object]:
     """Derive the notes about what was lost on the way; an unknown code is shown as it stands."""
-    notes = [
-        words.text(f"canary.exposure.note.{code}", **data) if words.knows(f"canary.exposure.note.{code}") else code
-        for code in data["notes"]
-    ]
-    return {"notes": notes}
+    keys = {code: f"canary.exposure.note.{code}" for code in data["notes"]}
+    return {"notes": [words.text(key, **data) if words.knows(key) else code for code, key in keys.items()]}
 
 
-def view_buckets(data: Data, _: Words) -> dict[str, object]:
+def view_checks(data: Data, words: Words) -> dict[str, object]:
+    """Derive the words of each check from its values."""
+    rows = []
+    for check in data["checks"]:
+        values = {**check["values"], "verdict": check["verdict"], "reason": check.get("reason")}
+        texts = {part: words.text(f"canary.check.{check['id']}.{part}", **values) for part in ("name", "rule", "seen")}
+        rows.append({**texts, "verdict": check["verdict"]})
+    return {"rows": rows}
+
+
+def view_buckets(data: Data, words: Words) -> dict[str, object]:
     """Derive the table rows: bounds and share of both arms by bucket, empty ends left out."""
     bounds: list[float | None] = data["upper_bounds_seconds"]
-    rows = [
-        ([0.0, *bounds][place], bound, base, canary)
-        for place, (bound, base, canary) in enumerate(
-            zip(bounds, data["baseline_share"], data["canary_share"], strict=True)
-        )
-    ]
+    written = ["0", *(None if bound is None else bound_text(bound, words) for bound in bounds)]
+    rows = list(zip(written[:-1], written[1:], data["baseline_share"], data["canary_share"], strict=True))
     first, last = filled_span(data)
-    return {"rows": rows[first:last], "same_bucket": data["baseline_bucket_seconds"] == data["canary_bucket_seconds"]}
+    same = data["baseline_bucket_seconds"] is not None and (
+        data["baseline_bucket_seconds"] == data["canary_bucket_seconds"]
+    )
+    return {"rows": rows[first:last], "same_bucket": same}
+
+
+def bound_text(seconds: float, words: Words) -> str:
+    """Write a bucket bound in milliseconds, with a decimal only when it has one."""
+    milliseconds = round(1000 * seconds, 6)
+    return words.formats.number(milliseconds, 0 if milliseconds.is_integer() else 1)
 
 
 def filled_span(data: Data) -> tuple[int, int]:

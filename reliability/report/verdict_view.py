@@ -52,7 +52,7 @@ def view_report(report: Report, words: Words) -> dict[str, object]:
 
     Returns:
         status, name, headline, lead, next_steps, cautions, figures (name of the template
-        of its key figures), hoisted (False: nothing is shown elsewhere on the page).
+        of its key figures).
     """
     context = _context(report)
     return {
@@ -63,8 +63,12 @@ def view_report(report: Report, words: Words) -> dict[str, object]:
         "next_steps": next_steps(report, words),
         "cautions": _cautions(report, words),
         "figures": _figures(report["report"]),
-        "hoisted": False,
     }
+
+
+def view_run(data: Report, words: Words) -> dict[str, object]:
+    """Derive the name of the report that a run was opened for."""
+    return {"name": report_name(data["report"], words)}
 
 
 def next_steps(report: Report, words: Words) -> list[Markup]:

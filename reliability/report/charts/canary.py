@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from reliability.report.canary_view import filled_span
+from reliability.report.canary_view import bound_text, filled_span
 from reliability.report.charts.ticks import round_ticks, thinned
 from reliability.report.svg import COLOURS, DASH, FigureSpec, Size, new_axes
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
-_UP_TO: Final = "\u2264 "
 _ARMS: Final = (("baseline", "base", "o", -0.14), ("canary", "cana", "D", 0.14))
 _LABELS: Final = MappingProxyType({"wide": 8, "narrow": 4})
 _MARK: Final[Mapping[str, Any]] = MappingProxyType({"mec": COLOURS["card"], "mew": 1})
@@ -74,7 +73,6 @@ def draw_errors(data: Data, words: Words, size: Size) -> FigureSpec:
 def draw_buckets(data: Data, words: Words, size: Size) -> FigureSpec:
     """Draw the share of requests by bucket, and where each arm's P95 falls."""
     first, last = filled_span(data)
-    bounds = data["upper_bounds_seconds"][first:last]
     figure, axes = new_axes(size, height_inches=2.9, unit=words.plain("canary.buckets.axis"))
     shown = [0.0]
     for arm, colour, marker, offset in _ARMS:
@@ -88,7 +86,7 @@ def draw_buckets(data: Data, words: Words, size: Size) -> FigureSpec:
             axes.axvline(place, color=COLOURS[colour], lw=1.6, ls=(0, (4, 2)) if arm == "canary" else (0, (1, 1.4)))
     _vertical(axes, shown, words, from_zero=True)
     labels = bucket_labels(data["upper_bounds_seconds"], words)[first:last]
-    kept = thinned(len(labels), 14 if size == "wide" else 6)
+    kept = thinned(len(labels), 10 if size == "wide" else 5)
     axes.set_xticks(kept, [labels[place] for place in kept])
     axes.set_xlim(-0.6, len(labels) - 0.4)
     return FigureSpec(
@@ -139,13 +137,8 @@ def _place(seconds: float | None, bounds: Sequence[float | None], first: int) ->
 
 def bucket_labels(bounds: Sequence[float | None], words: Words) -> list[str]:
     """Write each bucket's upper bound in milliseconds; the last is open."""
-    written = ["0"]
-    for bound in bounds:
-        value = 0.0 if bound is None else 1000 * bound
-        digits = 0 if round(value, 6).is_integer() else 1
-        written.append(
-            f"> {written[-1].removeprefix(_UP_TO)}"
-            if bound is None
-            else f"{_UP_TO}{words.formats.number(value, digits)}"
-        )
-    return written[1:]
+    written = [None if bound is None else bound_text(bound, words) for bound in bounds]
+    return [
+        f"\u2264 {text}" if text else f"> {before or 0}"
+        for text, before in zip(written, [None, *written], strict=False)
+    ]

@@ -1,0 +1,104 @@
+"""Which cells of an executed notebook a page shows, in which order and under which heading.
+
+A page has sections: a markdown cell that opens with a heading begins one. Cells of other
+languages, the title, parameters and cells without a result are left out. How cells look
+belongs to the nbconvert template.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+MIME_TYPE: Final = "application/vnd.reliability+json"
+_HEADING: Final = re.compile(r"\A\s*(#{1,2})\s+(.+?)\s*#*\s*(?:\n|\Z)")
+_HIDDEN_TAGS: Final = frozenset(("hide", "papermill-error-cell-tag"))
+_ELSEWHERE: Final = frozenset(("report", "run"))  # blocks that the frame shows, or the notebook only
+_TAKEN: Final = ("main", "next", "source", "contents")
+
+
+@dataclass(slots=True, kw_only=True)
+class Section:
+    """A part of a page.
+
+    Attributes:
+        id: Anchor; empty for cells before the first heading.
+        title: Heading.
+        cells: Its cells in order.
+        is_question: Whether it holds a code cell, so that it needs an answer to be shown.
+    """
+
+    id: str
+    title: str
+    cells: list[Any] = field(default_factory=list)
+    is_question: bool = False
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is anything to read: a question without an answer is left out."""
+        answered = any(cell.cell_type == "code" for cell in self.cells)
+        return answered if self.is_question else bool(self.cells or self.id)
+
+
+def arrange_sections(notebook: Any, language: str) -> list[Section]:
+    """Sort the cells of a notebook into the sections of a page.
+
+    Args:
+        notebook: An executed notebook; its cells are changed, so give a copy.
+        language: Language of the page.
+
+    Returns:
+        The sections that have something to show.
+    """
+    sections = [Section(id="", title="")]
+    for cell in notebook.cells:
+        if not _is_wanted(cell, language):
+            continue
+        if cell.cell_type == "markdown":
+            _place_prose(cell, sections)
+        elif cell.cell_type == "code":
+            sections[-1].is_question = sections[-1].is_question or not _is_silent(cell)
+            cell.outputs = [output for output in cell.get("outputs", []) if not _is_elsewhere(output)]
+            sections[-1].cells += [cell] if cell.outputs else []
+    return [section for section in sections if section.is_shown]
+
+
+def _is_wanted(cell: Any, language: str) -> bool:
+    tags = cell.metadata.get("tags", [])
+    languages = [tag for tag in tags if tag.startswith("lang:")]
+    return not _HIDDEN_TAGS.intersection(tags) and (not languages or f"lang:{language}" in languages)
+
+
+def _place_prose(cell: Any, sections: list[Section]) -> None:
+    heading = _HEADING.match(cell.source)
+    if heading is None:
+        sections[-1].cells.append(cell)
+        return
+    if heading[1] == "#" and len(sections) == 1 and not sections[0].cells:
+        return  # the title: the page's main heading is the verdict
+    cell.source = cell.source[heading.end() :].strip()
+    wanted = cell.metadata.get("reliability", {}).get("section") or heading[2]
+    taken = {*_TAKEN, *(section.id for section in sections)}
+    sections.append(Section(id=_anchor(str(wanted), taken), title=re.sub(r"[*`]", "", heading[2])))
+    sections[-1].cells += [cell] if cell.source else []
+
+
+def _is_silent(cell: Any) -> bool:
+    """Tell whether a cell is not there to show something: parameters, or a block shown elsewhere."""
+    outputs = cell.get("outputs", [])
+    hidden = {"parameters", "injected-parameters"}.intersection(cell.metadata.get("tags", []))
+    return bool(hidden) or (bool(outputs) and all(_is_elsewhere(output) for output in outputs))
+
+
+def _is_elsewhere(output: Any) -> bool:
+    envelope = output.get("data", {}).get(MIME_TYPE)
+    return isinstance(envelope, dict) and envelope.get("block") in _ELSEWHERE
+
+
+def _anchor(text: str, taken: set[str]) -> str:
+    """Make an id of plain letters, unique on the page."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-") or "section"
+    stem = stem if stem[0].isalpha() else f"s-{stem}"
+    names = [stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)

@@ -1,0 +1,274 @@
+"""Invented reports, blocks and notebooks that follow the contract; deterministic, for tests of the pages."""
+
+import copy
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import nbformat
+
+from reliability.clock import format_instant
+
+MIME_TYPE = "application/vnd.reliability+json"
+START = datetime(2026, 11, 26, 18, 20, tzinfo=UTC)
+JUDGED = START + timedelta(minutes=5)
+END = START + timedelta(minutes=20)
+RUN_ID = "20261126T184000Z-1a2b"
+HOSTILE = '<script>alert(\'x\')</script>"\' onerror="alert(1)" <b style="position:fixed">&amp;</b>'
+Json = dict[str, Any]
+
+
+def at(minutes: float) -> str:
+    """Return an instant counted from the start of the judged window."""
+    return format_instant(JUDGED + timedelta(minutes=minutes))
+
+
+def wave(place: int, pace: float) -> float:
+    """Return a deterministic wobble between -1 and 1."""
+    return math.sin(place * pace) * 0.6 + math.sin(place * pace * 2.7 + 1) * 0.4
+
+
+def latency() -> Json:
+    """Data of the latency block of a canary that passes while its likely range reaches past the budget."""
+    baseline = [0.2130 + 0.006 * wave(n, 1.3) for n in range(15)]
+    canary = [0.2196 + 0.008 * wave(n, 1.9) for n in range(15)]
+    limit = 0.2132 * 1.1
+    return {
+        "baseline_p95_seconds": 0.2132, "canary_p95_seconds": 0.2197, "increase_fraction": 0.0305,
+        "increase_interval": [-0.012, 0.074], "margin_fraction": 0.10, "deciding_upper_fraction": 0.0731,
+        "deciding_lower_fraction": -0.0188, "guard_fraction": 0.006, "verdict": "PASS", "reason": "inside-budget",
+        "bucket_bounds": {"baseline_seconds": [0.2, 0.225], "canary_seconds": [0.2, 0.225],
+                          "increase_interval": [-0.111, 0.125], "ratio": 1.125},
+        "requests_needed": None, "minutes_needed": None, "suggested_bounds_seconds": [],
+        "baseline_release": "2.7.3", "canary_release": "2.8.0",
+        "by_minute": {"starts": [at(n) for n in range(15)], "baseline_seconds": baseline, "canary_seconds": canary},
+        "limit_seconds": limit, "minutes_over_limit": sum(v > limit for v in canary),
+        "minutes_slower": sum(c > b for b, c in zip(baseline, canary, strict=True)), "minutes_total": 15,
+    }  # fmt: skip
+
+
+def errors() -> Json:
+    """Data of the error block."""
+    steps: Json = {"step_minutes": 2, "starts": [at(2 * n) for n in range(8)], "baseline": [], "canary": []}
+    for arm, often in (("baseline", 9), ("canary", 11)):
+        for n in range(8):
+            requests, failed = 2400 - 7 * n, max(0, round(often + 3 * wave(n, 1.1)))
+            steps[arm].append({"requests": requests, "errors": failed, **_wilson(failed, requests)})
+    return {
+        "baseline_fraction": 0.00377, "canary_fraction": 0.00461, "difference_fraction": 0.00084,
+        "interval": [-0.0004, 0.0021], "allowed_fraction": 0.00877, "allowed_difference_fraction": 0.005,
+        "deciding_upper_fraction": 0.0019, "deciding_lower_fraction": -0.0004, "verdict": "PASS",
+        "reason": "inside-budget", "requests_needed": None, "baseline_release": "2.7.3", "canary_release": "2.8.0",
+        "error_matchers": 'code=~"5.."', "by_step": steps,
+    }  # fmt: skip
+
+
+def buckets() -> Json:
+    """Data of the bucket block."""
+    bounds = [0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.25, 0.3, 0.5, 1.0, None]
+    baseline = [0.01, 0.11, 0.2, 0.19, 0.15, 0.11, 0.08, 0.06, 0.04, 0.02, 0.02, 0.008, 0.002, 0.0]
+    canary = [0.008, 0.1, 0.19, 0.19, 0.155, 0.117, 0.085, 0.062, 0.043, 0.02, 0.02, 0.008, 0.002, 0.0]
+    return {
+        "upper_bounds_seconds": bounds, "baseline_share": baseline, "canary_share": canary,
+        "baseline_p95_seconds": 0.2132, "canary_p95_seconds": 0.2197, "baseline_bucket_seconds": [0.2, 0.225],
+        "canary_bucket_seconds": [0.2, 0.225], "increase_bounds": [-0.111, 0.125], "ratio": 1.125, "guard_fraction": 0.006,
+    }  # fmt: skip
+
+
+def exposure(*, instance: str = "127.0.0.1:8101") -> Json:
+    """Data of the exposure block: one replica of the canary was restarted."""
+    arms = []
+    for arm, release, requests in (("baseline", "2.7.3", 19004), ("canary", "2.8.0", 18897)):
+        replicas = [
+            {"instance": instance if n else f"127.0.0.1:81{n}0", "requests": requests // 2, "errors": 36,
+             "restarts": 1 if arm == "canary" and n else 0, "gap_seconds": 20.0 if arm == "canary" and n else 10.0}
+            for n in range(2)
+        ]  # fmt: skip
+        arms.append({
+            "arm": arm, "release": release, "matchers": f'arm="{arm}"', "requests": requests, "errors": 72,
+            "requests_per_second": requests / 900, "replicas": replicas,
+        })  # fmt: skip
+    return {
+        "window": {"start": format_instant(START), "end": format_instant(END)},
+        "judged_window": {"start": format_instant(JUDGED), "end": format_instant(END)}, "warmup_minutes": 5,
+        "scrapes": {"expected": 90, "used": 89, "interval_seconds": 10}, "arms": arms, "lost_requests_at_most": 104,
+        "notes": ["restarts"], "warnings": [],
+    }  # fmt: skip
+
+
+def checks() -> Json:
+    """Data of the checks block."""
+    return {"checks": [
+        {"id": "traffic", "verdict": "PASS", "values": {"canary_count": 18897, "baseline_count": 19004}},
+        {"id": "scrapes", "verdict": "PASS", "values": {"used_count": 89, "expected_count": 90}},
+        {"id": "warnings", "verdict": "PASS", "values": {"count": 0}},
+        {"id": "latency", "verdict": "PASS", "values": {"deciding_fraction": 0.0731, "margin_fraction": 0.1}},
+        {"id": "errors", "verdict": "PASS", "values": {"deciding_fraction": 0.0019, "allowed_difference_fraction": 0.005}},
+    ]}  # fmt: skip
+
+
+def queries() -> Json:
+    """Data of the query block."""
+    query = '{__name__=~"http_request_duration_seconds_bucket|http_requests_total",arm="baseline"}[22m]'
+    return {"source": "recording pass", "queries": [
+        {"arm": "baseline", "query": query, "series": 60, "samples": 7800},
+        {"arm": "canary", "query": query.replace("baseline", "canary"), "series": 60, "samples": 7793},
+    ]}  # fmt: skip
+
+
+def canary_report(**changes: Any) -> Json:
+    """JSON of a canary report that passes; `changes` replace top-level keys."""
+    lat, err, exp = latency(), errors(), exposure()
+    report: Json = {
+        "schema": "reliability.report/1", "report": "canary_comparison", "topic": "canary", "run_id": RUN_ID,
+        "language": "en", "sample": "pass", "verdict": "PASS", "reason": "inside-budget", "cautions": [],
+        "headline": "Promote: latency and errors stay inside the budget.", "made_at": "2026-11-27T09:00:00Z",
+        "as_of": "2026-11-26T18:40:00Z", "service": "staging reservations",
+        "window": exp["window"],
+        "figures": [
+            {"id": "p95", "verdict": lat["verdict"], "increase_fraction": lat["increase_fraction"],
+             "increase_interval": lat["increase_interval"], "baseline_seconds": lat["baseline_p95_seconds"],
+             "canary_seconds": lat["canary_p95_seconds"], "margin_fraction": 0.1},
+            {"id": "errors", "verdict": err["verdict"], "difference_fraction": err["difference_fraction"],
+             "interval": err["interval"], "baseline_fraction": err["baseline_fraction"],
+             "canary_fraction": err["canary_fraction"], "allowed_difference_fraction": 0.005},
+            {"id": "requests", "verdict": "PASS", "canary_count": 18897, "baseline_count": 19004, "needed_count": None},
+            {"id": "scrapes", "verdict": "PASS", "used_count": 89, "expected_count": 90, "restarts_count": 1},
+        ],
+        "checks": checks()["checks"], "latency": lat, "errors": err,
+        "exposure": {"baseline": exp["arms"][0], "canary": exp["arms"][1]},
+        "parameters": {"source": "sample:pass", "margin_percent": 10.0, "warmup_minutes": 5.0},
+        "provenance": {
+            "commit": "9f3c2ab41d", "dirty": False, "window": "2026-11-26T18:20:00Z / 2026-11-26T18:40:00Z",
+            "source": "recording pass", "queries": [q["query"] for q in queries()["queries"]],
+            "versions": {"reliability": "0.1.0", "python": "3.11.7", "papermill": "2.7.0", "nbconvert": "7.17.2"},
+        },
+    }  # fmt: skip
+    return {**report, **changes}
+
+
+def failing_report(**changes: Any) -> Json:
+    """JSON of a canary report that fails on both measures."""
+    report = canary_report(verdict="FAIL", reason="over-budget", sample="fail")
+    report["latency"].update(
+        verdict="FAIL", reason="over-budget", increase_fraction=0.262, increase_interval=[0.214, 0.311],
+        deciding_lower_fraction=0.208, deciding_upper_fraction=0.309, canary_p95_seconds=0.269,
+    )  # fmt: skip
+    report["errors"].update(verdict="FAIL", reason="over-budget", difference_fraction=0.0161, canary_fraction=0.0199)
+    report["figures"][0].update(verdict="FAIL", increase_fraction=0.262, increase_interval=[0.214, 0.311])
+    report["figures"][1].update(verdict="FAIL", difference_fraction=0.0161, interval=[0.012, 0.0203])
+    return {**report, **changes}
+
+
+def undecided_report(**changes: Any) -> Json:
+    """JSON of a canary report that cannot decide on latency."""
+    report = canary_report(verdict="INCONCLUSIVE", reason="not-enough-evidence")
+    report["latency"].update(
+        verdict="INCONCLUSIVE", reason="not-enough-evidence", increase_fraction=0.061,
+        increase_interval=[-0.031, 0.151], deciding_upper_fraction=0.138, deciding_lower_fraction=-0.034,
+        requests_needed=41000, minutes_needed=34.0,
+    )  # fmt: skip
+    report["figures"][0].update(verdict="INCONCLUSIVE", increase_fraction=0.061, increase_interval=[-0.031, 0.151])
+    report["figures"][2].update(verdict="INCONCLUSIVE", needed_count=41000)
+    return {**report, **changes}
+
+
+def report_without_evidence(reason: str = "prometheus-unreachable", *, message: str = "", **changes: Any) -> Json:
+    """JSON of a canary report whose evidence could not be had."""
+    report = canary_report(verdict="NO_DATA", reason=reason, sample=None, figures=[], checks=[])
+    for part in ("latency", "errors", "exposure", "window"):
+        del report[part]
+    shown = message or "http://127.0.0.1:9 refused the connection; is Prometheus running there?"
+    report["error"] = {"slug": reason, "message": f"{shown} [{reason}]"}
+    report["provenance"].update(window=None, queries=[])
+    return {**report, **changes}
+
+
+def phase_report(**changes: Any) -> Json:
+    """JSON of a phase report that passes; its figures are those that the index shows."""
+    report = canary_report(report="phase_progress", topic="phase", reason="above-floor", sample=None)
+    for part in ("latency", "errors", "exposure", "window", "service"):
+        del report[part]
+    report["figures"] = [
+        {"id": "coverage", "verdict": "PASS", "coverage_fraction": 0.913, "floor_fraction": 0.9, "goal_fraction": 0.95},
+        {"id": "tests", "verdict": "PASS", "passed_count": 46, "total_count": 46},
+    ]
+    report["phase"] = {"tighten": {"allowed": False, "total": 4, "open": [
+        {"id": "floor", "text": {"en": "floor raised to 35 %", "es": "mínimo elevado al 35 %"}},
+        {"id": "isolation", "text": {"en": "spacy and Postgres suites isolated", "es": "suites de spacy y Postgres aisladas"}},
+    ]}}  # fmt: skip
+    return {**report, **changes}
+
+
+def rollback_report(**changes: Any) -> Json:
+    """JSON of a rollback report that passes."""
+    report = canary_report(report="rollback_readiness", topic="rollback", reason="ready", sample="drill")
+    for part in ("latency", "errors", "exposure", "window"):
+        del report[part]
+    report["figures"] = [{"id": "drill", "verdict": "PASS", "seconds": 14.2, "limit_seconds": 900}]
+    return {**report, **changes}
+
+
+def canary_notebook(report: Json, *cells: Any) -> Any:
+    """An executed canary notebook in two languages; `cells` come before the last one."""
+    shown = [("latency", report.get("latency")), ("errors", report.get("errors")), ("buckets", buckets()),
+             ("exposure", exposure()), ("checks", checks()), ("queries", queries())]  # fmt: skip
+    titles = {"latency": ("P95 latency", "Latencia P95"), "errors": ("Error rate", "Tasa de errores"),
+              "buckets": ("Where the P95 falls", "Dónde cae el P95"), "exposure": ("What was compared", "Qué se comparó"),
+              "checks": ("How the result was reached", "Cómo se llegó al resultado"),
+              "queries": ("For analysts", "Para analistas")}  # fmt: skip
+    made = [
+        markdown("# Canary comparison\n\nIs it no worse?", "lang:en"), markdown("# Comparación canary", "lang:es"),
+        code("margin_percent: float = None", tags=["parameters"]), code("run", result("run", {"report": report["report"]})),
+    ]  # fmt: skip
+    for kind, data in shown:
+        for language, title in zip(("en", "es"), titles[kind], strict=True):
+            text = f"## {title}\n\nHow to read this: *the likely range* stands beside the deciding number."
+            made.append(markdown(text, f"lang:{language}", section=kind))
+        missing = data is None or "error" in report
+        made.append(code(f"nb.{kind}(run)", result("missing", report["error"]) if missing else result(kind, data)))
+    made += [
+        markdown("Close the run.", "lang:en", "hide"),
+        *cells,
+        code("nb.finish(run)", result("report", {**report, "run_id": None})),
+    ]
+    return nbformat.v4.new_notebook(cells=made)  # type: ignore[no-untyped-call]
+
+
+def markdown(text: str, *tags: str, section: str | None = None) -> Any:
+    """A markdown cell with tags."""
+    metadata: Json = {"tags": list(tags)}
+    if section:
+        metadata["reliability"] = {"section": section}
+    return nbformat.v4.new_markdown_cell(text, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
+def code(source: str, *outputs: Any, tags: list[str] | None = None) -> Any:
+    """A code cell with outputs."""
+    return nbformat.v4.new_code_cell(source, outputs=list(outputs), metadata={"tags": tags or []})  # type: ignore[no-untyped-call]
+
+
+def result(kind: str, data: Json) -> Any:
+    """The output of a cell that shows one of our blocks."""
+    return output({
+        MIME_TYPE: {"schema": "reliability.block/1", "block": kind, "data": copy.deepcopy(data)},
+        "text/html": "<div>only for the notebook</div>", "text/plain": f"<{kind}>",
+    })  # fmt: skip
+
+
+def output(data: Json, *, kind: str = "execute_result") -> Any:
+    """An output of any mime types."""
+    return nbformat.v4.new_output(kind, data=data)  # type: ignore[no-untyped-call]
+
+
+def failed(name: str, message: str) -> Any:
+    """The output of a cell that raised."""
+    return nbformat.v4.new_output("error", ename=name, evalue=message, traceback=["\x1b[31mTraceback\x1b[0m", message])  # type: ignore[no-untyped-call]
+
+
+def _wilson(failed_count: int, requests: int) -> Json:
+    z, share = 1.96, failed_count / requests
+    middle = share + z * z / (2 * requests)
+    spread = z * math.sqrt(share * (1 - share) / requests + z * z / (4 * requests**2))
+    scale = 1 + z * z / requests
+    return {"low_fraction": (middle - spread) / scale, "high_fraction": (middle + spread) / scale}
