@@ -21,6 +21,7 @@ from reliability.notebook.phase_parts import (
     coverage_part,
     last_coverage_entry,
     modules_part,
+    outcomes_part,
     plan_part,
     record_part,
     tests_part,
@@ -77,7 +78,15 @@ def conclude(evidence: object) -> dict[str, object]:
             *_standing_figures(found),
         ],
         "checks": [check.to_json() for check in judgement.checks],
-        "phase": {**phase, "own": {**own, "id": found.own.id, "evidence": dict(found.measured.files)}},
+        "phase": {
+            **phase,
+            "own": {
+                **own,
+                "id": found.own.id,
+                "evidence": dict(found.measured.files),
+                "tests": outcomes_part(found.measured),
+            },
+        },
         "provenance": {"source": _source(found.measured)},
     }
 
@@ -139,16 +148,8 @@ def _judge(found: PhaseEvidence, measured: Measured, coverage: CoverageJudgement
 
 
 def _tests_figure(measured: Measured, judgement: PhaseJudgement) -> dict[str, object]:
-    counts = measured.tests.counts
     check = next(check for check in judgement.checks if check.id == "tests")
-    return {
-        "id": "tests",
-        "verdict": check.verdict.value,
-        "passed_count": counts.passed,
-        "total_count": counts.total,
-        "skipped_count": counts.skipped,
-        "broken_count": counts.failed + counts.error,
-    }
+    return {"id": "tests", "verdict": check.verdict.value, **outcomes_part(measured)}
 
 
 def _standing_figures(found: PhaseEvidence) -> list[dict[str, object]]:

@@ -18,7 +18,7 @@ from reliability.notebook.phase_evidence import Measured, PhaseEvidence
 from reliability.report.words import LANGUAGES, words_in
 from reliability.sources.coverage_json import CoverageCounts, ModuleCoverage
 from reliability.sources.junit import OutcomeCounts, TestGroup, group_tests
-from reliability.sources.phase_document import PhaseDocument
+from reliability.sources.phase_document import Figure, PhaseDocument, WholeSuite
 from reliability.sources.record import Entry
 from reliability.verdicts import Verdict
 
@@ -26,7 +26,7 @@ SHOWN_MODULES: Final = 10
 SHOWN_TESTS: Final = 50
 INCREMENT_POINTS: Final = 2.0
 _TOLD: Final = (
-    "id", "kind", "title", "purpose", "origin", "begun", "targets", "tasks", "scope", "risks", "next_steps",
+    "id", "kind", "title", "purpose", "origin", "targets", "tasks", "scope", "risks", "next_steps",
 )  # fmt: skip
 _SHOWN_DIGITS: Final = 10_000  # two decimals of a percentage
 
@@ -70,6 +70,7 @@ def tests_part(found: PhaseEvidence, measured: Measured) -> dict[str, object]:
     components = {component.id: component for component in found.own.components}
     groups = group_tests(measured.tests.tests, components={name: c.test_modules for name, c in components.items()})
     broken = measured.tests.broken
+    shown = broken[:SHOWN_TESTS]
     return {
         **_outcomes(measured.tests.counts),
         "began_at": format_instant(measured.tests.began_at) if measured.tests.began_at else None,
@@ -79,16 +80,23 @@ def tests_part(found: PhaseEvidence, measured: Measured) -> dict[str, object]:
             for group in groups
         ],
         "broken": [
-            {"classname": test.classname, "name": test.name, "outcome": test.outcome.name.lower()}
-            for test in broken[:SHOWN_TESTS]
+            {"classname": test.classname, "name": test.name, "outcome": test.outcome.name.lower()} for test in shown
         ],
+        "more_broken_count": len(broken) - len(shown),
+        "others_count": sum(not group.is_component for group in groups),
     }
+
+
+def outcomes_part(measured: Measured) -> dict[str, int]:
+    """Return how many tests ended how."""
+    return _outcomes(measured.tests.counts)
 
 
 def record_part(found: PhaseEvidence) -> dict[str, object]:
     """Return the entries of the own phase in order, with the change from one to the next."""
     record = present(found.record)
-    entries, before = [], None
+    entries: list[dict[str, object]] = []
+    before = None
     for entry in record.entries:
         share = entry.coverage.counts.fraction if entry.coverage else None
         entries.append({
@@ -107,6 +115,7 @@ def record_part(found: PhaseEvidence) -> dict[str, object]:
         "folder": found.record_folder,
         "entries": entries,
         "unreadable": [{"name": broken.name, "problem": broken.problem} for broken in record.unreadable],
+        "has_course": sum(entry["shown_fraction"] is not None for entry in entries) > 1,
         "increment_points": INCREMENT_POINTS,
         "floor_fraction": _float(found.own.floor_fraction),
         "goal_fractions": [float(goal) for goal in found.own.goal_fractions],
@@ -118,22 +127,18 @@ def plan_part(phase: PhaseDocument) -> dict[str, object]:
     suite = phase.whole_suite
     return {
         **phase.model_dump(mode="json", include=set(_TOLD)),
-        "goals_percent": [float(percent) for percent in phase.goals_percent],
-        "whole_suite": None if suite is None else {
-            "percent": float(suite.percent), "approximate": suite.approximate, "green": suite.green,
-            "note": suite.note.model_dump(),
-        },
-        "figures": [
-            {
-                "id": figure.id, "label": figure.label.model_dump(), "approximate": figure.approximate,
-                "percent": None if figure.percent is None else float(figure.percent),
-                "note": figure.note.model_dump() if figure.note else None,
-            }
-            for figure in phase.figures
-        ],
+        "begun_at": None if phase.begun is None else f"{phase.begun.isoformat()}T00:00:00Z",
+        "goal_fractions": [float(goal) for goal in phase.goal_fractions],
+        "whole_suite": None if suite is None else _stated(suite),
+        "figures": [_stated(figure) for figure in phase.figures],
         "done_count": sum(task.state == "done" for task in phase.tasks),
         "tasks_count": len(phase.tasks),
-    }  # fmt: skip
+    }
+
+
+def _stated(figure: Figure | WholeSuite) -> dict[str, object]:
+    share = None if figure.percent is None else float(Fraction(figure.percent) / 100)
+    return {**figure.model_dump(exclude={"percent"}), "stated_fraction": share}
 
 
 def tighten_part(found: PhaseEvidence) -> dict[str, object]:

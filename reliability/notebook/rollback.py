@@ -179,8 +179,13 @@ def _drill_part(found: RollbackEvidence) -> dict[str, object]:
         "ended_at": format_instant(last.ended_at) if last.ended_at else None,
         "seconds": last.seconds,
         "limit_seconds": found.limit_seconds,
+        "age_days": _age_days(found, last),
+        "max_age_days": found.max_age_days,
         "status": last.status,
         "steps": [_step_part(step, title=titles.get(step.id, step.id)) for step in last.steps],
+        "failed_steps": [step.id for step in last.steps if step.status != OK],
+        "missing_steps": [name for name in titles if name not in {step.id for step in last.steps}],
+        "over_steps": [step.id for step in last.steps if step.seconds > step.budget_seconds],
         "drills_count": len(drills),
         "earlier": [
             {"run_id": d.run_id, "started_at": format_instant(d.started_at), "seconds": d.seconds, "status": d.status}
@@ -220,10 +225,14 @@ def _figures(found: RollbackEvidence, judged: DrillJudgement) -> list[dict[str, 
         {
             "id": "runbook",
             "verdict": verdicts["same-runbook"],
-            "drilled_sha256": last.runbook_sha256,
+            "is_same": last.runbook_sha256 == plan.sha256,
             "present_sha256": plan.sha256,
         },
     ]
+
+
+def _age_days(found: RollbackEvidence, last: Drill) -> float | None:
+    return None if last.ended_at is None else (found.as_of - last.ended_at) / timedelta(days=1)
 
 
 def _window(last: Drill) -> str | None:
