@@ -1,0 +1,228 @@
+import math
+import random
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reliability.sources.answer import Answer
+from reliability.sources.increments import Pairing, pair_counts
+from reliability.window import Window
+from tests.fake_prometheus import NAMES, FakePrometheus, FakeReplica, FakeRequest
+
+INTERVAL = 10.0
+EPOCH = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+ZERO = EPOCH.timestamp()
+ROUNDS = 24
+BOUNDS = (0.1, 0.2, 0.4, 0.8, math.inf)
+
+
+def window_of(start_seconds: float, end_seconds: float) -> Window:
+    return Window(start=EPOCH + timedelta(seconds=start_seconds), end=EPOCH + timedelta(seconds=end_seconds))
+
+
+@st.composite
+def replicas(draw: st.DrawFn, arm: str, base: float) -> list[FakeReplica]:
+    return [draw(replica(arm, f"{arm}-{number}", base)) for number in range(draw(st.integers(1, 3)))]
+
+
+@st.composite
+def replica(draw: st.DrawFn, arm: str, instance: str, base: float) -> FakeReplica:
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    span = INTERVAL * ROUNDS
+    requests = tuple(
+        FakeRequest(
+            at_seconds=ZERO + chance.uniform(-30, span),
+            latency_seconds=chance.expovariate(5),
+            code=chance.choices(("200", "500", "503"), (90, 5, 5))[0],
+            route=chance.choice(("/search", "/reserve")),
+        )
+        for _ in range(chance.randint(0, 60))
+    )
+    turns = sorted(draw(st.lists(st.floats(5, span - 5), max_size=4, unique=True)))
+    life_starts = [ZERO - 1000.0, *(ZERO + round(turn, 1) for turn in turns[1::2])]
+    life_ends = [*(ZERO + round(turn, 1) for turn in turns[0::2]), ZERO + 1e6]
+    lives = tuple(zip(life_starts, life_ends, strict=False))
+    return FakeReplica(
+        arm=arm,
+        instance=instance,
+        requests=requests,
+        phase_seconds=base + draw(st.sampled_from([0.0, 0.25, 1.5, 2.999])),
+        lives=lives,
+        missed=frozenset(draw(st.lists(st.integers(-3, ROUNDS), max_size=3))),
+    )
+
+
+@st.composite
+def services(draw: st.DrawFn) -> FakePrometheus:
+    base = ZERO + draw(st.sampled_from([0.0, 3.5, 9.9]))
+    everyone = [*draw(replicas("baseline", base)), *draw(replicas("canary", base))]
+    return FakePrometheus(
+        replicas=everyone, rounds=range(-4, ROUNDS + 2), interval_seconds=INTERVAL
+    )
+
+
+def pair(server: FakePrometheus, window: Window) -> Pairing:
+    return pair_counts(*server.both_arms(window), names=NAMES, window=window)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request and the round at which its counters were first scraped."""
+
+    request: FakeRequest
+    round_number: int
+
+
+def successful_rounds(server: FakePrometheus, one: FakeReplica) -> list[int]:
+    return [
+        number
+        for number in server.rounds
+        if number not in one.missed and one.life_at(one.scrape_seconds(number, INTERVAL))
+    ]
+
+
+def seen_requests(server: FakePrometheus, one: FakeReplica) -> list[Seen]:
+    found = []
+    for request in one.requests:
+        life = one.life_at(request.at_seconds)
+        rounds = (
+            number
+            for number in successful_rounds(server, one)
+            if (at := one.scrape_seconds(number, INTERVAL)) >= request.at_seconds and one.life_at(at) == life
+        )
+        number = next(rounds, None)
+        if life is not None and number is not None:
+            found.append(Seen(request, number))
+    return found
+
+
+def edges_of(pairing: Pairing, server: FakePrometheus) -> list[int]:
+    assert pairing.counts is not None
+    base = min(one.phase_seconds for one in server.replicas)
+    return [round((edge - base) / INTERVAL - 0.1) for edge in pairing.counts.edges_seconds]
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=services(), start=st.floats(0, 60), length=st.floats(60, 180))
+def test_counts_are_what_was_served_between_the_scrapes(server: FakePrometheus, start: float, length: float):
+    pairing = pair(server, window_of(round(start, 3), round(start + length, 3)))
+
+    if pairing.counts is None:
+        return
+    edges = edges_of(pairing, server)
+    for arm, counts in (("baseline", pairing.counts.baseline), ("canary", pairing.counts.canary)):
+        seen = [
+            one for member in server.replicas if member.arm == arm for one in seen_requests(server, member)
+        ]
+        for index, (before, after) in enumerate(zip(edges, edges[1:], strict=False)):
+            inside = [one.request for one in seen if before < one.round_number <= after]
+            expected = [sum(r.latency_seconds <= bound for r in inside) for bound in BOUNDS]
+            assert counts.bucket_counts[index].tolist() == expected
+            assert counts.requests[index] == len(inside)
+            assert counts.errors[index] == sum(r.code.startswith("5") for r in inside)
+            latencies = sum(r.latency_seconds for r in inside)
+            assert math.isclose(counts.latency_sum_seconds[index], latencies, abs_tol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=services())
+def test_a_round_is_usable_unless_a_living_replica_missed_it_or_an_arm_was_not_there(server: FakePrometheus):
+    window = window_of(0, INTERVAL * (ROUNDS - 1))
+    pairing = pair(server, window)
+
+    if pairing.counts is None:
+        return
+    edges = edges_of(pairing, server)
+    scraped = {one.instance: fetched_rounds(server, one, window) for one in server.replicas}
+    for number in range(1, ROUNDS - 2):
+        missed = any(was_only_missed(one, scraped[one.instance], number) for one in server.replicas)
+        there = {one.arm for one in server.replicas if number in scraped[one.instance]}
+        assert (number in edges) == (not missed and there == {"baseline", "canary"})
+
+
+def fetched_rounds(server: FakePrometheus, one: FakeReplica, window: Window) -> list[int]:
+    start, end = window.start.timestamp() - 2 * INTERVAL, window.end.timestamp()
+    return [
+        number
+        for number in successful_rounds(server, one)
+        if start <= one.scrape_seconds(number, INTERVAL) <= end
+    ]
+
+
+def was_only_missed(one: FakeReplica, scraped: list[int], number: int) -> bool:
+    before = [n for n in scraped if n < number]
+    after = [n for n in scraped if n > number]
+    if number in scraped or not before or not after:
+        return False
+    lives = {one.life_at(one.scrape_seconds(n, INTERVAL)) for n in (before[-1], after[0])}
+    return len(lives) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=services(), cut=st.integers(6, 18))
+def test_counts_of_adjacent_windows_add_up(server: FakePrometheus, cut: int):
+    steady = replace(
+        server,
+        replicas=[
+            replace(one, phase_seconds=ZERO, lives=one.lives[:1], missed=frozenset()) for one in server.replicas
+        ],
+    )
+    middle = cut * INTERVAL
+
+    parts = [pair(steady, window_of(0, middle)), pair(steady, window_of(middle, 220))]
+    whole = pair(steady, window_of(0, 220))
+
+    if whole.counts is None or any(part.counts is None for part in parts):
+        return
+    for arm in ("baseline", "canary"):
+        summed = [getattr(part.counts, arm).bucket_counts for part in parts]
+        expected = getattr(whole.counts, arm).bucket_counts
+        assert np.concatenate(summed).tolist() == expected.tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=services(), start=st.sampled_from([0.0, 3.5, 10.0, 14.25]))
+def test_a_left_open_server_gives_the_same_counts(server: FakePrometheus, start: float):
+    window = window_of(start, start + 150)
+
+    closed = pair(server, window)
+    left_open = pair(replace(server, left_open=True), window)
+
+    assert as_plain(closed) == as_plain(left_open)
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=services(), seed=st.integers(0, 2**32))
+def test_the_order_of_the_series_changes_nothing(server: FakePrometheus, seed: int):
+    window = window_of(5, 190)
+    baseline, canary = server.both_arms(window)
+
+    shuffled = pair_counts(
+        mixed(baseline, seed), mixed(canary, seed), names=NAMES, window=window
+    )
+
+    assert as_plain(shuffled) == as_plain(pair_counts(baseline, canary, names=NAMES, window=window))
+
+
+def mixed(answer: Answer, seed: int) -> Answer:
+    series = list(answer.series)
+    random.Random(seed).shuffle(series)
+    return replace(answer, series=tuple(series))
+
+
+def as_plain(pairing: Pairing) -> tuple[object, ...]:
+    counts = pairing.counts
+    if counts is None:
+        return (pairing.health,)
+    arms = (counts.baseline, counts.canary)
+    return (
+        pairing.health,
+        counts.edges_seconds.tolist(),
+        counts.upper_bounds_seconds.tolist(),
+        *(arm.bucket_counts.tolist() for arm in arms),
+        *(arm.errors.tolist() for arm in arms),
+        *(arm.latency_sum_seconds.round(9).tolist() for arm in arms),
+    )
