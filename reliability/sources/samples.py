@@ -12,20 +12,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, UsageError
 from reliability.sources.captures import Capture, read_capture
-from reliability.sources.promql import parse_matchers
 from reliability.sources.validation import first_problem
 from reliability.window import Window
 
 LIST_NAME: Final = "samples.toml"
 
 
-@with_config(ConfigDict(strict=True, extra="forbid"))
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
     capture: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     canary_matchers: str | None = None
@@ -77,8 +76,6 @@ def open_sample(name: str, *, folder: Path | None = None) -> Sample:
         offer = f"did you mean '{near[0]}'? There are" if near else "there are"
         raise UsageError(f"there is no sample '{name}'; {offer}: {', '.join(entries)}.")
     entry = entries[name]
-    if entry.canary_matchers is not None:
-        parse_matchers(entry.canary_matchers, where=f"canary_matchers of [{name}] in {place / LIST_NAME}")
     capture = read_capture(place / entry.capture)
     return Sample(
         name=name,
