@@ -4,7 +4,7 @@ Templates decide nothing: units live in filters (`reliability.report.formats`), 
 catalogues (`t("canary.latency.title")`), small drawings and charts in globals.
 
 Filters: number(digits) percent(digits) signed_percent(digits) points(digits) ms seconds
-duration minutes instant day clock plural(one, many).
+duration minutes instant day clock interval plural(one, many).
 Globals: t(key, **values), lines(key, **values), knows(key), span(start, end), status(verdict, cautions),
 chip(verdict, cautions), icon(name), swatch(kind), gauge(value, limit=, verdict=, limit_label=,
 interval=), chart(name, data), language.

@@ -97,7 +97,7 @@ def render_page(
         title=f"{report_name(name, words)}: {words.plain(f'frame.status.{status}')}",
         home=f"../../{page_file(INDEX, language, main_language=main_language)}",
         links=_links(name, siblings, language=language, main_language=main_language),
-        sample_at=report["as_of"] if report["sample"] else None,
+        notice=words.plain("frame.sample", at=report["as_of"]) if report["sample"] else None,
     )
     contents = [(section.id, section.title) for section in sections if section.id]
     contents = [("next", words.text("frame.next"))] * bool(next_steps) + contents
@@ -117,21 +117,20 @@ def render_page(
     return f"{html.strip()}\n"
 
 
-class PageExporter(HTMLExporter):  # type: ignore[misc] # nbconvert has no types
+class PageExporter(HTMLExporter):
     """nbconvert with our template, our filters and escaping switched on."""
 
     def __init__(self, language: str) -> None:
         self._language = language
         folder = shipped_folder("templates") / "nbconvert"
-        super().__init__(config=Config({
-            "PageExporter": {
-                "template_name": "reliability",
-                "extra_template_basedirs": [str(folder)],
-                "default_preprocessors": ["nbconvert.preprocessors.CoalesceStreamsPreprocessor"],
-            }
-        }))  # fmt: skip
+        chosen = {
+            "template_name": "reliability",
+            "extra_template_basedirs": [str(folder)],
+            "default_preprocessors": ["nbconvert.preprocessors.CoalesceStreamsPreprocessor"],
+        }
+        super().__init__(config=Config({"PageExporter": chosen}))  # type: ignore[no-untyped-call]
 
-    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:  # type: ignore[override]
         """Convert without the second pass through BeautifulSoup, which changes SVG names."""
         html, resources = TemplateExporter.from_notebook_node(self, nb, resources, **kw)
         return str(html), resources
@@ -139,7 +138,7 @@ class PageExporter(HTMLExporter):  # type: ignore[misc] # nbconvert has no types
     def default_filters(self) -> Iterator[tuple[str, Callable[..., object]]]:
         """Add the filters that turn outputs into safe HTML."""
         words, numbers = words_in(self._language), itertools.count(1)
-        yield from super().default_filters()
+        yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield "filter_data_type", _choose_type
         yield "prose", _prose
         yield "plain_output", plain_output
@@ -149,7 +148,7 @@ class PageExporter(HTMLExporter):  # type: ignore[misc] # nbconvert has no types
         yield "our_block", lambda output: _block(output, language=self._language, uid=f"b{next(numbers)}-")
 
     def _create_environment(self) -> Environment:
-        environment: Environment = super()._create_environment()
+        environment: Environment = super()._create_environment()  # type: ignore[no-untyped-call]
         ours = FileSystemLoader(shipped_folder("templates"))
         environment.loader = ChoiceLoader([environment.loader, ours] if environment.loader else [ours])
         environment.autoescape = True

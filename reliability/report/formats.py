@@ -23,7 +23,7 @@ MISSING: Final = "\u2013"
 _RANGE_DASH: Final = "\u2013"
 _FILTER_NAMES: Final = (
     "number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant", "day",
-    "clock", "plural",
+    "clock", "interval", "plural",
 )  # fmt: skip
 
 
@@ -120,6 +120,16 @@ class Formats:
             return f"{self._when(start, 'd MMM y, HH:mm')}{_RANGE_DASH}{self.clock(end)} UTC"
         return f"{self._when(start, 'd MMM y, HH:mm')} {_RANGE_DASH} {self.instant(end)}"
 
+    def interval(self, text: str | None) -> str:
+        """Write an ISO 8601 interval as a window; text that is none stays as it is."""
+        if text is None:
+            return MISSING
+        start, _, end = text.partition("/")
+        try:
+            return self.span(start.strip(), end.strip())
+        except ValueError:
+            return text
+
     @staticmethod
     def plural(count: float | None, one: str, many: str) -> str:
         """Choose the word that goes with a count."""
@@ -127,14 +137,14 @@ class Formats:
 
     def _decimal(self, value: Decimal, digits: int) -> str:
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return format_decimal(value, format=pattern, locale=self.locale)
+        return str(format_decimal(value, format=pattern, locale=self.locale))
 
     def _percent(self, value: Decimal, digits: int) -> str:
         return self._decimal(value, digits) + ("%" if self.language == "en" else f"{NO_BREAK}%")
 
     def _when(self, at: str | datetime, pattern: str) -> str:
         instant = parse_instant(at) if isinstance(at, str) else at.astimezone(UTC)
-        return format_datetime(instant, pattern, locale=self.locale)
+        return str(format_datetime(instant, pattern, locale=self.locale))
 
 
 def _round(value: float, digits: int) -> Decimal:

@@ -58,7 +58,7 @@ class Frame:
         home: Address of the overview.
         links: Links to the other pages.
         languages: The language switch.
-        sample_at: Instant at which a recorded sample is judged; None for live data.
+        notice: What must be known before reading, for example that the data are a sample.
         css: Stylesheet.
         policy: Content-Security-Policy that admits it.
         version: Version of this package.
@@ -69,7 +69,7 @@ class Frame:
     home: str
     links: tuple[Link, ...]
     languages: tuple[Language, ...]
-    sample_at: str | None
+    notice: str | None
     css: Markup
     policy: str
     version: str
@@ -98,7 +98,7 @@ def make_frame(
     title: str,
     home: str,
     links: Sequence[Link],
-    sample_at: str | None,
+    notice: str | None,
 ) -> Frame:
     """Make the frame of a page.
 
@@ -110,7 +110,7 @@ def make_frame(
         title: Title of the page.
         home: Address of the overview.
         links: Links to the other pages.
-        sample_at: Instant of a recorded sample, or None.
+        notice: What must be known before reading, or None.
 
     Returns:
         The frame.
@@ -126,7 +126,7 @@ def make_frame(
         for code in languages
     )
     return Frame(
-        language=language, title=title, home=home, links=tuple(links), languages=switch, sample_at=sample_at,
+        language=language, title=title, home=home, links=tuple(links), languages=switch, notice=notice,
         css=page_css(), policy=content_security_policy(), version=__version__,
     )  # fmt: skip
 

@@ -10,11 +10,11 @@ Matplotlib is imported when the first chart is drawn, not with this module.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from xml.etree.ElementTree import Element, register_namespace, tostring
 
 from defusedxml.ElementTree import fromstring
@@ -85,15 +85,15 @@ def theme() -> Iterator[None]:
     import matplotlib as mpl  # noqa: PLC0415 -- the command line starts without it
 
     soft, rule = COLOURS["soft"], COLOURS["rule"]
-    settings = {
+    settings: dict[str, Any] = {
         "svg.fonttype": "none", "svg.hashsalt": "reliability", "font.family": "DejaVu Sans", "font.size": 10.5,
         "text.color": COLOURS["ink"], "axes.edgecolor": soft, "axes.labelcolor": soft, "xtick.color": soft,
         "ytick.color": soft, "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
         "axes.grid": True, "axes.grid.axis": "y", "grid.color": rule, "grid.linewidth": 0.8, "axes.axisbelow": True,
         "figure.facecolor": "none", "axes.facecolor": "none", "ytick.major.size": 0, "xtick.major.size": 3.5,
-        "lines.linewidth": 2.0, "lines.solid_capstyle": "round", "path.simplify": True,
+        "lines.linewidth": 2.0, "lines.solid_capstyle": "round", "path.simplify": True, "text.parse_math": False,
     }  # fmt: skip
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings):  # type: ignore[arg-type] # its keys are a very long Literal
         yield
 
 
@@ -133,17 +133,18 @@ def to_svg(spec: FigureSpec, *, uid: str, size: Size) -> Markup:
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 -- as in `theme`
 
     buffer = io.BytesIO()
-    FigureCanvasSVG(spec.figure).print_svg(
-        buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-    )
+    canvas: Any = FigureCanvasSVG(spec.figure)
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     raw = buffer.getvalue()
     root = fromstring(raw)
     _drop(root, ("metadata", "style"))
-    used = set(re.findall(rb'(?:url\(|xlink:href=")#([^)"]+)[)"]', raw))
+    used = dict.fromkeys(re.findall(r'(?:url\(|xlink:href=")#([^)"]+)[)"]', raw.decode()))
+    names = {old: f"{uid}{place}" for place, old in enumerate(used)}
     for element in root.iter():
         _restyle(element)
-        _rename(element, uid=uid, used={name.decode() for name in used})
+        _rename(element, names)
         _shorten(element)
+    _drop_invisible(root)
     return Markup(_serialise(_named(root, spec, uid=uid, size=size)))  # noqa: S704 -- all text left ElementTree escaped
 
 
@@ -174,20 +175,31 @@ def _restyle(element: Element) -> None:
         element.set("class", " ".join(classes))
 
 
-def _rename(element: Element, *, uid: str, used: set[str]) -> None:
-    """Prefix the ids that something refers to and drop the others."""
+def _drop_invisible(root: Element) -> None:
+    """Remove background patches that neither fill nor stroke."""
+    for parent in list(root.iter()):
+        for child in [c for c in parent if c.tag == f"{{{_SVG}}}path" and c.get("fill") == "none"]:
+            if "class" not in child.attrib and "stroke" not in child.attrib:
+                parent.remove(child)
+
+
+def _rename(element: Element, names: Mapping[str, str]) -> None:
+    """Give the ids that something refers to their new names and drop the others."""
     target = element.attrib.pop(_HREF, None)
     if target is not None:
-        element.set("href", f"#{uid}{target.removeprefix('#')}")
-    own = element.attrib.pop("id", None)
-    if own in used:
-        element.set("id", f"{uid}{own}")
+        element.set("href", f"#{names[target.removeprefix('#')]}")
+    own = element.attrib.pop("id", "")
+    if own in names:
+        element.set("id", names[own])
     for name in ("clip-path", "fill", "stroke"):
-        if element.get(name, "").startswith("url(#"):
-            element.set(name, element.get(name, "").replace("url(#", f"url(#{uid}"))
+        reference = re.fullmatch(r"url\(#(.+)\)", element.get(name, ""))
+        if reference:
+            element.set(name, f"url(#{names[reference[1]]})")
 
 
 def _shorten(element: Element) -> None:
+    if element.get("transform", "").startswith("rotate(-0 "):
+        del element.attrib["transform"]
     for name in _ROUNDED:
         if name in element.attrib:
             text = re.sub(r"\s+", " ", element.attrib[name]).strip()

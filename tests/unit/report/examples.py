@@ -71,7 +71,8 @@ def buckets() -> Json:
     return {
         "upper_bounds_seconds": bounds, "baseline_share": baseline, "canary_share": canary,
         "baseline_p95_seconds": 0.2132, "canary_p95_seconds": 0.2197, "baseline_bucket_seconds": [0.2, 0.225],
-        "canary_bucket_seconds": [0.2, 0.225], "increase_bounds": [-0.111, 0.125], "ratio": 1.125, "guard_fraction": 0.006,
+        "canary_bucket_seconds": [0.2, 0.225], "increase_bounds": [-0.111, 0.125], "ratio": 1.125,
+        "guard_fraction": 0.006,
     }  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def exposure(*, instance: str = "127.0.0.1:8101") -> Json:
         "window": {"start": format_instant(START), "end": format_instant(END)},
         "judged_window": {"start": format_instant(JUDGED), "end": format_instant(END)}, "warmup_minutes": 5,
         "scrapes": {"expected": 90, "used": 89, "interval_seconds": 10}, "arms": arms, "lost_requests_at_most": 104,
-        "notes": ["restarts"], "warnings": [],
+        "notes": ["restart"], "warnings": [],
     }  # fmt: skip
 
 
@@ -103,7 +104,8 @@ def checks() -> Json:
         {"id": "scrapes", "verdict": "PASS", "values": {"used_count": 89, "expected_count": 90}},
         {"id": "warnings", "verdict": "PASS", "values": {"count": 0}},
         {"id": "latency", "verdict": "PASS", "values": {"deciding_fraction": 0.0731, "margin_fraction": 0.1}},
-        {"id": "errors", "verdict": "PASS", "values": {"deciding_fraction": 0.0019, "allowed_difference_fraction": 0.005}},
+        {"id": "errors", "verdict": "PASS", "values": {
+            "deciding_fraction": 0.0019, "allowed_difference_fraction": 0.005}},
     ]}  # fmt: skip
 
 
@@ -124,7 +126,7 @@ def canary_report(**changes: Any) -> Json:
         "language": "en", "sample": "pass", "verdict": "PASS", "reason": "inside-budget", "cautions": [],
         "headline": "Promote: latency and errors stay inside the budget.", "made_at": "2026-11-27T09:00:00Z",
         "as_of": "2026-11-26T18:40:00Z", "service": "staging reservations",
-        "window": exp["window"],
+        "releases": {"baseline": "2.7.3", "canary": "2.8.0"},
         "figures": [
             {"id": "p95", "verdict": lat["verdict"], "increase_fraction": lat["increase_fraction"],
              "increase_interval": lat["increase_interval"], "baseline_seconds": lat["baseline_p95_seconds"],
@@ -176,7 +178,7 @@ def undecided_report(**changes: Any) -> Json:
 def report_without_evidence(reason: str = "prometheus-unreachable", *, message: str = "", **changes: Any) -> Json:
     """JSON of a canary report whose evidence could not be had."""
     report = canary_report(verdict="NO_DATA", reason=reason, sample=None, figures=[], checks=[])
-    for part in ("latency", "errors", "exposure", "window"):
+    for part in ("latency", "errors", "exposure", "releases"):
         del report[part]
     shown = message or "http://127.0.0.1:9 refused the connection; is Prometheus running there?"
     report["error"] = {"slug": reason, "message": f"{shown} [{reason}]"}
@@ -187,7 +189,7 @@ def report_without_evidence(reason: str = "prometheus-unreachable", *, message: 
 def phase_report(**changes: Any) -> Json:
     """JSON of a phase report that passes; its figures are those that the index shows."""
     report = canary_report(report="phase_progress", topic="phase", reason="above-floor", sample=None)
-    for part in ("latency", "errors", "exposure", "window", "service"):
+    for part in ("latency", "errors", "exposure", "releases", "service"):
         del report[part]
     report["figures"] = [
         {"id": "coverage", "verdict": "PASS", "coverage_fraction": 0.913, "floor_fraction": 0.9, "goal_fraction": 0.95},
@@ -195,7 +197,8 @@ def phase_report(**changes: Any) -> Json:
     ]
     report["phase"] = {"tighten": {"allowed": False, "total": 4, "open": [
         {"id": "floor", "text": {"en": "floor raised to 35 %", "es": "mínimo elevado al 35 %"}},
-        {"id": "isolation", "text": {"en": "spacy and Postgres suites isolated", "es": "suites de spacy y Postgres aisladas"}},
+        {"id": "isolation", "text": {
+            "en": "spacy and Postgres suites isolated", "es": "suites de spacy y Postgres aisladas"}},
     ]}}  # fmt: skip
     return {**report, **changes}
 
@@ -203,7 +206,7 @@ def phase_report(**changes: Any) -> Json:
 def rollback_report(**changes: Any) -> Json:
     """JSON of a rollback report that passes."""
     report = canary_report(report="rollback_readiness", topic="rollback", reason="ready", sample="drill")
-    for part in ("latency", "errors", "exposure", "window"):
+    for part in ("latency", "errors", "exposure", "releases"):
         del report[part]
     report["figures"] = [{"id": "drill", "verdict": "PASS", "seconds": 14.2, "limit_seconds": 900}]
     return {**report, **changes}
@@ -211,28 +214,35 @@ def rollback_report(**changes: Any) -> Json:
 
 def canary_notebook(report: Json, *cells: Any) -> Any:
     """An executed canary notebook in two languages; `cells` come before the last one."""
-    shown = [("latency", report.get("latency")), ("errors", report.get("errors")), ("buckets", buckets()),
-             ("exposure", exposure()), ("checks", checks()), ("queries", queries())]  # fmt: skip
-    titles = {"latency": ("P95 latency", "Latencia P95"), "errors": ("Error rate", "Tasa de errores"),
-              "buckets": ("Where the P95 falls", "Dónde cae el P95"), "exposure": ("What was compared", "Qué se comparó"),
-              "checks": ("How the result was reached", "Cómo se llegó al resultado"),
-              "queries": ("For analysts", "Para analistas")}  # fmt: skip
+    shown: list[tuple[str, Json | None]] = [
+        ("latency", report.get("latency")), ("errors", report.get("errors")), ("buckets", buckets()),
+        ("exposure", exposure()), ("checks", checks()), ("queries", queries()),
+    ]  # fmt: skip
+    titles = {
+        "latency": ("P95 latency", "Latencia P95"),
+        "errors": ("Error rate", "Tasa de errores"),
+        "buckets": ("Where the P95 falls", "Dónde cae el P95"),
+        "exposure": ("What was compared", "Qué se comparó"),
+        "checks": ("How the result was reached", "Cómo se llegó al resultado"),
+        "queries": ("For analysts", "Para analistas"),
+    }
     made = [
         markdown("# Canary comparison\n\nIs it no worse?", "lang:en"), markdown("# Comparación canary", "lang:es"),
-        code("margin_percent: float = None", tags=["parameters"]), code("run", result("run", {"report": report["report"]})),
+        code("margin_percent: float = None", tags=["parameters"]),
+        code("run", result("run", {"report": report["report"]})),
     ]  # fmt: skip
     for kind, data in shown:
         for language, title in zip(("en", "es"), titles[kind], strict=True):
             text = f"## {title}\n\nHow to read this: *the likely range* stands beside the deciding number."
             made.append(markdown(text, f"lang:{language}", section=kind))
-        missing = data is None or "error" in report
-        made.append(code(f"nb.{kind}(run)", result("missing", report["error"]) if missing else result(kind, data)))
+        answer = result("missing", report["error"]) if data is None or "error" in report else result(kind, data)
+        made.append(code(f"nb.{kind}(run)", answer))
     made += [
         markdown("Close the run.", "lang:en", "hide"),
         *cells,
         code("nb.finish(run)", result("report", {**report, "run_id": None})),
     ]
-    return nbformat.v4.new_notebook(cells=made)  # type: ignore[no-untyped-call]
+    return nbformat.v4.new_notebook(cells=made)
 
 
 def markdown(text: str, *tags: str, section: str | None = None) -> Any:
@@ -240,12 +250,12 @@ def markdown(text: str, *tags: str, section: str | None = None) -> Any:
     metadata: Json = {"tags": list(tags)}
     if section:
         metadata["reliability"] = {"section": section}
-    return nbformat.v4.new_markdown_cell(text, metadata=metadata)  # type: ignore[no-untyped-call]
+    return nbformat.v4.new_markdown_cell(text, metadata=metadata)
 
 
 def code(source: str, *outputs: Any, tags: list[str] | None = None) -> Any:
     """A code cell with outputs."""
-    return nbformat.v4.new_code_cell(source, outputs=list(outputs), metadata={"tags": tags or []})  # type: ignore[no-untyped-call]
+    return nbformat.v4.new_code_cell(source, outputs=list(outputs), metadata={"tags": tags or []})
 
 
 def result(kind: str, data: Json) -> Any:
@@ -258,12 +268,12 @@ def result(kind: str, data: Json) -> Any:
 
 def output(data: Json, *, kind: str = "execute_result") -> Any:
     """An output of any mime types."""
-    return nbformat.v4.new_output(kind, data=data)  # type: ignore[no-untyped-call]
+    return nbformat.v4.new_output(kind, data=data)
 
 
 def failed(name: str, message: str) -> Any:
     """The output of a cell that raised."""
-    return nbformat.v4.new_output("error", ename=name, evalue=message, traceback=["\x1b[31mTraceback\x1b[0m", message])  # type: ignore[no-untyped-call]
+    return nbformat.v4.new_output("error", ename=name, evalue=message, traceback=["\x1b[31mTraceback\x1b[0m", message])
 
 
 def _wilson(failed_count: int, requests: int) -> Json:
