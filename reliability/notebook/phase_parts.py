@@ -154,6 +154,7 @@ def tighten_part(found: PhaseEvidence) -> dict[str, object]:
         "met_count": len(conditions) - len(judged.open),
         "conditions": conditions,
         "phase_title": found.phase.title.model_dump(),
+        "origin": found.phase.origin.model_dump(),
     }
 
 

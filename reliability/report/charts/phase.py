@@ -13,8 +13,8 @@ from reliability.report.svg import COLOURS, DASH, FigureSpec, Size, new_axes
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
-_LABEL_LETTERS: Final = MappingProxyType({"wide": 34, "narrow": 18})
-_LABEL_INCHES: Final = MappingProxyType({"wide": 2.6, "narrow": 1.45})
+_LABEL_LETTERS: Final = MappingProxyType({"wide": 31, "narrow": 18})
+_LABEL_INCHES: Final = MappingProxyType({"wide": 2.75, "narrow": 1.65})
 _ROW_INCHES: Final = 0.29
 _FRAME_INCHES: Final = 0.75
 _GOAL: Final[Mapping[str, Any]] = MappingProxyType({"color": COLOURS["pass"], "lw": 1.5, "ls": DASH})

@@ -13,8 +13,8 @@ from reliability.report.svg import COLOURS, DASH, FigureSpec, Size, new_axes
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
-_LEFT_INCHES: Final = MappingProxyType({"wide": 2.2, "narrow": 1.5})
-_LETTERS: Final = MappingProxyType({"wide": 30, "narrow": 19})
+_LEFT_INCHES: Final = MappingProxyType({"wide": 2.75, "narrow": 1.65})
+_LETTERS: Final = MappingProxyType({"wide": 31, "narrow": 17})
 _TICK_MINUTES: Final = MappingProxyType({"wide": 3, "narrow": 5})
 _SECONDS: Final = 60
 
