@@ -47,7 +47,7 @@ class PhaseEvidence:
         phase: The phase as imported history.
         own: The phase of this project.
         record: Entries of the own phase.
-        record_folder: Where they stand.
+        record_folder: Where they stand, as it was named.
         measured: The own measurement, or why there is none.
     """
 
@@ -73,12 +73,12 @@ def load_phase(parameters: Mapping[str, object], *, project: Path) -> PhaseEvide
     """
     phase = _document(parameters, "phase_file", project, shipped="fase3.toml", kind="imported")
     own = _document(parameters, "own_phase_file", project, shipped="own_phase.toml", kind="own")
-    folder = near(project, _named(parameters, "record_folder") or Path("outputs/record") / own.id)
+    folder = _named(parameters, "record_folder") or f"outputs/record/{own.id}"
     return PhaseEvidence(
         phase=phase,
         own=own,
-        record=read_part(lambda: read_record(folder)),
-        record_folder=str(folder),
+        record=read_part(lambda: read_record(near(project, folder))),
+        record_folder=folder,
         measured=read_part(lambda: _measured(parameters, project)),
     )
 

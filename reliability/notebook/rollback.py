@@ -37,7 +37,7 @@ class RollbackEvidence:
     Attributes:
         log: The drills, or why there are none.
         runbook: The runbook in force, or why there is none.
-        source: Name of the drill log.
+        source: The drill log, as it was named.
         is_sample: The log came with the package; it is judged at the end of its drill.
         as_of: Instant of the judgement.
         limit_seconds: Longest rollback that passes.
@@ -74,7 +74,7 @@ def load(parameters: Mapping[str, object], *, project: Path, now: datetime) -> R
     return RollbackEvidence(
         log=log,
         runbook=read_part(lambda: read_runbook(runbook_path)),
-        source=str(log_path) if drill_file else f"{log_path.name} (shipped with the package)",
+        source=str(drill_file) if drill_file else f"{log_path.name} (shipped with the package)",
         is_sample=not drill_file,
         as_of=sample_end or now,
         limit_seconds=timedelta(minutes=cast("float", parameters["limit_minutes"])).total_seconds(),
