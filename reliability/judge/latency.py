@@ -14,15 +14,15 @@ from reliability.judge import bucket_limits
 from reliability.judge.bucket_limits import BoundTests
 from reliability.judge.counts import PairedCounts
 from reliability.judge.intervals import shared_intervals
-from reliability.judge.latency_evidence import BucketPolicy, LatencyEvidence, LatencyRules, settled_evidence
-from reliability.judge.latency_outlook import MIN_SLOW_COUNT, helpful_bounds, open_reason, requests_needed
-from reliability.judge.long_run import MIN_INTERVAL_COUNT
+from reliability.judge.latency_evidence import BucketPolicy, LatencyEvidence, LatencyRules, last_third, settled_evidence
+from reliability.judge.latency_outlook import helpful_bounds, open_reason, requests_needed
 from reliability.judge.mean_latency import mean_change
 from reliability.judge.quantile_ratio import ArmTail, QuantileRatioTest
 from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
 _INTERVAL_ALPHA: Final = 0.025  # each side of the 95 % interval
+_LATE_ALPHA_PART: Final = 5  # the last third alone may FAIL a canary at a fifth of the level
 _CURABLE_BY_REQUESTS: Final = frozenset({"too-few-requests", "not-enough-evidence"})
 
 
@@ -45,6 +45,8 @@ class LatencyJudgement:
             at most the margin. None: no limit can be given.
         deciding_lower_fraction: One-sided lower limit, bucket guard folded in: FAIL when it is
             above the margin.
+        late_lower_fraction: The same for the last third of the window alone, at a stricter
+            level; given only when it is above the margin, and then a FAIL.
         fail_p_value: P-value of "the increase is at most the margin", bucket guard included.
         bucket_ratio: Largest ratio of neighbouring bounds near the quantiles; None: unbounded.
         guard_fraction: Widening of the margin for coarse buckets; None: unbounded.
@@ -70,6 +72,7 @@ class LatencyJudgement:
     increase_interval: tuple[float, float] | None = None
     deciding_upper_fraction: float | None = None
     deciding_lower_fraction: float | None = None
+    late_lower_fraction: float | None = None
     fail_p_value: float | None = None
     bucket_ratio: float | None = None
     guard_fraction: float | None = None
@@ -140,7 +143,8 @@ def judge_latency(
     if not intervals.count:
         return blank
     evidence = settled_evidence(intervals, counts.upper_bounds_seconds, rules)
-    return _explained(_limited(_described(blank, evidence), evidence), evidence)
+    limited = _vetoed(_limited(_described(blank, evidence), evidence), evidence)
+    return _explained(limited, evidence)
 
 
 def unjudged_latency(reason: str, *, margin_fraction: float) -> LatencyJudgement:
@@ -177,7 +181,7 @@ def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJud
 
 def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
     """Add the limits, provided there is enough to rest them on."""
-    if evidence.intervals.count < MIN_INTERVAL_COUNT or evidence.slow_count < MIN_SLOW_COUNT:
+    if not evidence.is_enough:
         return described
     lowest, highest, p_value = _curve_limits(evidence)
     if evidence.guard > 0 or evidence.rules.policy == "strict":
@@ -191,6 +195,27 @@ def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJ
         deciding_lower_fraction=None if lowest is None else lowest - 1,
         deciding_upper_fraction=None if highest is None else highest - 1,
         fail_p_value=p_value,
+    )
+
+
+def _vetoed(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
+    """Let a last third that is clearly over the margin FAIL a canary that slows down late."""
+    if not evidence.is_enough or limited.verdict is Verdict.FAIL:
+        return limited
+    late, rules = last_third(evidence), evidence.rules
+    if not late.is_enough or late.test is None or not late.curve_decides:
+        return limited
+    edge, alpha = rules.margin_ratio * (1 + late.guard), rules.alpha_fail / _LATE_ALPHA_PART
+    p_value = late.test.p_above(edge)
+    lowest = late.test.lower_limit(alpha, start=edge) if p_value <= alpha else None
+    if lowest is None:
+        return limited
+    lower = lowest / (1 + late.guard) - 1
+    return replace(
+        limited,
+        deciding_lower_fraction=lower,
+        late_lower_fraction=lower,
+        fail_p_value=_LATE_ALPHA_PART * p_value,
     )
 
 
@@ -236,7 +261,7 @@ def _interval(test: QuantileRatioTest | None) -> tuple[float, float] | None:
 def _explained(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
     """Add the reason and, when nothing is decided, what is still needed."""
     if limited.verdict is Verdict.FAIL:
-        return replace(limited, reason="over-budget")
+        return replace(limited, reason="over-budget" if limited.late_lower_fraction is None else "over-budget-late")
     if limited.verdict is Verdict.PASS:
         return replace(limited, reason="inside-budget")
     reason = open_reason(evidence)

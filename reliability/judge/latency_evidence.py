@@ -6,7 +6,7 @@ Verdicts and reasons belong to `latency`.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from reliability.judge.bucket_limits import bucket_ratio, guard_fraction
 from reliability.judge.counts import FloatArray
@@ -17,6 +17,9 @@ from reliability.judge.settling import settling_cut
 from reliability.judge.survival import tail_index
 
 BucketPolicy = Literal["guard", "strict"]
+MIN_SLOW_COUNT: Final = 20
+"""Fewer slow requests than this in both arms together decide nothing."""
+_LAST_PART: Final = 3  # the last third of the window is looked at again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,11 @@ class LatencyEvidence:
         return self.test is None or self.rules.margin_ratio * self.test.baseline_seconds > last
 
     @property
+    def is_enough(self) -> bool:
+        """Whether there are scrapes and slow requests enough to rest a decision on."""
+        return self.intervals.count >= MIN_INTERVAL_COUNT and self.slow_count >= MIN_SLOW_COUNT
+
+    @property
     def curve_decides(self) -> bool:
         """Whether the curve between the bounds may be used at all."""
         return self.test is not None and math.isfinite(self.guard) and self.rules.policy == "guard"
@@ -105,6 +113,13 @@ def settled_evidence(
         return whole
     settled = _evidence(intervals.part(slice(cut, None)), upper_bounds_seconds, rules)
     return replace(settled, settling_seconds=float(intervals.seconds[:cut].sum()))
+
+
+def last_third(evidence: LatencyEvidence) -> LatencyEvidence:
+    """Return the evidence of the last third of the intervals, for a change that comes late."""
+    count = evidence.intervals.count
+    late = evidence.intervals.part(slice(count - count // _LAST_PART, None))
+    return _evidence(late, evidence.upper_bounds_seconds, evidence.rules) if late.count else evidence
 
 
 def _evidence(intervals: SharedIntervals, bounds: FloatArray, rules: LatencyRules) -> LatencyEvidence:
@@ -138,5 +153,5 @@ def _settling_intervals(evidence: LatencyEvidence) -> int:
         excess / (share * index),  # to first order the log ratio of the quantiles
         intervals.weights,
         intervals.seconds,
-        smallest_step=math.log(evidence.rules.margin_ratio),
+        margin=math.log(evidence.rules.margin_ratio),
     )

@@ -8,13 +8,11 @@ import math
 import numpy as np
 
 from reliability.judge.bucket_limits import suggested_bounds
-from reliability.judge.latency_evidence import LatencyEvidence
+from reliability.judge.latency_evidence import MIN_SLOW_COUNT, LatencyEvidence
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
 from reliability.judge.planning import requests_for_latency
 from reliability.judge.survival import survival_curve, tail_index
 
-MIN_SLOW_COUNT = 20
-"""Fewer slow requests than this in both arms together decide nothing."""
 _LARGEST_EXTENSION = 100  # a run this many times longer is no plan
 
 
