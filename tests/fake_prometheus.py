@@ -97,9 +97,7 @@ class FakePrometheus:
             self.fetch(metrics=NAMES.fetched(), matchers=CANARY, window=window),
         )
 
-    def body(
-        self, *, metrics: Sequence[str], matchers: Sequence[Matcher], start: float, end: float
-    ) -> bytes:
+    def body(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], start: float, end: float) -> bytes:
         """Return the body of an answer as the query API writes it."""
         series: dict[tuple[tuple[str, str], ...], list[list[Any]]] = {}
         for replica in self.replicas:
@@ -116,9 +114,7 @@ class FakePrometheus:
             document["warnings"] = list(self.warnings)
         return json.dumps(document).encode()
 
-    def _scrape(
-        self, replica: FakeReplica, round_number: int, at: float
-    ) -> Iterable[tuple[dict[str, str], float]]:
+    def _scrape(self, replica: FakeReplica, round_number: int, at: float) -> Iterable[tuple[dict[str, str], float]]:
         target = {"arm": replica.arm, "instance": replica.instance, "job": "fake"}
         life = replica.life_at(at)
         reached = life is not None and round_number not in replica.missed

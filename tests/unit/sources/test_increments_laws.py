@@ -59,9 +59,7 @@ def replica(draw: st.DrawFn, arm: str, instance: str, base: float) -> FakeReplic
 def services(draw: st.DrawFn) -> FakePrometheus:
     base = ZERO + draw(st.sampled_from([0.0, 3.5, 9.9]))
     everyone = [*draw(replicas("baseline", base)), *draw(replicas("canary", base))]
-    return FakePrometheus(
-        replicas=everyone, rounds=range(-4, ROUNDS + 2), interval_seconds=INTERVAL
-    )
+    return FakePrometheus(replicas=everyone, rounds=range(-4, ROUNDS + 2), interval_seconds=INTERVAL)
 
 
 def pair(server: FakePrometheus, window: Window) -> Pairing:
@@ -114,9 +112,7 @@ def test_counts_are_what_was_served_between_the_scrapes(server: FakePrometheus, 
         return
     edges = edges_of(pairing, server)
     for arm, counts in (("baseline", pairing.counts.baseline), ("canary", pairing.counts.canary)):
-        seen = [
-            one for member in server.replicas if member.arm == arm for one in seen_requests(server, member)
-        ]
+        seen = [one for member in server.replicas if member.arm == arm for one in seen_requests(server, member)]
         for index, (before, after) in enumerate(zip(edges, edges[1:], strict=False)):
             inside = [one.request for one in seen if before < one.round_number <= after]
             expected = [sum(r.latency_seconds <= bound for r in inside) for bound in BOUNDS]
@@ -145,11 +141,7 @@ def test_a_round_is_usable_unless_a_living_replica_missed_it_or_an_arm_was_not_t
 
 def fetched_rounds(server: FakePrometheus, one: FakeReplica, window: Window) -> list[int]:
     start, end = window.start.timestamp() - 2 * INTERVAL, window.end.timestamp()
-    return [
-        number
-        for number in successful_rounds(server, one)
-        if start <= one.scrape_seconds(number, INTERVAL) <= end
-    ]
+    return [number for number in successful_rounds(server, one) if start <= one.scrape_seconds(number, INTERVAL) <= end]
 
 
 def was_only_missed(one: FakeReplica, scraped: list[int], number: int) -> bool:
@@ -166,9 +158,7 @@ def was_only_missed(one: FakeReplica, scraped: list[int], number: int) -> bool:
 def test_counts_of_adjacent_windows_add_up(server: FakePrometheus, cut: int):
     steady = replace(
         server,
-        replicas=[
-            replace(one, phase_seconds=ZERO, lives=one.lives[:1], missed=frozenset()) for one in server.replicas
-        ],
+        replicas=[replace(one, phase_seconds=ZERO, lives=one.lives[:1], missed=frozenset()) for one in server.replicas],
     )
     middle = cut * INTERVAL
 
@@ -200,9 +190,7 @@ def test_the_order_of_the_series_changes_nothing(server: FakePrometheus, seed: i
     window = window_of(5, 190)
     baseline, canary = server.both_arms(window)
 
-    shuffled = pair_counts(
-        mixed(baseline, seed), mixed(canary, seed), names=NAMES, window=window
-    )
+    shuffled = pair_counts(mixed(baseline, seed), mixed(canary, seed), names=NAMES, window=window)
 
     assert as_plain(shuffled) == as_plain(pair_counts(baseline, canary, names=NAMES, window=window))
 
