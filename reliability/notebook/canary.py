@@ -92,6 +92,7 @@ def _part(run: Run, kind: str, build: Callable[[CanaryEvidence], Mapping[str, ob
 def _latency_summary(found: CanaryEvidence) -> Data:
     judged = found.latency
     return {
+        **_releases(found),
         "baseline_p95_seconds": _finite(judged.baseline_seconds),
         "canary_p95_seconds": _finite(judged.canary_seconds),
         "increase_fraction": _finite(judged.increase_fraction),
@@ -123,7 +124,6 @@ def _latency(found: CanaryEvidence) -> Data:
     pairs = [(b, c) for b, c in zip(baseline, canary, strict=True) if b is not None and c is not None]
     return {
         **summary,
-        **_releases(found),
         "by_minute": {
             "starts": _instants(timeline.starts_seconds if timeline else ()),
             "baseline_seconds": list(baseline),
@@ -172,6 +172,7 @@ def _buckets(found: CanaryEvidence) -> Data:
     counts, summary = found.pairing.counts, _latency_summary(found)
     bounds = cast("Mapping[str, object]", summary["bucket_bounds"])
     return {
+        **_releases(found),
         "upper_bounds_seconds": [_finite(bound) for bound in counts.upper_bounds_seconds.tolist()] if counts else [],
         "baseline_share": _shares(counts.baseline) if counts else [],
         "canary_share": _shares(counts.canary) if counts else [],

@@ -252,6 +252,11 @@ def _judged(
         latency=latency,
         errors=errors,
         judgement=judge_canary(
-            latency, errors, warnings=warnings, missing_scrapes_fraction=pairing.health.missing_fraction
+            latency,
+            errors,
+            warnings=warnings,
+            missing_scrapes_fraction=pairing.health.missing_fraction,
+            used_scrape_count=pairing.health.used_scrapes,
+            expected_scrape_count=pairing.health.expected_scrapes,
         ),
     )

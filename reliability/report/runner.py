@@ -17,6 +17,7 @@ from reliability.errors import NotebookFailedError, WriteError
 
 _MIME_TYPE: Final = "application/vnd.reliability+json"
 _START_SECONDS: Final = 60
+_QUIET: Final = "--IPKernelApp.log_level=40"  # else each kernel warns that loopback is not encrypted
 _LINES_SHOWN: Final = 5
 
 
@@ -55,7 +56,9 @@ def execute_notebook(source: Path, parameters: Mapping[str, object], *, cell_sec
         try:
             _papermill(source, target, parameters, cell_seconds)
         except OSError as err:
-            raise WriteError(f"{target.parent} cannot be written ({err.strerror or err}); free room, then run again.") from err
+            raise WriteError(
+                f"{target.parent} cannot be written ({err.strerror or err}); free room, then run again."
+            ) from err
         except _notebook_errors() as err:
             failure = NotebookFailedError(_explain(source, err))
         notebook = _read(target)
@@ -83,6 +86,7 @@ def _papermill(source: Path, target: Path, parameters: Mapping[str, object], cel
         papermill.execute_notebook(
             str(source), str(target), parameters=dict(parameters), kernel_name="python3", progress_bar=False,
             start_timeout=_START_SECONDS, execution_timeout=cell_seconds, shutdown_kernel="immediate",
+            extra_arguments=[_QUIET],
         )  # fmt: skip
 
 
