@@ -1,0 +1,77 @@
+"""Our judges as the bench calls them: counters of two arms in, a verdict with its reason out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts
+from reliability.judge.error_rate import judge_errors
+from reliability.judge.latency import judge_latency
+from tests.bench.generator import Arm
+
+
+def judge(baseline: Arm, canary: Arm, settings: Mapping[str, Any]) -> str:
+    """Judge one simulated canary.
+
+    Args:
+        baseline: Counters of the baseline.
+        canary: Counters of the canary.
+        settings: Question, margins and levels.
+
+    Returns:
+        Verdict and reason, for example `PASS:inside-budget`.
+    """
+    counts = pair(baseline, canary, settings)
+    levels = {"alpha_fail": settings["alpha_fail"], "alpha_pass": settings["alpha_pass"]}
+    if settings["question"] == "latency":
+        latency = judge_latency(counts, margin_fraction=settings["budget"], quantile=settings["p"], **levels)
+        return f"{latency.verdict.value}:{latency.reason}"
+    errors = judge_errors(
+        counts,
+        margin_absolute_fraction=settings["err_abs"],
+        margin_relative_fraction=settings["err_rel"],
+        **levels,
+    )
+    return f"{errors.verdict.value}:{errors.reason}"
+
+
+def pair(baseline: Arm, canary: Arm, settings: Mapping[str, Any]) -> PairedCounts:
+    """Put both arms on their common scrapes, without the warm-up, resets repaired.
+
+    Args:
+        baseline: Counters of the baseline.
+        canary: Counters of the canary.
+        settings: `scrape_s` and `warmup_s`.
+
+    Returns:
+        Increments as the sources would deliver them.
+    """
+    step = settings["scrape_s"]
+    points = [np.round(arm["timestamps"] / step).astype(int) for arm in (baseline, canary)]
+    common, *rows = np.intersect1d(points[0], points[1], return_indices=True)
+    first = int(np.searchsorted((common - common[0]) * step, settings["warmup_s"]))
+    arms = [_counts(arm, row[first:]) for arm, row in zip((baseline, canary), rows, strict=True)]
+    return PairedCounts(
+        edges_seconds=(common[first:] * step).astype(np.float64),
+        upper_bounds_seconds=baseline["le"],
+        baseline=arms[0],
+        canary=arms[1],
+        scrape_interval_seconds=step,
+    )
+
+
+def _counts(arm: Arm, rows: "np.ndarray[tuple[int], np.dtype[np.int_]]") -> ArmCounts:
+    reset = np.r_[False, np.diff(arm["requests"]) < 0]
+
+    def gains(counter: FloatArray) -> FloatArray:
+        steps = np.diff(counter, axis=0, prepend=counter[:1])
+        steps[reset] = counter[reset]
+        return np.diff(np.cumsum(steps, axis=0)[rows], axis=0)
+
+    return ArmCounts(
+        bucket_counts=gains(arm["buckets"]),
+        requests=gains(arm["requests"]),
+        errors=gains(arm["errors"]),
+        latency_sum_seconds=gains(arm["sum"]),
+    )
