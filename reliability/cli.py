@@ -71,9 +71,7 @@ Examples:
 @click.option("--sample", metavar="NAME", help="Canary sample: pass (default), fail, unsure or nodata.")
 @click.option("-p", "assignments", metavar="NAME=VALUE", multiple=True, help="Set a parameter.")
 @click.option("-f", "file", type=click.Path(path_type=Path), help="Set parameters from a YAML file.")
-@click.option(
-    "--out", default="outputs", show_default=True, type=click.Path(path_type=Path), help="Folder of results."
-)
+@click.option("--out", default="outputs", show_default=True, type=click.Path(path_type=Path), help="Folder of results.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def report(
@@ -108,11 +106,11 @@ def report(
         progress=lambda line: click.echo(line, err=True),
     )
     if as_json:
-        made = {
+        reports_made = {
             made.report: {"verdict": made.verdict.value, "pages": [str(page) for page in made.pages]}
             for made in batch.reports
         }
-        _print_json({"run_id": batch.run_id, "reports": made, "index": [str(page) for page in batch.index]})
+        _print_json({"run_id": batch.run_id, "reports": reports_made, "index": [str(page) for page in batch.index]})
     else:
         for made in batch.reports:
             click.echo(f"{made.report}: {made.verdict.value}: {made.data['headline']}")
@@ -133,9 +131,7 @@ Examples:
 )
 @click.argument("names", nargs=-1)
 @click.option("--run", "run_id", metavar="ID", help="Judge this run, even if it is of another commit.")
-@click.option(
-    "--out", default="outputs", show_default=True, type=click.Path(path_type=Path), help="Folder of results."
-)
+@click.option("--out", default="outputs", show_default=True, type=click.Path(path_type=Path), help="Folder of results.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def gate(ctx: click.Context, names: tuple[str, ...], run_id: str | None, out: Path, as_json: bool) -> None:
@@ -194,9 +190,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 0
     except Exception as err:  # noqa: BLE001 -- the one place: an unknown fault is a run error, never a pass
-        click.echo(
-            f"error: {type(err).__name__}: {err}. This is a defect of the program. [internal]", err=True
-        )
+        click.echo(f"error: {type(err).__name__}: {err}. This is a defect of the program. [internal]", err=True)
         return RUN_ERROR_STATUS
     return status if isinstance(status, int) else 0
 

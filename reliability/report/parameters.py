@@ -48,12 +48,9 @@ def read_declared(notebook: Path) -> dict[str, Declared]:
 
     found = inspect_notebook(str(notebook))
     if not found:
-        raise ParameterError(
-            f"{notebook} has no cell tagged 'parameters'; tag one in the property inspector."
-        )
+        raise ParameterError(f"{notebook} has no cell tagged 'parameters'; tag one in the property inspector.")
     return {
-        name: Declared(name=name, kind=entry["inferred_type_name"], help=entry["help"])
-        for name, entry in found.items()
+        name: Declared(name=name, kind=entry["inferred_type_name"], help=entry["help"]) for name, entry in found.items()
     }
 
 
@@ -98,15 +95,11 @@ def read_parameter_file(path: Path) -> dict[str, object]:
         raise ParameterError(f"-f {path}: write one 'name: value' a line.")
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, str | int | float | bool | None):
-            raise ParameterError(
-                f"-f {path}: {name}: {value!r} is no plain value; put texts and dates in quotes."
-            )
+            raise ParameterError(f"-f {path}: {name}: {value!r} is no plain value; put texts and dates in quotes.")
     return content
 
 
-def choose_for(
-    notebook: Path, declared: Mapping[str, Declared], given: Mapping[str, object]
-) -> dict[str, object]:
+def choose_for(notebook: Path, declared: Mapping[str, Declared], given: Mapping[str, object]) -> dict[str, object]:
     """Give every parameter the type that its notebook declares.
 
     Args:
@@ -138,11 +131,7 @@ def unknown_parameter_message(where: str, name: str, declared: Mapping[str, Decl
 
 def _typed(notebook: Path, parameter: Declared, value: object) -> object:
     try:
-        converted = (
-            _from_text(parameter.kind, value)
-            if isinstance(value, str)
-            else _from_value(parameter.kind, value)
-        )
+        converted = _from_text(parameter.kind, value) if isinstance(value, str) else _from_value(parameter.kind, value)
     except ValueError:
         converted = None
     if converted is None or (isinstance(converted, float) and not math.isfinite(converted)):
@@ -186,8 +175,6 @@ def gather_parameters(file: Path | None, assignments: Sequence[str], sample: str
     given.update(parse_assignments(assignments))
     if sample is not None:
         if given.get("source") is not None:
-            raise ParameterError(
-                f"--sample {sample} and source={given['source']} both name a source; keep one."
-            )
+            raise ParameterError(f"--sample {sample} and source={given['source']} both name a source; keep one.")
         given["source"] = f"sample:{sample}"
     return given

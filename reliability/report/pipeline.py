@@ -101,9 +101,7 @@ def make_reports(
         started = time.perf_counter()
         progress(f"{name}: running")
         executed = execute_notebook(notebook, parameters[name])
-        data = _finished(
-            name, executed, run_id=run_id, language=language, now=now, parameters=parameters[name]
-        )
+        data = _finished(name, executed, run_id=run_id, language=language, now=now, parameters=parameters[name])
         pages = _write_report(name, executed, data, folder=folder, language=language, siblings=tuple(reports))
         made.append(Made(report=name, data=data, pages=pages, failed=executed.failure is not None))
         progress(f"{name}: {data['verdict']} in {time.perf_counter() - started:.1f} s")
@@ -174,7 +172,5 @@ def _write_report(
     pages = export_pages(
         executed.notebook, data, languages=LANGUAGES, main_language=language, siblings=siblings, folder=folder
     )
-    write_text_whole(
-        folder / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    write_text_whole(folder / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return tuple(pages)

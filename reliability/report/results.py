@@ -40,7 +40,9 @@ def read_run(outputs: Path, run_id: str) -> dict[str, Mapping[str, Any]]:
     files = sorted(folder.glob("*.json"))
     if not files:
         known = ", ".join(find_runs(outputs)[:5]) or "none"
-        raise MissingEvidenceError(f"{folder} holds no report. Newest runs: {known}. Make one with: reliability report.")
+        raise MissingEvidenceError(
+            f"{folder} holds no report. Newest runs: {known}. Make one with: reliability report."
+        )
     return {path.stem: read_result(path) for path in files}
 
 

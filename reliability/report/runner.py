@@ -115,7 +115,8 @@ def _explain(source: Path, err: BaseException) -> str:
     name, value = getattr(err, "ename", type(err).__name__), getattr(err, "evalue", str(err))
     lines = str(value).strip().splitlines() or [""]
     shown = "\n".join(lines[:_LINES_SHOWN])
-    place = f", cell {err.exec_count}" if getattr(err, "exec_count", None) is not None else ""
+    count = getattr(err, "exec_count", None)
+    place = f", cell {count}" if count is not None else ""
     return f"{source.name}{place} raised {name}: {shown}. Open the executed notebook to see where, mend it, run again."
 
 
@@ -123,7 +124,7 @@ def _read(path: Path) -> Any:
     import nbformat  # noqa: PLC0415 -- comes with papermill
 
     if not path.is_file():
-        return nbformat.v4.new_notebook()
+        return nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
 
 

@@ -48,7 +48,7 @@ def test_the_parameters_are_annotated_literals_with_a_comment(report):
 
     for line, statement in zip(cell.source.splitlines(), ast.parse(cell.source).body, strict=True):
         assert isinstance(statement, ast.AnnAssign), line
-        assert ast.literal_eval(statement.value) is None, line
+        assert line.split("=")[1].split("#")[0].strip() == "None"
         assert "  # " in line
 
 
@@ -68,7 +68,7 @@ def test_every_parameter_reaches_the_run(report):
     start = next(cell for cell in narrative_cells(report) if "nb.start" in cell.source)
     call = next(node for node in ast.walk(ast.parse(start.source)) if isinstance(node, ast.Call))
 
-    passed = {keyword.arg: keyword.value.id for keyword in call.keywords}
+    passed = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
 
     declared = inspect_notebook(str(shipped_folder("notebooks") / f"{report}.ipynb"))
     assert passed == {name: name for name in declared}
@@ -83,7 +83,7 @@ def test_a_cell_holds_one_call_on_nb_and_no_logic(report):
         imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
 
         assert len(calls) == 1
-        assert calls[0].func.value.id == "nb"
+        assert ast.unparse(calls[0].func).startswith("nb.")
         assert not [node for node in ast.walk(tree) if isinstance(node, FORBIDDEN)]
         assert all(ast.unparse(node) == "from reliability import notebook as nb" for node in imports)
         assert isinstance(tree.body[-1], ast.Expr)
