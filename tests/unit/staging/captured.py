@@ -21,28 +21,23 @@ def capture_body(requests, *, start=1000.0, end=1100.0, killed=None, restarted=N
     series.append(("process_cpu_seconds_total", {}, cpu))
     for code in ("200", "500"):
         labels = {"route": "search", "method": "GET", "code": code}
-        counts = [(t, sum(str(r.status) == code for r in _served(requests, t, killed, restarted))) for t in up]
+        counts = [(t, float(sum(str(r.status) == code for r in _served(requests, t, killed, restarted)))) for t in up]
         series.append(("http_requests_total", labels, counts))
     for index, bound in enumerate((*BUCKET_BOUNDS_SECONDS, float("inf"))):
         labels = {"route": "search", "method": "GET", "le": "+Inf" if bound == float("inf") else repr(bound)}
-        counts = [
-            (
-                t,
-                sum(
-                    bisect_left(BUCKET_BOUNDS_SECONDS, r.server_seconds) <= index
-                    for r in _served(requests, t, killed, restarted)
-                ),
-            )
-            for t in up
-        ]
+        counts = [(t, _at_or_below(index, _served(requests, t, killed, restarted))) for t in up]
         series.append(("http_request_duration_seconds_bucket", labels, counts))
     fixed = {"instance": "canary-1", "arm": "canary", "release": "2.8.0", "job": "staging"}
     result = [
-        {"metric": {"__name__": name, **fixed, **labels}, "values": [[t, f"{v:.17g}"] for t, v in values]}
+        {"metric": {"__name__": name} | fixed | labels, "values": [[t, f"{v:.17g}"] for t, v in values]}
         for name, labels, values in series
     ]
     answer = {"status": "success", "data": {"resultType": "matrix", "result": result}}
     return json.dumps(answer | ({"warnings": list(warnings)} if warnings else {})).encode()
+
+
+def _at_or_below(index, requests):
+    return float(sum(bisect_left(BUCKET_BOUNDS_SECONDS, r.server_seconds) <= index for r in requests))
 
 
 def _life(t, start, restarted):
