@@ -33,7 +33,7 @@ def verdict_values(report: Data) -> dict[str, object]:
         "has_wait": latency.get("minutes_needed") is not None,
         "has_needed": latency.get("requests_needed") is not None,
         "has_errors_needed": errors.get("requests_needed") is not None,
-        "reason_detail": _blamed(report["verdict"], latency, errors),
+        "reason_detail": _blamed(report),
     }
 
 
@@ -122,7 +122,7 @@ def view_buckets(data: Data, words: Words) -> dict[str, object]:
 
 def bound_text(seconds: float, words: Words) -> str:
     """Write a bucket bound in milliseconds, with a decimal only when it has one."""
-    milliseconds = round(1000 * seconds, 6)
+    milliseconds = round(1000.0 * seconds, 6)
     return words.formats.number(milliseconds, 0 if milliseconds.is_integer() else 1)
 
 
@@ -141,9 +141,10 @@ def _sentence(part: str, data: Data, derived: Data, words: Words) -> str:
     return words.text(key if words.knows(key) else f"frame.verdict.{data['verdict']}.lead", **{**data, **derived})
 
 
-def _blamed(verdict: str, latency: Data, errors: Data) -> str:
-    """Name the measure that carries the report's verdict, when one or both do."""
-    blamed = [n for n, part in (("latency", latency), ("errors", errors)) if part.get("verdict") == verdict]
+def _blamed(report: Data) -> str:
+    """Name the measure whose check carries the report's verdict, when one or both do."""
+    verdicts = {check["id"]: check["verdict"] for check in report["checks"]}
+    blamed = [name for name in ("latency", "errors") if verdicts.get(name) == report["verdict"]]
     return "both" if len(blamed) == 2 else "".join(blamed)  # noqa: PLR2004 -- latency and errors
 
 

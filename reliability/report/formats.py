@@ -7,7 +7,7 @@ A missing number (None) is written as a dash, never as zero.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from typing import Final
 
@@ -21,6 +21,7 @@ NO_BREAK: Final = "\u00a0"
 MINUS: Final = "\u2212"
 MISSING: Final = "\u2013"
 _RANGE_DASH: Final = "\u2013"
+_NO_BREAK_DASH: Final = "\u2060\u2013\u2060"  # a line never breaks between two times of day
 _FILTER_NAMES: Final = (
     "number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant", "day",
     "clock", "interval", "plural",
@@ -66,12 +67,12 @@ class Formats:
         rounded = _round(fraction * 100, digits)
         return _full_sign(rounded) + self._percent(abs(rounded), digits)
 
-    def points(self, fraction: float | None, digits: int = 2) -> str:
+    def points(self, fraction: float | None, digits: int = 2, unit: bool = True) -> str:
         """Write a difference of two fractions in percentage points, with its sign."""
         if fraction is None:
             return MISSING
         rounded = _round(fraction * 100, digits)
-        return f"{_full_sign(rounded)}{self._decimal(abs(rounded), digits)}{NO_BREAK}pp"
+        return f"{_full_sign(rounded)}{self._decimal(abs(rounded), digits)}" + (f"{NO_BREAK}pp" if unit else "")
 
     def ms(self, seconds: float | None, digits: int | None = None) -> str:
         """Write seconds as milliseconds; without `digits`, three figures are kept."""
@@ -94,7 +95,7 @@ class Formats:
         if seconds is None:
             return MISSING
         if seconds < 59.95:  # noqa: PLR2004 -- what one decimal still shows below a minute
-            tenths = round(seconds, 1)
+            tenths = round(float(seconds), 1)
             return self.seconds(tenths, 0 if tenths.is_integer() else 1)
         minutes, rest = divmod(round(seconds), 60)
         if minutes < 60:  # noqa: PLR2004 -- minutes an hour
@@ -104,7 +105,7 @@ class Formats:
 
     def instant(self, at: str | datetime | None) -> str:
         """Write an instant in UTC: `22 Nov 2026, 10:06 UTC`."""
-        return MISSING if at is None else f"{self._when(at, 'd MMM y, HH:mm')} UTC"
+        return MISSING if at is None else f"{self._when(at, 'd MMM y, HH:mm')}{NO_BREAK}UTC"
 
     def day(self, at: str | datetime | None) -> str:
         """Write the UTC day of an instant: `22 Nov 2026`."""
@@ -117,7 +118,7 @@ class Formats:
     def span(self, start: str | datetime, end: str | datetime) -> str:
         """Write a window: `22 Nov 2026, 09:00-10:00 UTC`, with both days when they differ."""
         if self.day(start) == self.day(end):
-            return f"{self._when(start, 'd MMM y, HH:mm')}{_RANGE_DASH}{self.clock(end)} UTC"
+            return f"{self._when(start, 'd MMM y, HH:mm')}{_NO_BREAK_DASH}{self.clock(end)}{NO_BREAK}UTC"
         return f"{self._when(start, 'd MMM y, HH:mm')} {_RANGE_DASH} {self.instant(end)}"
 
     def interval(self, text: str | None) -> str:
@@ -148,7 +149,7 @@ class Formats:
 
 
 def _round(value: float, digits: int) -> Decimal:
-    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
+    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def _sign(value: Decimal) -> str:

@@ -40,9 +40,9 @@ class HistoryEntry:
 
     @property
     def order(self) -> tuple[str, str]:
-        """Sorts by instant; a run id begins with its own."""
+        """Sorts by instant: the one that the run id begins with, else the one in the file."""
         made_at = str(self.data["made_at"]) if self.data is not None else ""
-        return (made_at or _instant_of(self.run_id), self.run_id)
+        return (_instant_of(self.run_id) or made_at, self.run_id)
 
     def href(self, name: str) -> str | None:
         """Return the address of one of its files from the index, if the file exists."""

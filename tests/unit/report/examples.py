@@ -188,27 +188,44 @@ def report_without_evidence(reason: str = "prometheus-unreachable", *, message: 
 
 def phase_report(**changes: Any) -> Json:
     """JSON of a phase report that passes; its figures are those that the index shows."""
-    report = canary_report(report="phase_progress", topic="phase", reason="above-floor", sample=None)
+    report = canary_report(report="phase_progress", topic="phase", reason="example", sample=None)
     for part in ("latency", "errors", "exposure", "releases", "service"):
         del report[part]
     report["figures"] = [
-        {"id": "coverage", "verdict": "PASS", "coverage_fraction": 0.913, "floor_fraction": 0.9, "goal_fraction": 0.95},
-        {"id": "tests", "verdict": "PASS", "passed_count": 46, "total_count": 46},
-    ]
-    report["phase"] = {"tighten": {"allowed": False, "total": 4, "open": [
+        {
+            "id": "coverage", "verdict": "PASS", "measured_fraction": 0.913, "shown_fraction": 0.913,
+            "floor_fraction": 0.9, "next_goal_fraction": 0.95, "missing_points": 3.7, "change_fraction": None,
+        },
+        {
+            "id": "tests", "verdict": "PASS", "passed_count": 46, "total_count": 46, "skipped_count": 0,
+            "broken_count": 0,
+        },
+    ]  # fmt: skip
+    conditions = [
         {"id": "floor", "text": {"en": "floor raised to 35 %", "es": "mínimo elevado al 35 %"}},
-        {"id": "isolation", "text": {
-            "en": "spacy and Postgres suites isolated", "es": "suites de spacy y Postgres aisladas"}},
-    ]}}  # fmt: skip
+        {
+            "id": "isolation",
+            "text": {"en": "spacy and Postgres suites isolated", "es": "suites de spacy y Postgres aisladas"},
+        },
+    ]
+    report["phase"] = {
+        "title": {"en": "FASE 3", "es": "FASE 3"},
+        "own": None,
+        "tighten": {"allowed": False, "total": 4, "open": conditions},
+    }
     return {**report, **changes}
 
 
 def rollback_report(**changes: Any) -> Json:
     """JSON of a rollback report that passes."""
-    report = canary_report(report="rollback_readiness", topic="rollback", reason="ready", sample="drill")
+    report = canary_report(report="rollback_readiness", topic="rollback", reason="example", sample="drill")
     for part in ("latency", "errors", "exposure", "releases"):
         del report[part]
-    report["figures"] = [{"id": "drill", "verdict": "PASS", "seconds": 14.2, "limit_seconds": 900}]
+    report["drill"] = {
+        "service": "staging reservations", "from_release": "2.8.0", "to_release": "2.7.3", "decider": "on call",
+        "started_at": "2026-11-26T18:45:00Z", "max_age_days": 30,
+    }  # fmt: skip
+    report["figures"] = [{"id": "time", "verdict": "PASS", "seconds": 14.2, "limit_seconds": 900}]
     return {**report, **changes}
 
 

@@ -1,0 +1,126 @@
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reliability.report.blocks import knows_block, render_block, render_for_notebook
+from reliability.report.canary_view import range_inside, view_latency
+from reliability.report.words import words_in
+from tests.unit.report import examples
+
+BLOCKS: dict[str, Callable[[], dict[str, Any]]] = {
+    "report": examples.canary_report, "latency": examples.latency, "errors": examples.errors,
+    "buckets": examples.buckets,
+    "exposure": examples.exposure, "checks": examples.checks, "queries": examples.queries,
+    "missing": lambda: {"slug": "missing-evidence", "message": "no such file"},
+    "error": lambda: {"name": "ValueError", "message": "no"}, "run": lambda: {"report": "canary_comparison"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_a_block_needs_no_script_and_no_style_attribute(kind: str, language: str) -> None:
+    html = render_block(kind, BLOCKS[kind](), language=language)
+
+    assert not re.search(r"<script|style=|\son\w+=|https?://", html)
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_equal_data_give_equal_bytes(kind: str) -> None:
+    assert render_block(kind, BLOCKS[kind](), language="en") == render_block(kind, BLOCKS[kind](), language="en")
+
+
+@given(low=st.floats(-0.5, 0.5), width=st.floats(0, 0.5), margin=st.floats(0, 0.5))
+def test_a_whole_range_is_called_inside_only_when_it_is(low: float, width: float, margin: float) -> None:
+    data = {**examples.latency(), "increase_interval": [low, low + width], "margin_fraction": margin}
+
+    sentence = str(view_latency(data, words_in("en"))["sentence"])
+
+    assert ("whole likely range is inside" in sentence) == (low + width <= margin)
+
+
+def test_a_range_with_an_open_end_is_never_inside() -> None:
+    assert not range_inside([0.0, None], 0.1)
+    assert not range_inside(None, 0.1)
+
+
+def test_the_page_shows_the_likely_range_and_the_deciding_number_beside_the_budget() -> None:
+    html = render_block("latency", examples.latency(), language="en")
+
+    for shown in ("\u22121.2% to +7.4%", "+7.3%", "+10%", "upper limit, 95% one-sided, after a bucket guard of 0.60%"):
+        assert shown in html
+
+
+def test_a_fail_shows_the_lower_limit_as_the_deciding_number() -> None:
+    data = examples.failing_report()["latency"]
+
+    html = render_block("latency", data, language="en")
+
+    assert "+20.8%" in html
+    assert "lower limit, 97.5% one-sided" in html
+
+
+def test_a_pass_with_cautions_is_shown_as_attention() -> None:
+    html = render_block("report", examples.canary_report(cautions=["little-room"]), language="en")
+
+    assert 'class="verdict is-warn"' in html
+    assert "Canary comparison: Attention" in html
+    assert "Promote with care" in html
+
+
+def test_an_unknown_reason_reads_as_its_verdict() -> None:
+    html = render_block("report", examples.canary_report(verdict="FAIL", reason="of-tomorrow"), language="en")
+
+    assert "Fail: at least one check is not met." in html
+
+
+def test_words_of_users_are_inert() -> None:
+    hostile = examples.HOSTILE
+    report = examples.canary_report(
+        service=hostile, releases={"baseline": hostile, "canary": hostile}, cautions=[hostile]
+    )
+    report["provenance"]["source"], report["parameters"]["source"] = hostile, hostile
+    latency = {**examples.latency(), "canary_release": hostile, "baseline_release": hostile}
+    errors = {**examples.errors(), "error_matchers": hostile, "canary_release": hostile}
+    exposure = {**examples.exposure(instance=hostile), "warnings": [hostile], "notes": [hostile]}
+    queries = {"source": hostile, "queries": [{"arm": "canary", "query": hostile, "series": 1, "samples": 1}]}
+
+    missing, error = {"slug": "x", "message": hostile}, {"name": hostile, "message": hostile}
+    blocks = {"report": report, "latency": latency, "errors": errors, "exposure": exposure, "queries": queries}
+
+    for kind, data in {**blocks, "missing": missing, "error": error}.items():
+        html = render_block(kind, data, language="en")
+
+        assert "&lt;script&gt;" in html
+        assert not re.search(r"<script|<b |<img", html)
+        assert not re.search(r"<[^>]*\s(onerror|style)=", html)
+
+
+def test_a_block_in_a_notebook_brings_a_style_that_stays_inside() -> None:
+    html = render_for_notebook("latency", examples.latency())
+    style = re.findall(r"<style>(.*?)</style>", html)[0]
+    outside = re.sub(r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}", "{}", style)
+
+    assert html.startswith('<div class="reliability" lang="en">')
+    selectors = [rule for rule in outside.split("{}") if rule and not rule.startswith(("@media", "@supports"))]
+    assert all(".reliability" in rule for rule in selectors), selectors
+
+
+def test_a_kind_that_leaves_the_templates_folder_is_unknown() -> None:
+    assert not knows_block("../frame")
+    with pytest.raises(KeyError, match="no template"):
+        render_block("../frame", {}, language="en")
+
+
+def test_no_number_is_shown_where_the_judge_gave_none() -> None:
+    unknown = ("increase_fraction", "increase_interval", "deciding_upper_fraction", "guard_fraction")
+    data = {**examples.latency(), **dict.fromkeys(unknown), "verdict": "INCONCLUSIVE", "reason": "too-few-requests"}
+    data["requests_needed"] = 900
+
+    html = render_block("latency", data, language="en")
+
+    assert "About 900 canary requests are needed." in html
+    assert "None" not in html

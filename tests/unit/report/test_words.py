@@ -1,0 +1,170 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import Environment, UndefinedError, meta
+from markupsafe import Markup
+
+from reliability.report.verdict_view import headline, lead
+from reliability.report.words import LANGUAGES, Words, read_catalogue
+from tests.unit.report import examples
+
+SYNTAX = Environment(autoescape=False)  # noqa: S701 -- only parses, renders no page
+CANARY_REASONS = (
+    "inside-budget", "over-budget", "over-budget-latency", "over-budget-errors", "over-budget-both", "over-budget-late",
+    "buckets-missing", "requests-missing",
+    "not-enough-evidence", "not-enough-evidence-latency", "not-enough-evidence-errors", "not-enough-evidence-both",
+    "too-few-requests", "too-few-scrapes", "buckets-too-coarse", "overflow-bucket", "bounds-differ", "server-warning", "data-gap",
+    "no-traffic", "no-traffic-baseline", "no-traffic-canary", "missing-evidence", "broken-evidence",
+    "prometheus-unreachable", "prometheus-answer", "notebook-failed",
+)  # fmt: skip
+
+
+def strings(language: str) -> dict[str, str]:
+    """Return every string by key; the lines of a list are joined, so that their number counts."""
+    return {
+        key: entry if isinstance(entry, str) else "\n".join(entry) for key, entry in read_catalogue(language).items()
+    }
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names that a string needs values for."""
+    for name in ("number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant",
+                 "day", "clock", "interval", "plural"):  # fmt: skip
+        SYNTAX.filters.setdefault(name, str)
+    return meta.find_undeclared_variables(SYNTAX.parse(text)) - {"span"}
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    english, spanish = (set(read_catalogue(language)) for language in ("en", "es"))
+
+    assert english ^ spanish == set()
+
+
+def test_every_string_takes_the_same_values_in_both_languages() -> None:
+    english, spanish = strings("en"), strings("es")
+
+    different = {k for k in english if placeholders(english[k]) != placeholders(spanish[k])}
+
+    assert different == set()
+
+
+def test_lists_have_as_many_lines_in_both_languages() -> None:
+    english, spanish = strings("en"), strings("es")
+
+    assert {k for k in english if english[k].count("\n") != spanish[k].count("\n")} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_hold_no_markup_so_that_one_string_serves_pages_and_terminals(language: str) -> None:
+    marked = {
+        key for key, text in strings(language).items() if set("<>&") & set(SYNTAX.from_string(_bare(text)).render())
+    }
+
+    assert marked == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_spanish_and_english_use_no_ascii_minus_before_a_number(language: str) -> None:
+    assert {key for key, text in strings(language).items() if " -{{" in text} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", CANARY_REASONS)
+def test_every_reason_has_a_short_headline_and_lead(reason: str, language: str) -> None:
+    report = _report_for(reason)
+
+    assert 1 <= len(headline(report, language=language).split(" ")) <= 13
+    assert 1 <= len(lead(report, language=language).split(" ")) <= 35
+    assert Words(language).knows(f"canary.verdict.{reason}.headline")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_verdict_of_the_frame_has_words_for_reports_without_their_own(language: str) -> None:
+    words = Words(language)
+
+    assert all(
+        words.knows(f"frame.verdict.{v}.{p}")
+        for v in ("PASS", "FAIL", "INCONCLUSIVE", "NO_DATA")
+        for p in ("headline", "lead")
+    )
+
+
+def test_values_are_escaped_for_pages_and_plain_for_terminals() -> None:
+    words = Words("en")
+
+    assert words.text("canary.queries.source", source="<b>") == Markup("Source: &lt;b&gt;")
+    assert words.plain("canary.queries.source", source="<b>") == "Source: <b>"
+
+
+def test_a_placeholder_without_a_value_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="source"):
+        Words("en").text("canary.queries.source")
+
+
+def test_an_unknown_key_names_the_catalogue() -> None:
+    with pytest.raises(KeyError, match=r"templates/i18n/es has no words for 'canary\.nothing'"):
+        Words("es").text("canary.nothing")
+
+
+def test_an_unknown_language_names_those_there_are() -> None:
+    with pytest.raises(KeyError, match="no words in language 'xx'; there are: en, es"):
+        Words("xx")
+
+
+def test_lines_that_come_out_empty_are_left_out() -> None:
+    report = examples.undecided_report()
+    report["latency"]["minutes_needed"] = None
+
+    lines = Words("en").lines("canary.next.INCONCLUSIVE", has_wait=False, **report)
+
+    assert len(lines) == 2
+    assert "longer window" in lines[1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_catalogue_files_are_named_alike(language: str) -> None:
+    folders = [Path("templates/i18n") / code for code in LANGUAGES]
+
+    assert {key.split(".")[0] for key in read_catalogue(language)} >= {"frame", "canary", "index"}
+    assert len({tuple(sorted(f.name for f in folder.glob("*.toml"))) for folder in folders}) == 1
+
+
+def _bare(text: str) -> str:
+    """Drop placeholders and conditions, which may compare and quote."""
+    for opening, closing in (("{{", "}}"), ("{%", "%}")):
+        while opening in text:
+            start = text.index(opening)
+            text = text[:start] + text[text.index(closing, start) + 2 :]
+    return text
+
+
+def _report_for(reason: str) -> Mapping[str, Any]:
+    """Return a report whose headline and lead are those of this reason."""
+    stem, _, detail = next(
+        (
+            (s, "-", reason.removeprefix(f"{s}-"))
+            for s in ("over-budget", "not-enough-evidence")
+            if reason.startswith(f"{s}-") and reason != "over-budget-late"
+        ),
+        (reason, "", ""),
+    )
+    if stem == "inside-budget":
+        return examples.canary_report()
+    if stem.startswith("over-budget"):
+        report = examples.failing_report(reason=stem)
+    elif stem in {
+        "missing-evidence",
+        "broken-evidence",
+        "prometheus-unreachable",
+        "prometheus-answer",
+        "notebook-failed",
+    }:
+        return examples.report_without_evidence(stem)
+    else:
+        report = examples.undecided_report(reason=stem)
+        report["verdict"] = "NO_DATA" if stem.startswith("no-traffic") else "INCONCLUSIVE"
+    for check in report["checks"]:
+        check["verdict"] = report["verdict"] if detail in (check["id"], "both") else "PASS"
+    return report
