@@ -104,12 +104,12 @@ def build_grid(baseline: Sequence[Replica], canary: Sequence[Replica], *, window
     Returns:
         The grid; None when no replica was scraped twice.
     """
-    intervals = [interval for arm in (baseline, canary) if (interval := arm_interval(arm))]
-    if not intervals:
-        return None
+    intervals = [arm_interval(arm) or 0.0 for arm in (baseline, canary)]
     interval, origin = max(intervals), window.start.timestamp()
+    if not interval:
+        return None
     everyone = [*baseline, *canary]
-    begin, offsets = _round_of_scrapes([_phase(r.times_seconds - origin, interval) for r in everyone], interval)
+    begin, offsets = _round_of_scrapes(_phases(baseline, canary, intervals, origin), interval)
     placed = [
         _place(replica.times_seconds - origin - begin - offset, interval)
         for replica, offset in zip(everyone, offsets, strict=True)
@@ -132,6 +132,25 @@ def build_grid(baseline: Sequence[Replica], canary: Sequence[Replica], *, window
         baseline=arms[0],
         canary=arms[1],
     )
+
+
+def _phases(
+    baseline: Sequence[Replica], canary: Sequence[Replica], intervals: Sequence[float], origin: float
+) -> list[float]:
+    """Return the phase of every replica; of those scraped more often, the scrape nearest to the others."""
+    phases = [
+        _phase(replica.times_seconds - origin, own or max(intervals))
+        for arm, own in zip((baseline, canary), intervals, strict=True)
+        for replica in arm
+    ]
+    if not intervals_differ(*intervals):
+        return phases
+    slow_first = intervals[0] > intervals[1]
+    anchor, own = (phases[0], intervals[1]) if slow_first else (phases[len(baseline)], intervals[0])
+    finer = range(len(baseline), len(phases)) if slow_first else range(len(baseline))
+    for index in finer:
+        phases[index] = anchor + (phases[index] - anchor + own / 2) % own - own / 2
+    return phases
 
 
 def _phase(seconds: FloatArray, interval: float) -> float:

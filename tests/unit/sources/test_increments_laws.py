@@ -1,13 +1,18 @@
+import contextlib
+import itertools
+import json
 import math
 import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reliability.sources.answer import Answer
+from reliability.errors import PrometheusAnswerError
+from reliability.sources.answer import Answer, decode_answer
 from reliability.sources.increments import Pairing, pair_counts
 from reliability.window import Window
 from tests.fake_prometheus import NAMES, FakePrometheus, FakeReplica, FakeRequest
@@ -30,7 +35,7 @@ def replicas(draw: st.DrawFn, arm: str, base: float) -> list[FakeReplica]:
 
 @st.composite
 def replica(draw: st.DrawFn, arm: str, instance: str, base: float) -> FakeReplica:
-    chance = random.Random(draw(st.integers(0, 2**32)))
+    chance = draw(st.randoms(use_true_random=True))
     span = INTERVAL * ROUNDS
     requests = tuple(
         FakeRequest(
@@ -113,7 +118,7 @@ def test_counts_are_what_was_served_between_the_scrapes(server: FakePrometheus, 
     edges = edges_of(pairing, server)
     for arm, counts in (("baseline", pairing.counts.baseline), ("canary", pairing.counts.canary)):
         seen = [one for member in server.replicas if member.arm == arm for one in seen_requests(server, member)]
-        for index, (before, after) in enumerate(zip(edges, edges[1:], strict=False)):
+        for index, (before, after) in enumerate(itertools.pairwise(edges)):
             inside = [one.request for one in seen if before < one.round_number <= after]
             expected = [sum(r.latency_seconds <= bound for r in inside) for bound in BOUNDS]
             assert counts.bucket_counts[index].tolist() == expected
@@ -185,19 +190,19 @@ def test_a_left_open_server_gives_the_same_counts(server: FakePrometheus, start:
 
 
 @settings(max_examples=60, deadline=None)
-@given(server=services(), seed=st.integers(0, 2**32))
-def test_the_order_of_the_series_changes_nothing(server: FakePrometheus, seed: int):
+@given(server=services(), chance=st.randoms(use_true_random=True))
+def test_the_order_of_the_series_changes_nothing(server: FakePrometheus, chance: random.Random):
     window = window_of(5, 190)
     baseline, canary = server.both_arms(window)
 
-    shuffled = pair_counts(mixed(baseline, seed), mixed(canary, seed), names=NAMES, window=window)
+    shuffled = pair_counts(mixed(baseline, chance), mixed(canary, chance), names=NAMES, window=window)
 
     assert as_plain(shuffled) == as_plain(pair_counts(baseline, canary, names=NAMES, window=window))
 
 
-def mixed(answer: Answer, seed: int) -> Answer:
+def mixed(answer: Answer, chance: random.Random) -> Answer:
     series = list(answer.series)
-    random.Random(seed).shuffle(series)
+    chance.shuffle(series)
     return replace(answer, series=tuple(series))
 
 
@@ -214,3 +219,41 @@ def as_plain(pairing: Pairing) -> tuple[object, ...]:
         *(arm.errors.tolist() for arm in arms),
         *(arm.latency_sum_seconds.round(9).tolist() for arm in arms),
     )
+
+
+ODD_SERIES = st.builds(
+    lambda name, labels, samples: {"metric": {"__name__": name, **labels}, "values": samples},
+    name=st.sampled_from([*NAMES.fetched(), "other"]),
+    labels=st.fixed_dictionaries(
+        {}, optional={"le": st.sampled_from(["0.1", "0.2", "+Inf"]), "instance": st.sampled_from("ab")}
+    ),
+    samples=st.lists(
+        st.tuples(
+            st.integers(-50, 250).map(lambda offset: ZERO + offset),
+            st.sampled_from(["0", "1", "5", "1e300", "-3", "NaN", "+Inf"]),
+        ),
+        max_size=6,
+    ),
+)
+
+
+@given(baseline=st.lists(ODD_SERIES, max_size=6), canary=st.lists(ODD_SERIES, max_size=6))
+def test_odd_samples_are_counted_or_left_out_but_never_break_the_counting(
+    baseline: list[dict[str, object]], canary: list[dict[str, object]]
+):
+    for arm, members in (("baseline", baseline), ("canary", canary)):
+        for member in members:
+            member["metric"] = {**cast("dict[str, str]", member["metric"]), "arm": arm}
+    answers = [
+        decode_answer(
+            json.dumps({"status": "success", "data": {"resultType": "matrix", "result": members}}).encode(),
+            where="odd",
+        )
+        for members in (baseline, canary)
+    ]
+
+    with contextlib.suppress(PrometheusAnswerError):
+        pairing = pair_counts(*answers, names=NAMES, window=window_of(0, 200))
+        assert (pairing.counts is None) == (pairing.health.reason is not None)
+        if pairing.counts is not None:
+            assert np.isfinite(pairing.counts.canary.bucket_counts).all()

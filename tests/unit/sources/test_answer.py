@@ -1,0 +1,185 @@
+import contextlib
+import gc
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reliability.errors import PrometheusAnswerError
+from reliability.sources.answer import Answer, decode_answer
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+MATRIX = {
+    "status": "success",
+    "data": {
+        "resultType": "matrix",
+        "result": [{"metric": {"__name__": "up", "arm": "canary"}, "values": [[10, "1"], [20.5, "0"]]}],
+    },
+    "warnings": ["store is down"],
+    "infos": ["might not be a counter"],
+}
+
+
+def decode(document: Any) -> Answer:
+    return decode_answer(json.dumps(document).encode(), where="prom.json")
+
+
+def one_series(*values: Any, metric: dict[str, str] | None = None) -> dict[str, Any]:
+    entry = {"metric": metric or {"__name__": "up"}, "values": list(values)}
+    return {"status": "success", "data": {"resultType": "matrix", "result": [entry]}}
+
+
+@given(body=st.binary())
+def test_any_bytes_are_decoded_or_refused_with_our_error(body: bytes):
+    with contextlib.suppress(PrometheusAnswerError):
+        decode_answer(body, where="prom.json")
+
+
+@given(cut=st.integers(0, 400), put=st.binary(max_size=4), skip=st.integers(0, 4))
+def test_a_damaged_body_is_decoded_or_refused_with_our_error(cut: int, put: bytes, skip: int):
+    body = json.dumps(MATRIX).encode()
+    with contextlib.suppress(PrometheusAnswerError):
+        decode_answer(body[:cut] + put + body[cut + skip :], where="prom.json")
+
+
+@given(place=st.sampled_from(["data", "result", "metric", "values", "value", "resultType", "warnings"]), junk=JSON)
+def test_a_foreign_document_is_decoded_or_refused_with_our_error(place: str, junk: Any):
+    document = json.loads(json.dumps(MATRIX))
+    target = {
+        "data": (document, "data"),
+        "result": (document["data"], "result"),
+        "metric": (document["data"]["result"][0], "metric"),
+        "values": (document["data"]["result"][0], "values"),
+        "value": (document["data"]["result"][0]["values"], 0),
+        "resultType": (document["data"], "resultType"),
+        "warnings": (document, "warnings"),
+    }[place]
+    target[0][target[1]] = junk
+    try:
+        answer = decode(document)
+    except PrometheusAnswerError:
+        return
+    assert isinstance(answer, Answer)
+
+
+def test_a_matrix_keeps_labels_samples_warnings_and_remarks():
+    answer = decode(MATRIX)
+
+    assert answer.series[0].labels == {"__name__": "up", "arm": "canary"}
+    assert answer.series[0].name == "up"
+    assert answer.series[0].times_seconds.tolist() == [10, 20.5]
+    assert answer.series[0].values.tolist() == [1, 0]
+    assert answer.warnings == ("store is down",)
+    assert answer.infos == ("might not be a counter",)
+    assert answer.sample_count == 2
+
+
+def test_a_vector_is_one_sample_a_series():
+    result = [{"metric": {"a": "b"}, "value": [5, "2.5"]}]
+
+    answer = decode({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+    assert answer.series[0].times_seconds.tolist() == [5]
+    assert answer.series[0].values.tolist() == [2.5]
+
+
+def test_a_scalar_is_a_series_without_labels():
+    answer = decode({"status": "success", "data": {"resultType": "scalar", "result": [5, "42"]}})
+
+    assert answer.series[0].labels == {}
+    assert answer.series[0].values.tolist() == [42]
+
+
+@pytest.mark.parametrize("kind", ["matrix", "vector"])
+def test_an_empty_result_is_no_error(kind: str):
+    assert decode({"status": "success", "data": {"resultType": kind, "result": []}}).series == ()
+
+
+def test_not_a_number_and_infinities_are_kept():
+    values = decode(one_series([1, "NaN"], [2, "+Inf"], [3, "-Inf"])).series[0].values.tolist()
+
+    assert math.isnan(values[0])
+    assert values[1:] == [math.inf, -math.inf]
+
+
+def test_an_instant_that_comes_twice_is_kept_once():
+    series = decode(one_series([1, "5"], [3, "7"], [1, "5"], [2, "6"])).series[0]
+
+    assert series.times_seconds.tolist() == [1, 2, 3]
+    assert series.values.tolist() == [5, 6, 7]
+
+
+def test_a_series_that_comes_in_two_parts_is_put_together():
+    document = one_series([1, "5"], [2, "6"])
+    document["data"]["result"].append({"metric": {"__name__": "up"}, "values": [[2, "6"], [3, "7"]]})
+
+    answer = decode(document)
+
+    assert [series.values.tolist() for series in answer.series] == [[5, 6, 7]]
+
+
+def test_labels_named_value_and_timestamp_are_labels():
+    metric = {"__name__": "up", "value": "x", "timestamp": "y", "values": "z"}
+
+    series = decode(one_series([1, "5"], metric=metric)).series[0]
+
+    assert series.labels == metric
+    assert series.values.tolist() == [5]
+
+
+@pytest.mark.parametrize("key", ["histogram", "histograms"])
+def test_native_histograms_are_refused_with_a_cure(key: str):
+    document = one_series([1, "5"])
+    document["data"]["result"].append({"metric": {}, key: []})
+
+    with pytest.raises(PrometheusAnswerError, match="classic"):
+        decode(document)
+
+
+def test_an_error_envelope_is_put_into_words():
+    document = {"status": "error", "errorType": "execution", "error": "too many\n\x1b[31m samples"}
+
+    with pytest.raises(PrometheusAnswerError) as caught:
+        decode(document)
+
+    assert "reports execution: too many ?[31m samples. Ask for a shorter window" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "an empty body"),
+        (b"<!DOCTYPE html>secret", "an HTML or XML page"),
+        (b'{"status":"succ', "breaks off"),
+        (b"\x1f\x8b\x08", "text or binary"),
+        (b"[" * 100_000, "breaks off"),
+        (b"[]", "no answer of a Prometheus API"),
+        (b'{"status": "fine"}', "no answer of a Prometheus API"),
+        (b'{"status":"success","data":{"resultType":"string","result":[1,"x"]}}', "answered with a string"),
+    ],
+    ids=["empty", "HTML", "truncated", "packed", "deep", "list", "status", "string"],
+)
+def test_what_is_no_answer_is_named_without_showing_it(body: bytes, words: str):
+    with pytest.raises(PrometheusAnswerError) as caught:
+        decode_answer(body, where="prom.json")
+
+    assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_garbage_collector_is_as_it_was(was_on: bool):
+    before = gc.isenabled()
+    try:
+        (gc.enable if was_on else gc.disable)()
+        decode(MATRIX)
+        assert gc.isenabled() is was_on
+    finally:
+        (gc.enable if before else gc.disable)()
