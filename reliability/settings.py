@@ -8,14 +8,23 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from reliability.errors import ParameterError, SettingsError
 
 FILE_NAME: Final = "reliability.toml"
 Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 31, allow_inf_nan=False)]
+
+
+def _without_secrets(source: str) -> str:
+    """Refuse a URL that carries credentials: parameters are stored in notebooks and pages."""
+    parts = urlsplit(source)
+    if parts.scheme in ("http", "https") and (parts.username or parts.password or parts.query or parts.fragment):
+        raise ValueError("the URL carries a user, a password, a query or a fragment; give scheme, host and path only")
+    return source
 
 
 class _Section(BaseModel):
@@ -29,7 +38,7 @@ class CanarySettings(_Section):
     the built-in default named in the description.
     """
 
-    source: str = Field(
+    source: Annotated[str, AfterValidator(_without_secrets)] = Field(
         "sample:pass", description="sample:NAME, a capture folder, or the URL of a Prometheus"
     )
     baseline: str | None = Field(None, description="label matchers of the baseline; else label arm is baseline")
@@ -42,16 +51,10 @@ class CanarySettings(_Section):
     error_matchers: str | None = Field(None, description="label matchers of failed requests; else code 5xx")
     window_minutes: Minutes | None = Field(None, description="length with warm-up; live: 35; capture: all")
     window_end: str | None = Field(None, description="end, for example 2026-11-26T18:40:00Z; live: now")
-    warmup_minutes: Annotated[float, Field(ge=0, le=1440)] | None = Field(
-        None, description="cut off both arms; else 5"
-    )
+    warmup_minutes: Annotated[float, Field(ge=0, le=1440)] | None = Field(None, description="cut off both arms; else 5")
     margin_percent: Percent = Field(10.0, description="largest P95 increase that still passes; else 10")
-    error_margin_points: Percent = Field(
-        0.5, description="largest rise of the error rate, percentage points; else 0.5"
-    )
-    error_margin_percent: Percent = Field(
-        50.0, description="largest rise of the error rate, relative; else 50"
-    )
+    error_margin_points: Percent = Field(0.5, description="largest rise of the error rate, percentage points; else 0.5")
+    error_margin_percent: Percent = Field(50.0, description="largest rise of the error rate, relative; else 50")
     query_deadline_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         5.0, description="longest wait for one query, retries included"
     )
@@ -60,15 +63,11 @@ class CanarySettings(_Section):
 class PhaseSettings(_Section):
     """Which files tell about coverage, tests and the phase."""
 
-    coverage_file: str | None = Field(
-        None, description="coverage JSON; else outputs/evidence, else the sample"
-    )
+    coverage_file: str | None = Field(None, description="coverage JSON; else outputs/evidence, else the sample")
     junit_file: str | None = Field(None, description="JUnit XML; else outputs/evidence, else the sample")
     phase_file: str | None = Field(None, description="phase with imported history; else FASE 3")
     own_phase_file: str | None = Field(None, description="phase of the measured project; else this project's")
-    record_folder: str | None = Field(
-        None, description="record of the own phase; else outputs/record/<phase id>"
-    )
+    record_folder: str | None = Field(None, description="record of the own phase; else outputs/record/<phase id>")
 
 
 class RollbackSettings(_Section):
@@ -143,9 +142,7 @@ def read_settings(project: Path) -> Settings:
         raise SettingsError(f"{path}: {_first_problem(err)}") from err
 
 
-def resolve_parameters(
-    settings: Settings, report: str, parameters: Mapping[str, object]
-) -> dict[str, object]:
+def resolve_parameters(settings: Settings, report: str, parameters: Mapping[str, object]) -> dict[str, object]:
     """Lay a notebook's parameters over the settings; None means "from the settings".
 
     Args:
@@ -173,4 +170,6 @@ def _first_problem(err: ValidationError) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"'{key}' is no setting; look for a misspelt name and remove or mend it."
+    if problem["type"] == "value_error":  # may hold a secret, so the value is not repeated
+        return f"{key}: {problem['msg'].removeprefix('Value error, ')}."
     return f"{key} = {problem['input']!r}: {problem['msg']}. Mend the value and run again."

@@ -12,9 +12,7 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
     (tmp_path / "reliability.toml").write_text("[canary]\nmargin_percent = 5.0\nwarmup_minutes = 2.0\n")
     settings = read_settings(tmp_path)
 
-    resolved = resolve_parameters(
-        settings, "canary_comparison", {"margin_percent": 7.0, "warmup_minutes": None}
-    )
+    resolved = resolve_parameters(settings, "canary_comparison", {"margin_percent": 7.0, "warmup_minutes": None})
 
     assert resolved["margin_percent"] == 7.0
     assert resolved["warmup_minutes"] == 2.0
@@ -61,3 +59,13 @@ def test_the_project_is_found_from_the_notebooks_folder(tmp_path):
     (tmp_path / "notebooks").mkdir()
 
     assert find_project_folder(tmp_path / "notebooks") == tmp_path.resolve()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://ana:hunter2@127.0.0.1:9090", "http://hunter2@127.0.0.1", "https://127.0.0.1/?token=hunter2"]
+)
+def test_a_source_with_credentials_is_refused_without_repeating_them(url):
+    with pytest.raises(ParameterError, match="source: the URL carries") as refusal:
+        resolve_parameters(Settings(), "canary_comparison", {"source": url})
+
+    assert "hunter2" not in str(refusal.value)
