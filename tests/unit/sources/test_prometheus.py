@@ -125,6 +125,24 @@ def test_a_server_without_a_whole_answer_in_time_is_given_up_at_the_deadline(beh
     assert time.monotonic() - begun < 1.5
 
 
+def test_the_second_try_has_only_what_the_first_has_left():
+    instants = iter([0.0, 0.0, 4.9, 4.9, 4.9])
+    with FaultServer(answers("busy", status=503)) as server:
+        source = PrometheusSource(server.url, monotonic=lambda: next(instants, 5.1), pause=lambda _seconds: None)
+        with pytest.raises(PrometheusAnswerError, match="503"):
+            source.fetch(metrics=["up"], matchers=(), window=WINDOW)
+
+    assert len(server.requests) == 1
+
+
+def test_a_body_that_comes_after_the_deadline_is_not_taken():
+    instants = iter([0.0, 0.0])
+    with FaultServer(answers()) as server:
+        source = PrometheusSource(server.url, monotonic=lambda: next(instants, 5.1))
+        with pytest.raises(PrometheusUnreachableError, match="within 5 s"):
+            source.fetch(metrics=["up"], matchers=(), window=WINDOW)
+
+
 @pytest.mark.parametrize("behaviour", [closes, breaks_off], ids=lambda each: each.__name__)
 def test_a_server_that_breaks_off_twice_is_unreachable(behaviour: Behaviour):
     assert isinstance(failure(behaviour), PrometheusUnreachableError)
