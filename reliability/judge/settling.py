@@ -14,19 +14,21 @@ from reliability.judge.counts import FloatArray
 
 _BLOCK_SECONDS = 60.0
 _STANDARD_ERRORS = 4.0
+_CLEAR_EXCESS = 1.5  # times the margin: a smaller head does not spoil a verdict
 _LARGEST_HEAD = 0.5  # part of the window that may be cut
+_FLAT_PART = 0.1  # of the excess; a head that rises by more is a passing disturbance
 _LARGEST_MEMORY = 0.9
 _FEWEST_BLOCKS = 8
 
 
-def settling_cut(log_ratios: FloatArray, weights: FloatArray, seconds: FloatArray, *, smallest_step: float) -> int:
+def settling_cut(log_ratios: FloatArray, weights: FloatArray, seconds: FloatArray, *, margin: float) -> int:
     """Count the intervals at the start that a settling canary spoils.
 
     Args:
         log_ratios: Log of canary over baseline per interval, shape `(T,)`.
         weights: Weight of each interval, shape `(T,)`.
         seconds: Length of each interval, shape `(T,)`.
-        smallest_step: Smallest excess of the head, as a log ratio, that is worth a cut.
+        margin: Margin of the comparison, as a log ratio; sets which head is worth a cut.
 
     Returns:
         Number of intervals to cut, 0 when the head is not clearly slower.
@@ -43,9 +45,16 @@ def settling_cut(log_ratios: FloatArray, weights: FloatArray, seconds: FloatArra
     cut = min(range(largest + 1), key=lambda k: float(np.var(blocks[k:])) / (blocks.size - k))
     if cut == 0:
         return 0
-    excess = float(blocks[:cut].mean() - blocks[cut:].mean())
-    error = _error_of_mean_difference(blocks[cut:], head_count=cut)
-    return int(starts[cut]) if excess > max(smallest_step, _STANDARD_ERRORS * error) else 0
+    head, tail = blocks[:cut], blocks[cut:]
+    excess = float(head.mean() - tail.mean())
+    error = _error_of_mean_difference(tail, head_count=cut)
+    spoils = excess > max(_CLEAR_EXCESS * margin, _STANDARD_ERRORS * error)
+    return int(starts[cut]) if spoils and _rise(head) < _FLAT_PART * excess else 0
+
+
+def _rise(head: FloatArray) -> float:
+    """Return by how much the second half is slower than the first: settling does not rise."""
+    return float(head[head.size // 2 :].mean() - head[: (head.size + 1) // 2].mean())
 
 
 def _error_of_mean_difference(tail: FloatArray, *, head_count: int) -> float:

@@ -71,7 +71,7 @@ class Tally:
 
     def add(self, answer: str) -> None:
         """Count one answer."""
-        self.answers[answer.split(":")[0]] += 1
+        self.answers[answer.partition(":")[0]] += 1
         self.reasons[answer] += 1
 
     def percent(self, verdict: str) -> float:
@@ -117,11 +117,11 @@ def measure(question: Question, judge: Judge | None, options: argparse.Namespace
 
 def print_cell(question: Question, name: str, cell: Cell, results: Results) -> None:
     """Print FAIL and PASS of each method."""
-    print(f"{name} {cell}")
-    print("  method      " + " ".join(f"{effect:>13g}" for effect in question.effects) + "   (FAIL/PASS %)")
+    _say(f"{name} {cell}")
+    _say("  method      " + " ".join(f"{effect:>13g}" for effect in question.effects) + "   (FAIL/PASS %)")
     for method in results[name, question.effects[0]]:
         shares = [results[name, effect][method] for effect in question.effects]
-        print(f"  {method:12s}" + " ".join(f"{t.percent('FAIL'):6.1f}/{t.percent('PASS'):6.1f}" for t in shares), flush=True)
+        _say(f"  {method:12s}" + " ".join(f"{t.percent('FAIL'):6.1f}/{t.percent('PASS'):6.1f}" for t in shares))
 
 
 def summarise(question: Question, results: Results) -> dict[str, dict[str, float]]:
@@ -163,10 +163,10 @@ def summarise(question: Question, results: Results) -> dict[str, dict[str, float
 
 def print_summary(question: Question, rows: Mapping[str, Mapping[str, float]]) -> None:
     """Print the condensed table."""
-    print(f"\n== {question.name} (percent)")
-    print(" " * 36 + " ".join(f"{method:>11s}" for method in rows))
+    _say(f"\n== {question.name} (percent)")
+    _say(" " * 36 + " ".join(f"{method:>11s}" for method in rows))
     for measure_name in next(iter(rows.values())):
-        print(f"  {measure_name:34s}" + " ".join(f"{row[measure_name]:11.1f}" for row in rows.values()))
+        _say(f"  {measure_name:34s}" + " ".join(f"{row[measure_name]:11.1f}" for row in rows.values()))
 
 
 def write_json(path: Path, found: Mapping[str, tuple[Results, Mapping[str, Mapping[str, float]]]]) -> None:
@@ -182,6 +182,11 @@ def write_json(path: Path, found: Mapping[str, tuple[Results, Mapping[str, Mappi
         for name, (results, rows) in found.items()
     }
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -212,7 +217,7 @@ def main(arguments: Sequence[str]) -> None:
         results, milliseconds = measure(question, judge, options)
         rows = summarise(question, results)
         print_summary(question, rows)
-        print(f"  time of one verdict: {milliseconds:.1f} ms (mean)")
+        _say(f"  time of one verdict: {milliseconds:.1f} ms (mean)")
         found[question.name] = (results, rows)
     if options.json:
         write_json(options.json, found)

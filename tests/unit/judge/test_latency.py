@@ -1,0 +1,435 @@
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reliability.judge.counts import PairedCounts
+from reliability.judge.intervals import shared_intervals
+from reliability.judge.latency import LatencyJudgement, judge_latency, unjudged_latency
+from reliability.judge.latency_evidence import LatencyRules, settled_evidence
+from reliability.verdicts import Verdict
+from tests.unit.judge.simulated import COARSE_BOUNDS, FINE_BOUNDS, arm, known, paired, simulated, steady
+
+
+def evidence_of(counts):
+    rules = LatencyRules(margin_fraction=0.10, alpha_fail=0.025, alpha_pass=0.05, slower_share=0.05, policy="guard")
+    return settled_evidence(shared_intervals(counts, by_histogram=True), counts.upper_bounds_seconds, rules)
+
+
+def cases():
+    return st.builds(
+        simulated,
+        st.integers(0, 10**6),
+        increase=st.floats(-0.2, 0.6),
+        scrapes=st.sampled_from([12, 40]),
+        per_scrape=st.sampled_from([20, 200]),
+        ratio=st.sampled_from([1.0, 4.0]),
+        bounds=st.sampled_from([FINE_BOUNDS, COARSE_BOUNDS]),
+        own_sd=st.sampled_from([0.0, 0.05]),
+    )
+
+
+# Laws
+
+
+@given(counts=cases(), factor=st.floats(1e-3, 1e3))
+@settings(max_examples=25, deadline=None)
+def test_the_unit_of_time_changes_no_ratio_and_no_verdict(counts, factor):
+    scaled = replace(counts, upper_bounds_seconds=counts.upper_bounds_seconds * factor)
+
+    plain, other = judge_latency(counts), judge_latency(scaled)
+
+    assert other.verdict is plain.verdict
+    assert other.increase_fraction == pytest.approx(plain.increase_fraction, rel=1e-6, abs=1e-6)
+    assert other.deciding_upper_fraction == pytest.approx(plain.deciding_upper_fraction, rel=1e-5, abs=1e-5)
+
+
+@given(counts=cases())
+@settings(max_examples=40, deadline=None)
+def test_the_likely_range_holds_the_estimate_and_lies_around_the_deciding_limits(counts):
+    judged = judge_latency(counts)
+
+    if judged.increase_interval is not None:
+        low, high = judged.increase_interval
+        assert low <= known(judged.increase_fraction) <= high
+    if judged.deciding_lower_fraction is not None and judged.deciding_upper_fraction is not None:
+        assert judged.deciding_lower_fraction <= judged.deciding_upper_fraction
+
+
+@given(counts=cases())
+@settings(max_examples=40, deadline=None)
+def test_the_deciding_limits_say_what_the_p_values_say(counts):
+    evidence, judged = evidence_of(counts), judge_latency(counts)
+    test, guard = evidence.test, evidence.guard
+    if not evidence.is_enough or guard > 0 or judged.late_lower_fraction is not None:
+        return
+
+    assert test is not None
+    assert (judged.verdict is Verdict.FAIL) == (test.p_above(1.10) <= 0.025)
+    assert (judged.verdict is Verdict.PASS) == (test.p_below(1.10) <= 0.05)
+
+
+@given(counts=cases())
+@settings(max_examples=25, deadline=None)
+def test_the_guard_only_takes_decisions_away(counts):
+    evidence, judged = evidence_of(counts), judge_latency(counts)
+    test, guard = evidence.test, evidence.guard
+    if not evidence.is_enough or not 0 < guard < 1:
+        return
+
+    assert test is not None
+    if judged.verdict is Verdict.PASS:
+        assert test.p_below(1.10 * (1 - guard)) <= 0.05
+        assert test.p_below(1.10) <= 0.05
+    if judged.verdict is Verdict.FAIL:
+        assert test.p_above(1.10) <= 0.025
+
+
+@given(counts=cases())
+@settings(max_examples=25, deadline=None)
+def test_an_arm_compared_with_itself_never_fails(counts):
+    judged = judge_latency(replace(counts, canary=counts.baseline))
+
+    assert judged.verdict is not Verdict.FAIL
+    assert judged.increase_fraction is None or abs(judged.increase_fraction) < 1e-6
+
+
+@given(increase=st.floats(-0.3, 0.6), times=st.integers(2, 10))
+@settings(max_examples=25, deadline=None)
+def test_more_of_the_same_traffic_never_turns_a_decision_around(increase, times):
+    once = steady(increase=increase, per_scrape=100)
+    more = steady(increase=increase, per_scrape=100 * times)
+
+    before, after = judge_latency(once).verdict, judge_latency(more).verdict
+
+    assert before is after or before is Verdict.INCONCLUSIVE
+
+
+@given(counts=cases(), margins=st.tuples(st.floats(0.02, 0.5), st.floats(0.02, 0.5)))
+@settings(max_examples=25, deadline=None)
+def test_a_wider_margin_never_undoes_a_pass(counts, margins):
+    narrow, wide = sorted(margins)
+    fine = replace(counts, upper_bounds_seconds=FINE_BOUNDS) if counts.upper_bounds_seconds.size > 20 else counts
+
+    if judge_latency(fine, margin_fraction=narrow).verdict is Verdict.PASS:
+        judged = judge_latency(fine, margin_fraction=wide)
+        assert judged.verdict is Verdict.PASS or judged.reason in {"buckets-too-coarse", "overflow-bucket"}
+
+
+@given(counts=cases())
+@settings(max_examples=25, deadline=None)
+def test_an_open_question_names_its_cure(counts):
+    judged = judge_latency(counts)
+    if judged.verdict is Verdict.INCONCLUSIVE:
+        assert judged.reason in {"not-enough-evidence", "too-few-requests", "buckets-too-coarse", "overflow-bucket"}
+    if judged.reason in {"buckets-too-coarse", "overflow-bucket"}:
+        assert len(judged.suggested_bounds_seconds) == 8
+        assert judged.requests_needed is None
+    if judged.requests_needed is not None:
+        assert judged.requests_needed > judged.canary_request_count * 0.9  # shared scrapes only are counted
+
+
+@given(
+    rows=st.integers(1, 30),
+    data=st.data(),
+    bounds=st.sampled_from([[0.1, np.inf], [0.1, 0.2, 0.5, np.inf], [0.1, 0.11, 0.12, 0.13, 0.14, np.inf]]),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_counts_make_the_judge_stumble_or_say_more_than_a_number(rows, data, bounds):
+    cell = st.one_of(st.just(0), st.integers(0, 3), st.integers(0, 10**6))
+    table = st.lists(st.lists(cell, min_size=len(bounds), max_size=len(bounds)), min_size=rows, max_size=rows)
+    arms = [arm(data.draw(table), bounds=np.asarray(bounds)) for _ in range(2)]
+
+    judged = judge_latency(paired(*arms, bounds=bounds))
+
+    for field in fields(judged):
+        value = getattr(judged, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            assert not isinstance(number, float) or math.isfinite(number), field.name
+    if min(a.requests.sum() for a in arms) == 0:
+        assert judged.verdict is Verdict.NO_DATA
+
+
+# Size and power, by simulation with fixed seeds
+
+
+def shares_of_verdicts(increase, *, runs=60, **options):
+    verdicts = [judge_latency(simulated(seed, increase=increase, **options)).verdict for seed in range(runs)]
+    return {verdict: verdicts.count(verdict) / runs for verdict in Verdict}
+
+
+def test_a_canary_that_changes_nothing_passes():
+    shares = shares_of_verdicts(0.0)
+
+    assert shares[Verdict.PASS] >= 0.95
+    assert shares[Verdict.FAIL] == 0
+
+
+def test_a_canary_twenty_percent_slower_fails():
+    shares = shares_of_verdicts(0.20)
+
+    assert shares[Verdict.FAIL] >= 0.95
+    assert shares[Verdict.PASS] == 0
+
+
+def test_a_canary_on_the_margin_is_mostly_left_open():
+    shares = shares_of_verdicts(0.10, runs=120)
+
+    assert shares[Verdict.FAIL] <= 0.07
+    assert shares[Verdict.PASS] <= 0.11
+
+
+def test_the_likely_range_covers_the_truth():
+    ranges = [known(judge_latency(simulated(seed, increase=0.10, own_sd=0.05)).increase_interval) for seed in range(70)]
+
+    assert sum(low <= 0.10 <= high for low, high in ranges) >= 61
+
+
+def test_noise_of_an_arm_widens_the_likely_range():
+    calm = known(judge_latency(simulated(1, per_scrape=5000)).increase_interval)
+    noisy = known(judge_latency(simulated(1, per_scrape=5000, own_sd=0.10)).increase_interval)
+
+    assert noisy[1] - noisy[0] > 2 * (calm[1] - calm[0])
+
+
+def test_a_change_of_the_traffic_split_does_not_pass_for_a_change_of_the_release():
+    slow_half = np.where(np.arange(80) < 40, 1.0, 1.4)
+    rng = np.random.default_rng(5)
+
+    def drawn(rates):
+        rows = [
+            simulated(int(rng.integers(10**6)), scrapes=1, per_scrape=rate).canary.bucket_counts[0] for rate in rates
+        ]
+        return np.diff(np.column_stack([np.zeros(len(rows)), rows]), axis=1)
+
+    fast, slow = np.full(40, 900.0), np.full(40, 100.0)
+    baseline, canary = drawn(np.append(fast, slow)), drawn(np.append(slow, fast))
+    shift = (slow_half > 1).astype(int) * 4  # the second half is 1.1 ** 4 slower for both arms
+    moved = [np.array([np.roll(row, s) for row, s in zip(rows, shift, strict=True)]) for rows in (baseline, canary)]
+
+    judged = judge_latency(paired(arm(moved[0]), arm(moved[1])))
+
+    assert judged.verdict is Verdict.PASS
+    assert abs(known(judged.increase_fraction)) < 0.05
+
+
+# Examples
+
+
+def test_nothing_measured_is_not_a_pass():
+    nothing = np.zeros((20, FINE_BOUNDS.size))
+    something = steady(scrapes=20).baseline
+
+    assert judge_latency(paired(arm(nothing), arm(nothing))).reason == "no-traffic"
+    assert judge_latency(paired(something, arm(nothing))).reason == "no-traffic-canary"
+    assert judge_latency(paired(arm(nothing), something)).reason == "no-traffic-baseline"
+    assert judge_latency(paired(arm(nothing), arm(nothing))).verdict is Verdict.NO_DATA
+
+
+def test_no_scrape_at_all_is_no_data():
+    empty = arm(np.zeros((0, FINE_BOUNDS.size)))
+
+    judged = judge_latency(paired(empty, empty))
+
+    assert judged.verdict is Verdict.NO_DATA
+
+
+def test_a_clear_case_of_each_verdict():
+    assert judge_latency(steady()).reason == "inside-budget"
+    assert judge_latency(steady(increase=0.25)).reason == "over-budget"
+    assert judge_latency(simulated(3, increase=0.08, scrapes=20)).reason == "not-enough-evidence"
+
+
+def test_seven_scrapes_are_too_few():
+    judged = judge_latency(steady(scrapes=7))
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "too-few-scrapes")
+    assert judged.canary_seconds == pytest.approx(0.188, rel=0.02)
+
+
+def test_arms_that_never_serve_at_the_same_time_cannot_be_compared():
+    rows = steady(scrapes=20).baseline.bucket_counts
+    rows = np.diff(np.column_stack([np.zeros(20), rows]), axis=1)
+    early = (np.arange(20) < 10)[:, None]
+
+    judged = judge_latency(paired(arm(rows * early), arm(rows * ~early)))
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "too-few-scrapes")
+
+
+def test_scrapes_in_which_one_arm_rests_are_left_out():
+    counts = simulated(4, increase=0.25)
+    rests = (np.arange(120) % 2 == 0)[:, None]
+    rows = np.diff(np.column_stack([np.zeros(120), counts.canary.bucket_counts]), axis=1)
+
+    judged = judge_latency(replace(counts, canary=arm(rows * rests)))
+
+    assert judged.scrape_count == 60
+    assert judged.verdict is Verdict.FAIL
+
+
+def test_fewer_than_twenty_slow_requests_decide_nothing():
+    judged = judge_latency(simulated(5, scrapes=19, per_scrape=10))
+
+    assert judged.reason == "too-few-requests"
+    assert judged.increase_interval is None
+    assert known(judged.requests_needed) >= 200
+    assert judged.minutes_needed == pytest.approx(known(judged.requests_needed) / 40, rel=0.2)
+
+
+def test_a_handful_of_requests_per_scrape_is_merged():
+    judged = judge_latency(simulated(6, scrapes=240, per_scrape=2, increase=1.0))
+
+    assert 75 <= judged.scrape_count <= 80  # three scrapes make one interval
+    assert judged.verdict is Verdict.FAIL
+
+
+def test_the_requests_needed_are_about_those_of_the_plan():
+    judged = judge_latency(simulated(7, scrapes=40, per_scrape=25))
+
+    assert judged.reason == "not-enough-evidence"
+    assert (
+        2000 < known(judged.requests_needed) < 9000
+    )  # 3032 for independent requests; noise estimated from few scrapes
+
+
+def test_default_buckets_are_too_coarse_for_ten_percent():
+    judged = judge_latency(simulated(8, bounds=COARSE_BOUNDS))
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "buckets-too-coarse")
+    assert judged.bucket_ratio == pytest.approx(2.5)
+    assert judged.guard_fraction == pytest.approx(0.168, abs=0.001)
+    assert any(0.17 < bound < 0.21 for bound in judged.suggested_bounds_seconds)
+
+
+def test_default_buckets_see_a_canary_that_is_much_slower():
+    judged = judge_latency(simulated(8, increase=0.8, bounds=COARSE_BOUNDS))
+
+    assert judged.verdict is Verdict.FAIL
+
+
+def test_the_first_bucket_is_too_coarse_for_anything():
+    rows = np.tile([500.0, 0, 0, 0], (20, 1))
+    bounds = np.array([0.1, 0.11, 0.12, np.inf])
+
+    judged = judge_latency(paired(arm(rows, bounds=bounds), arm(rows, bounds=bounds), bounds=bounds))
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "buckets-too-coarse")
+    assert judged.guard_fraction is None
+    assert judged.increase_interval is None
+
+
+def test_leaving_the_first_bucket_by_far_is_a_fail_without_any_curve():
+    bounds = np.array([0.005, 0.01, 0.025, 0.05, 0.1, np.inf])
+    fast, slow = np.tile([500.0, 0, 0, 0, 0, 0], (20, 1)), np.tile([0, 0, 0, 0, 500.0, 0], (20, 1))
+
+    judged = judge_latency(paired(arm(fast, bounds=bounds), arm(slow, bounds=bounds), bounds=bounds))
+
+    assert judged.verdict is Verdict.FAIL
+    assert judged.deciding_lower_fraction == pytest.approx(0.05 / 0.005 - 1)
+
+
+def test_a_p95_beyond_the_last_bound_is_not_judged():
+    bounds = np.array([0.1, 0.11, np.inf])
+    rows = np.tile([400.0, 50, 50], (20, 1))
+
+    judged = judge_latency(paired(arm(rows, bounds=bounds), arm(rows, bounds=bounds), bounds=bounds))
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "overflow-bucket")
+    assert judged.canary_seconds is None
+    assert judged.canary_bucket_seconds == (0.11, None)
+
+
+def test_a_canary_in_the_last_bucket_fails_against_a_fast_baseline():
+    bounds = np.array([0.1, 0.11, 1.0, 10.0, np.inf])
+    fast, lost = np.tile([300.0, 200, 0, 0, 0], (20, 1)), np.tile([300.0, 100, 0, 0, 100], (20, 1))
+
+    judged = judge_latency(paired(arm(fast, bounds=bounds), arm(lost, bounds=bounds), bounds=bounds))
+
+    assert judged.verdict is Verdict.FAIL
+
+
+def test_both_arms_in_one_narrow_bucket_pass():
+    bounds = np.array([0.1, 0.109, 0.119, 0.13, np.inf])
+    rows = np.tile([0, 500.0, 0, 0, 0], (20, 1))
+
+    judged = judge_latency(paired(arm(rows, bounds=bounds), arm(rows, bounds=bounds), bounds=bounds))
+
+    assert judged.verdict is Verdict.PASS
+    assert judged.bounds_interval == pytest.approx((0.1 / 0.109 - 1, 0.109 / 0.1 - 1))
+
+
+def test_the_strict_policy_trusts_counts_at_the_bounds_only():
+    assert judge_latency(steady(per_scrape=5000), bucket_policy="strict").verdict is Verdict.INCONCLUSIVE
+    assert judge_latency(steady(increase=0.5, per_scrape=5000), bucket_policy="strict").verdict is Verdict.FAIL
+    assert judge_latency(steady(increase=-0.3, per_scrape=5000), bucket_policy="strict").verdict is Verdict.PASS
+
+
+def test_a_canary_that_settles_late_is_judged_by_what_follows():
+    counts = simulated(9, per_scrape=800)
+    slow = simulated(9, increase=1.5, per_scrape=800).canary
+    settling = (np.arange(120) < 12)[:, None]
+    rows = np.diff(
+        np.column_stack([np.zeros(120), np.where(settling, slow.bucket_counts, counts.canary.bucket_counts)])
+    )
+
+    judged = judge_latency(replace(counts, canary=arm(rows)))
+
+    assert judged.verdict is Verdict.PASS
+    assert 150 <= judged.settling_seconds <= 300
+
+
+def test_a_canary_that_slows_down_at_the_end_fails():
+    counts = simulated(10, per_scrape=800)
+    slow = simulated(10, increase=0.25, per_scrape=800).canary
+    late = (np.arange(120) >= 80)[:, None]
+    rows = np.diff(np.column_stack([np.zeros(120), np.where(late, slow.bucket_counts, counts.canary.bucket_counts)]))
+
+    judged = judge_latency(replace(counts, canary=arm(rows)))
+
+    assert (judged.verdict, judged.reason) == (Verdict.FAIL, "over-budget-late")
+    assert known(judged.deciding_lower_fraction) > 0.10
+
+
+def test_a_histogram_without_sums_has_no_mean():
+    counts = simulated(11)
+    silent = replace(counts.canary, latency_sum_seconds=np.full(120, np.nan))
+
+    judged = judge_latency(replace(counts, canary=silent))
+
+    assert judged.mean_increase_fraction is None
+    assert judged.verdict is Verdict.PASS
+
+
+def test_the_mean_is_compared_beside_the_p95():
+    judged = judge_latency(simulated(12, increase=0.25))
+
+    assert judged.mean_increase_fraction == pytest.approx(0.25, abs=0.03)
+    assert known(judged.mean_lower_fraction) > 0.10
+
+
+def test_the_deciding_limit_is_the_one_to_compare_with_the_margin():
+    passed, failed = judge_latency(steady()), judge_latency(steady(increase=0.3))
+
+    assert passed.deciding_limit_fraction == known(passed.deciding_upper_fraction) <= 0.10
+    assert failed.deciding_limit_fraction == known(failed.deciding_lower_fraction) > 0.10
+
+
+def test_without_counts_the_reason_stands_alone():
+    judged = unjudged_latency("bounds-differ", margin_fraction=0.10)
+
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged == LatencyJudgement(reason="bounds-differ", margin_fraction=0.10)
+
+
+def test_the_inputs_are_left_as_they_were():
+    counts = simulated(13, per_scrape=3)
+    before = counts.canary.bucket_counts.copy()
+
+    judge_latency(counts)
+
+    assert isinstance(counts, PairedCounts)
+    assert np.array_equal(before, counts.canary.bucket_counts)
