@@ -14,7 +14,7 @@ MIME_TYPE: Final = "application/vnd.reliability+json"
 _HEADING: Final = re.compile(r"\A\s*(#{1,2})\s+(.+?)\s*#*\s*(?:\n|\Z)")
 _HIDDEN_TAGS: Final = frozenset(("hide", "papermill-error-cell-tag"))
 _ELSEWHERE: Final = frozenset(("report", "run"))  # blocks that the frame shows, or the notebook only
-_TAKEN: Final = ("main", "next", "source", "contents")
+_TAKEN: Final = ("main", "next", "experiment", "source", "contents")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -34,6 +34,7 @@ VIEWS: Final[Mapping[str, View]] = MappingProxyType({
     "exposure": canary_view.view_exposure,
     "buckets": canary_view.view_buckets,
     "checks": canary_view.view_checks,
+    "experiment": canary_view.view_experiment,
     "run": verdict_view.view_run,
 })  # fmt: skip
 _KIND: Final = re.compile(r"[a-z][a-z0-9_]*")

@@ -126,6 +126,23 @@ def bound_text(seconds: float, words: Words) -> str:
     return words.formats.number(milliseconds, 0 if milliseconds.is_integer() else 1)
 
 
+def view_experiment(data: Data, _: Words) -> dict[str, object]:
+    """Derive what was done on purpose in a recorded experiment; absent facts are left out."""
+    arms, power, kill = data.get("arms", {}), data.get("planned_power"), data.get("kill")
+    canary = arms.get("canary", {})
+    factor = canary.get("delay_factor")
+    return {
+        "delay_fraction": None if factor is None else factor - 1,
+        "delay_name": canary.get("delay_name"),
+        "errors": {arm: arms[arm].get("error_fraction") for arm in ("baseline", "canary") if arm in arms},
+        "power": power,
+        "kill": kill,
+        "cpu_fraction": data.get("cpu_fraction"),
+        "cpu_seconds": data.get("cpu_seconds_per_request") or {},
+        "texts": [data[name] for name in ("service_times", "storage") if data.get(name)],
+    }
+
+
 def filled_span(data: Data) -> tuple[int, int]:
     """Return the first and the past-the-last bucket that hold any request, one neighbour added."""
     filled = [

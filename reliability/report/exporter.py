@@ -101,13 +101,17 @@ def render_page(
     )
     contents = [(section.id, section.title) for section in sections if section.id]
     contents = [("next", words.text("frame.next"))] * bool(next_steps) + contents
+    experiment = render_block("experiment", report["experiment"], language=language) if report.get("experiment") else ""
+    contents += [("experiment", words.text("canary.experiment.title"))] * bool(experiment)
     page = {
         **{key: getattr(frame, key) for key in frame.__dataclass_fields__},
         "report": report,
         "band": render_block("report", report, language=language, uid="band-", heading="h1"),
         "next_steps": next_steps,
+        "experiment": experiment,
         "sections": sections,
         "contents": [*contents, ("source", words.text("frame.provenance.title"))],
+        "versions": _versions(report),
         "files": [
             Link(href=f"{name}.ipynb", label=words.plain("frame.provenance.notebook")),
             Link(href=f"{name}.json", label=words.plain("frame.provenance.json")),
@@ -177,6 +181,13 @@ def _links(name: str, siblings: Sequence[str], *, language: str, main_language: 
             for sibling in dict.fromkeys([*siblings, *([] if name in siblings else [name])])
         ),
     ]
+
+
+def _versions(report: Report) -> list[str]:
+    """Write name and version of each tool, ours and Python first."""
+    versions = report["provenance"]["versions"]
+    names = sorted(versions, key=lambda name: (name != "reliability", name != "python", name))
+    return [f"{name} {versions[name]}" for name in names]
 
 
 def _choose_type(data: Mapping[str, Any]) -> list[str]:

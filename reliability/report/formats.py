@@ -158,7 +158,7 @@ def _sign(value: Decimal) -> str:
 
 def _full_sign(value: Decimal) -> str:
     if value == 0:
-        return "\u00b1"
+        return ""
     return "+" if value > 0 else MINUS
 
 

@@ -15,7 +15,8 @@ CANARY_REASONS = (
     "inside-budget", "over-budget", "over-budget-latency", "over-budget-errors", "over-budget-both", "over-budget-late",
     "buckets-missing", "requests-missing",
     "not-enough-evidence", "not-enough-evidence-latency", "not-enough-evidence-errors", "not-enough-evidence-both",
-    "too-few-requests", "too-few-scrapes", "buckets-too-coarse", "overflow-bucket", "bounds-differ", "server-warning", "data-gap",
+    "too-few-requests", "too-few-scrapes", "buckets-too-coarse", "overflow-bucket", "bounds-differ",
+    "server-warning", "data-gap",
     "no-traffic", "no-traffic-baseline", "no-traffic-canary", "missing-evidence", "broken-evidence",
     "prometheus-unreachable", "prometheus-answer", "notebook-failed",
 )  # fmt: skip
