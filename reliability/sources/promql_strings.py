@@ -20,9 +20,7 @@ _SIMPLE: Final = {
     '"': '"',
     "'": "'",
 }
-_NUMERIC: Final = re.compile(
-    r"x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-7]{3})"
-)
+_NUMERIC: Final = re.compile(r"x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-7]{3})")
 _PLAIN: Final = re.compile(r"[^\\\"'\n]+")
 _ASCII_END: Final = 0x80
 _QUOTED: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
