@@ -39,7 +39,7 @@ class ErrorJudgement:
         scrape_count: Intervals compared, after merging sparse scrapes.
         baseline_fraction: Error fraction of the baseline, weighted as the comparison is.
         canary_fraction: Error fraction of the canary, weighted alike.
-        interval: 95 % two-sided interval of the difference.
+        interval: 95 % two-sided interval of the difference; None when a few errors in bursts set no limit.
         deciding_upper_fraction: One-sided upper limit of the difference: PASS when it is at most
             the allowed difference.
         deciding_lower_fraction: One-sided lower limit: FAIL when it is above.
@@ -259,7 +259,7 @@ def _requests_for(
         margin_fraction=limited.allowed_difference_fraction,
         traffic_ratio=intervals.traffic_ratio,
         critical=critical_value(alpha, degrees=test.degrees),
-        noise_factor=test.noise_factor(limited.allowed_difference_fraction),
+        noise_factor=test.noise_factor(),
     )
 
 

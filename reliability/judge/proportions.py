@@ -75,18 +75,21 @@ class ErrorScoreTest:
         distance = self.canary.fraction - ratio * self.baseline.fraction
         return _in_errors(distance, self._variance(null_canary, null_baseline, factor=ratio))
 
-    def noise_factor(self, difference: float) -> float:
-        """Return the variance at `difference` over that of independent requests."""
-        null_canary, null_baseline = difference_fractions(self.canary, self.baseline, difference=difference)
-        binomial = self._binomial_variance(null_canary, null_baseline, factor=1.0)
-        return self._variance(null_canary, null_baseline, factor=1.0) / binomial if binomial > 0 else 1.0
+    def noise_factor(self) -> float:
+        """Return the variance of the difference, as observed, over that of independent requests."""
+        canary, baseline = self.canary.fraction, self.baseline.fraction
+        binomial = self._binomial_variance(canary, baseline, factor=1.0)
+        return 1.0 + self._excess_variance(canary, baseline) / binomial if binomial > 0 else 1.0
 
     def p_above(self, statistic: float) -> float:
         """Return the p-value against "at most the margin" of a statistic."""
         return upper_tail(statistic, degrees=self.degrees)
 
     def difference_limit(self, alpha: float, *, upper: bool, start: float) -> float | None:
-        """Return the one-sided limit of the difference at level `alpha`, searched from `start`."""
+        """Return the one-sided limit of the difference at level `alpha`, searched from `start`.
+
+        None when no difference is too large for the noise seen: then there is no limit.
+        """
         return crossing(
             self.difference_statistic,
             self._level(alpha, upper=upper),
@@ -116,15 +119,18 @@ class ErrorScoreTest:
         own = canary * (1 - canary) / self.canary.effective_count
         return own + factor**2 * baseline * (1 - baseline) / self.baseline.effective_count
 
-    def _variance(self, canary: float, baseline: float, *, factor: float) -> float:
-        """Return the variance of canary minus factor times baseline when these are the fractions."""
-        other = factor * baseline
+    def _excess_variance(self, canary: float, other: float) -> float:
+        """Return what the difference of two fractions varies beyond the binomial law."""
         projections = canary * self.canary.relative_projections - other * self.baseline.relative_projections
-        observed = float(np.mean(projections**2))
-        expected = (
+        binomial = (
             canary**2 * self.canary.relative_binomial_variance + other**2 * self.baseline.relative_binomial_variance
         )
-        return self._binomial_variance(canary, baseline, factor=factor) + max(0.0, observed - expected)
+        return max(0.0, float(np.mean(projections**2)) - binomial)
+
+    def _variance(self, canary: float, baseline: float, *, factor: float) -> float:
+        """Return the variance of canary minus factor times baseline when these are the fractions."""
+        binomial = self._binomial_variance(canary, baseline, factor=factor)
+        return binomial + self._excess_variance(canary, factor * baseline)
 
 
 def error_score_test(intervals: SharedIntervals) -> ErrorScoreTest:
