@@ -203,7 +203,7 @@ def _vetoed(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudg
     if not evidence.is_enough or limited.verdict is Verdict.FAIL:
         return limited
     late, rules = last_third(evidence), evidence.rules
-    if not late.is_enough or late.test is None or not late.curve_decides:
+    if late is None or late.test is None or not (late.is_enough and late.curve_decides):
         return limited
     edge, alpha = rules.margin_ratio * (1 + late.guard), rules.alpha_fail / _LATE_ALPHA_PART
     p_value = late.test.p_above(edge)

@@ -19,7 +19,7 @@ from reliability.judge.survival import tail_index
 BucketPolicy = Literal["guard", "strict"]
 MIN_SLOW_COUNT: Final = 20
 """Fewer slow requests than this in both arms together decide nothing."""
-_LAST_PART: Final = 3  # the last third of the window is looked at again
+_FEWEST_LATE_INTERVALS: Final = 20  # a shorter last third says little about a late change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +115,13 @@ def settled_evidence(
     return replace(settled, settling_seconds=float(intervals.seconds[:cut].sum()))
 
 
-def last_third(evidence: LatencyEvidence) -> LatencyEvidence:
-    """Return the evidence of the last third of the intervals, for a change that comes late."""
-    count = evidence.intervals.count
-    late = evidence.intervals.part(slice(count - count // _LAST_PART, None))
-    return _evidence(late, evidence.upper_bounds_seconds, evidence.rules) if late.count else evidence
+def last_third(evidence: LatencyEvidence) -> LatencyEvidence | None:
+    """Return the evidence of the last third of the intervals; None when that is too short to tell."""
+    late_count = evidence.intervals.count // 3
+    if late_count < _FEWEST_LATE_INTERVALS:
+        return None
+    late = evidence.intervals.part(slice(-late_count, None))
+    return _evidence(late, evidence.upper_bounds_seconds, evidence.rules)
 
 
 def _evidence(intervals: SharedIntervals, bounds: FloatArray, rules: LatencyRules) -> LatencyEvidence:

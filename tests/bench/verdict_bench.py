@@ -2,7 +2,7 @@
 
 Run from the root of the project:
 
-    python -m tests.bench.verdict_bench --n 200 --seed 20261 [--judge module:function]
+    python -m tests.bench.verdict_bench --n 200 --seeds 1,2,3,4,5 [--judge module:function]
         [--question latency|errors|both] [--cells A5,B4] [--no-peers] [--json out.json]
 
 A judge is called as `f(baseline, canary, settings) -> str`; the answer starts with PASS, FAIL or
@@ -12,6 +12,7 @@ seed is a new set of runs. Without `--judge` ours is measured; `--judge none` ru
 
 import argparse
 import importlib
+import itertools
 import json
 import sys
 import time
@@ -100,8 +101,8 @@ def measure(question: Question, judge: Judge | None, options: argparse.Namespace
             continue
         for place, effect in enumerate(question.effects):
             tallies = results.setdefault((name, effect), {})
-            for run in range(options.n):
-                rng = np.random.default_rng([options.seed, number + question.stream, place, run])
+            for seed, run in itertools.product(options.seeds, range(options.n)):
+                rng = np.random.default_rng([seed, number + question.stream, place, run])
                 case = simulate(cell, effect, rng, question.name)
                 if options.peers:
                     seen = look(*case)
@@ -170,7 +171,7 @@ def print_summary(question: Question, rows: Mapping[str, Mapping[str, float]]) -
 
 
 def write_json(path: Path, found: Mapping[str, tuple[Results, Mapping[str, Mapping[str, float]]]]) -> None:
-    """Write all tallies, so that seeds can be pooled."""
+    """Write all tallies with their reasons."""
     document = {
         name: {
             "cells": {
@@ -193,8 +194,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Operating characteristics of a canary verdict.")
     parser.add_argument("--judge", default="tests.bench.candidate:judge", help="module:function, or none")
-    parser.add_argument("--n", type=int, default=100, help="runs for each cell and effect")
-    parser.add_argument("--seed", type=int, default=20261)
+    parser.add_argument("--n", type=int, default=100, help="runs for each cell, effect and seed")
+    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[20261])
     parser.add_argument("--cells", type=lambda text: set(text.split(",")), default=set())
     parser.add_argument("--question", choices=("latency", "errors", "both"), default="both")
     parser.add_argument("--no-peers", dest="peers", action="store_false")
