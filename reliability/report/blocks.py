@@ -83,9 +83,8 @@ def render_for_notebook(kind: str, data: Mapping[str, Any], *, language: str = "
     Returns:
         HTML of one element.
     """
-    return Markup('<div class="reliability" lang="{}"><style>{}</style>{}</div>').format(
-        language, notebook_css(), render_block(kind, data, language=language)
-    )
+    box = Markup('<div class="reliability" lang="{}"><style>{}</style>{}</div>')
+    return str(box.format(language, notebook_css(), render_block(kind, data, language=language)))
 
 
 def _uid(kind: str, data: Mapping[str, Any]) -> str:

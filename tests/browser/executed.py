@@ -37,11 +37,12 @@ def write_report(name: str, parameters: Mapping[str, object], *, folder: Path, s
 def _execute(source: str, namespace: dict[str, Any]) -> object:
     """Run a cell; return the value of its last expression, as a notebook would show it."""
     body = ast.parse(source).body
-    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+    last = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
+    body = body if last is None else body[:-1]
     exec(compile(ast.Module(body=body, type_ignores=[]), "cell", "exec"), namespace)  # noqa: S102 -- our own notebooks
     if last is None:
         return None
-    return eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)  # noqa: S307 -- our own notebooks
+    return eval(compile(ast.Expression(last), "cell", "eval"), namespace)  # noqa: S307 -- our own notebooks
 
 
 def _bundle(shown: Any) -> dict[str, object]:
