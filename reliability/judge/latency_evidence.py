@@ -80,8 +80,12 @@ class LatencyEvidence:
     @property
     def overflows(self) -> bool:
         """Whether a latency that matters lies beyond the last finite bound."""
-        last = float(self.upper_bounds_seconds[-2])
-        return self.test is None or self.rules.margin_ratio * self.test.baseline_seconds > last
+        return self.test is None or self.rules.margin_ratio * self.test.baseline_seconds > self.last_bound_seconds
+
+    @property
+    def last_bound_seconds(self) -> float:
+        """Largest finite bound; 0 when there is none."""
+        return float(self.baseline.curve.edges_seconds[-2])
 
     @property
     def is_enough(self) -> bool:

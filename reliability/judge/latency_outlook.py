@@ -34,10 +34,8 @@ def open_reason(evidence: LatencyEvidence) -> str:
 
 def helpful_bounds(evidence: LatencyEvidence) -> tuple[float, ...]:
     """Return bucket bounds that would make the guard unnecessary; none when it is already 0."""
-    if evidence.guard <= 0:
-        return ()
-    last_finite = float(evidence.upper_bounds_seconds[-2])
-    return suggested_bounds(last_finite if evidence.test is None else evidence.test.baseline_seconds)
+    near = evidence.last_bound_seconds if evidence.test is None else evidence.test.baseline_seconds
+    return suggested_bounds(near) if evidence.guard > 0 and near > 0 else ()
 
 
 def requests_needed(evidence: LatencyEvidence) -> int | None:

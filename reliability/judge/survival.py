@@ -93,6 +93,17 @@ class SurvivalCurve:
         return float(brentq(lambda x: self.above(x) - slower_share, low, high, xtol=1e-12 * high))
 
 
+_UNKNOWN = SurvivalCurve(
+    edges_seconds=(0.0, math.inf),
+    shares=(1.0, 0.0),
+    knots=(),
+    pieces=(),
+    first_share=1.0,
+    last_log_share=0.0,
+    tail_slope=1.0,
+)
+
+
 def survival_curve(upper_bounds_seconds: FloatArray, shares: FloatArray, *, request_count: float) -> SurvivalCurve:
     """Lay the curve through the shares above the bucket bounds.
 
@@ -107,8 +118,10 @@ def survival_curve(upper_bounds_seconds: FloatArray, shares: FloatArray, *, requ
     Source:
         Fritsch and Carlson 1980 (monotone cubic interpolation), as in SciPy.
     """
-    finite = np.minimum.accumulate(np.clip(shares[:-1], 0.0, 1.0))
     bounds = upper_bounds_seconds[:-1]
+    if not bounds.size:  # only +Inf: nothing is known of any latency
+        return _UNKNOWN
+    finite = np.minimum.accumulate(np.clip(shares[:-1], 0.0, 1.0))
     seen = int(np.count_nonzero(finite))
     values = finite[: seen + 1].copy()
     if seen < finite.size:

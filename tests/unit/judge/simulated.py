@@ -36,7 +36,7 @@ def arm(in_buckets, errors=None, *, bounds=FINE_BOUNDS) -> ArmCounts:
     """Make an arm of the requests that fell into each bucket, per scrape."""
     in_buckets = np.atleast_2d(np.asarray(in_buckets, dtype=float))
     requests = in_buckets.sum(axis=1)
-    middles = np.append(np.asarray(bounds)[:-1], np.asarray(bounds)[-2]) * 0.95
+    middles = np.minimum(np.append(0.0, bounds[:-1])[-in_buckets.shape[1] :] * 1.05, 1e3)
     return ArmCounts(
         bucket_counts=np.cumsum(in_buckets, axis=1),
         requests=requests,

@@ -135,7 +135,7 @@ def test_an_open_question_names_its_cure(counts):
 @given(
     rows=st.integers(1, 30),
     data=st.data(),
-    bounds=st.sampled_from([[0.1, np.inf], [0.1, 0.2, 0.5, np.inf], [0.1, 0.11, 0.12, 0.13, 0.14, np.inf]]),
+    bounds=st.sampled_from([[np.inf], [0.1, np.inf], [0.1, 0.2, 0.5, np.inf], [0.1, 0.11, 0.12, 0.13, 0.14, np.inf]]),
 )
 @settings(max_examples=60, deadline=None)
 def test_no_counts_make_the_judge_stumble_or_say_more_than_a_number(rows, data, bounds):
@@ -350,6 +350,16 @@ def test_a_canary_in_the_last_bucket_fails_against_a_fast_baseline():
     judged = judge_latency(paired(arm(fast, bounds=bounds), arm(lost, bounds=bounds), bounds=bounds))
 
     assert judged.verdict is Verdict.FAIL
+
+
+def test_a_histogram_without_a_finite_bound_tells_nothing():
+    rows = np.full((20, 1), 500.0)
+    bounds = np.array([np.inf])
+
+    judged = judge_latency(paired(arm(rows, bounds=[1.0, np.inf]), arm(rows, bounds=[1.0, np.inf]), bounds=bounds))
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "overflow-bucket")
+    assert judged.suggested_bounds_seconds == ()
 
 
 def test_both_arms_in_one_narrow_bucket_pass():
