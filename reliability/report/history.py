@@ -95,6 +95,15 @@ def _try_out(data: Mapping[str, Any], name: str) -> None:
     parse_instant(data["made_at"])
     parse_instant(data["as_of"])
     render_block("report", data, language="en")
+    _try_conditions((data.get("phase") or {}).get("tighten"))
+    dict(data.get("releases") or {})
+
+
+def _try_conditions(tighten: Mapping[str, Any] | None) -> None:
+    """Touch what the index reads of a phase's conditions."""
+    if tighten is not None:
+        wanted = [tighten["allowed"], tighten["total"], *(condition["text"] for condition in tighten["open"])]
+        wanted += [(condition["text"], condition["met"]) for condition in tighten.get("conditions") or []]
 
 
 def _instant_of(run_id: str) -> str:

@@ -20,7 +20,7 @@ from reliability.report.frame import INDEX, Link, make_frame, page_file, short_n
 from reliability.report.history import HistoryEntry, newest_of, read_history
 from reliability.report.index_view import Current, fitted_lead, headline_values, key_figure, make_cards, tighten_view
 from reliability.report.marks import status_of
-from reliability.report.verdict_view import next_steps, report_name, view_report
+from reliability.report.verdict_view import report_name, view_report
 from reliability.report.words import Words, words_in
 from reliability.verdicts import Verdict
 
@@ -74,7 +74,7 @@ def render_index(
         page=frame, uid="index-", status=status, judgement=judgement, tighten=tighten,
         headline=words.text(f"index.verdict.{judgement.reason}.headline", **values),
         lead=fitted_lead(tighten, words), facts=_facts(current, now=now, values=values),
-        cards=make_cards(judgement, current, words), to_do=_to_do(judgement, current, words),
+        cards=make_cards(judgement, current, words), to_do=_to_do(judgement, current, values, words),
         history=[_row(entry, words, main_language=main_language) for entry in entries[:_SHOWN_COUNT]],
         older_count=max(0, len(entries) - _SHOWN_COUNT),
         runs=list(dict.fromkeys(c.entry.run_id for c in current.values())), made_at=format_instant(now),
@@ -127,24 +127,31 @@ def _facts(current: Mapping[str, Current], *, now: datetime, values: Mapping[str
     }
 
 
-def _to_do(judgement: ReleaseJudgement, current: Mapping[str, Current], words: Words) -> dict[str, Any]:
-    """Collect the gates that ask for something, and the next steps of the first of them."""
-    asking = [g for g in judgement.gates if g.verdict is not Verdict.PASS or g.has_cautions]
+def _to_do(
+    judgement: ReleaseJudgement, current: Mapping[str, Current], values: Mapping[str, object], words: Words
+) -> dict[str, Any]:
+    """Collect the gates that ask for something with their reason, and the steps of the release."""
+    asking = [gate for gate in judgement.gates if gate.verdict is not Verdict.PASS or gate.has_cautions]
     rows = [
         {
             "name": report_name(gate.report, words),
-            "sentence": view_report(current[gate.report].data, words)["headline"]
+            "sentence": _reason(current[gate.report], words)
             if gate.report in current
             else words.text("index.no_report"),
             "href": current[gate.report].href if gate.report in current else None,
         }
         for gate in asking
     ]
-    first = judgement.first_to_do or "canary_comparison"
-    steps: list[Markup] = (
-        next_steps(current[first].data, words) if first in current else words.lines("index.make_reports")
+    return {"rows": rows, "steps": words.lines(f"index.next.{judgement.reason}", **values)}
+
+
+def _reason(found: Current, words: Words) -> Markup:
+    """Say why a gate asks for something: its first caution, else its headline."""
+    view = view_report(found.data, words)
+    told: list[Markup] = (
+        [*view["cautions"], view["headline"]] if found.data["verdict"] == "PASS" else [view["headline"]]
     )
-    return {"rows": rows, "steps": steps}
+    return told[0]
 
 
 def _row(entry: HistoryEntry, words: Words, *, main_language: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _CARDS: Final = (
     ("phase_progress", "coverage"),
     ("phase_progress", "tests"),
 )
+_WHOLE_GATE: Final = ("canary_comparison", "rollback_readiness")  # one card stands for the whole report
 _STATUS_ORDER: Final = ("fail", "none", "hold", "warn", "pass")
 
 
@@ -115,17 +116,24 @@ def key_figure(data: Mapping[str, Any], words: Words) -> str:
 
 
 def _card(name: str, wanted: str, current: Current | None, words: Words) -> tuple[str, str, Markup]:
+    """Render one card; return its status and gate beside it, to sort by."""
     environment = page_environment(words.language)
-    title = words.plain(f"index.card.{name}.{wanted}")
     figure = _figure(current.data, wanted) if current else None
-    extra = {"title": title, "tag": None, "href": None, "label": words.plain(f"index.open.{name}")}
+    extra: dict[str, object] = {
+        "title": words.plain(f"index.card.{name}.{wanted}"), "label": words.plain(f"index.open.{name}"),
+        "href": current.href if current else None, "tag": None, "verdict": None, "cautions": [],
+    }  # fmt: skip
     if current is None or figure is None:
-        empty = environment.get_template("figures/default.html.j2").module
+        empty: Any = environment.get_template("figures/default.html.j2").module
         note = words.plain("index.no_figure" if current else "index.no_report")
-        return "none", name, empty.nothing(title, note, {**extra, "href": current.href if current else None})  # type: ignore[attr-defined]
-    extra |= {"tag": words.plain("index.sample") if current.data["sample"] else None, "href": current.href}
+        return "none", name, empty.nothing(extra["title"], note, extra)
+    shown = current.data if name in _WHOLE_GATE else figure
+    extra |= {
+        "tag": words.plain("index.sample") if current.data["sample"] else None,
+        "verdict": shown["verdict"], "cautions": shown.get("cautions", []),
+    }  # fmt: skip
     macros: Any = environment.get_template(f"figures/{_template(name)}.html.j2").module
-    status = status_of(figure["verdict"], figure.get("cautions", []))
+    status = status_of(shown["verdict"], shown.get("cautions", []))
     return status, name, getattr(macros, figure["id"])(figure, current.data, extra)
 
 

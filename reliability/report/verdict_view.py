@@ -43,7 +43,7 @@ def report_name(name: str, words: Words) -> str:
     return words.plain(f"frame.name.{name}") if words.knows(f"frame.name.{name}") else name
 
 
-def view_report(report: Report, words: Words) -> dict[str, object]:
+def view_report(report: Report, words: Words) -> dict[str, Any]:
     """Derive everything the verdict band shows beside the numbers.
 
     Args:

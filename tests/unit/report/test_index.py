@@ -135,6 +135,31 @@ def test_figures_that_cannot_be_shown_make_a_result_unreadable(outputs: Path) ->
     assert heading(index(outputs)).startswith("The release must wait")
 
 
+@pytest.mark.parametrize(
+    "phase", [[], {"tighten": []}, {"tighten": {"allowed": True}}], ids=["list", "no table", "parts missing"]
+)
+def test_conditions_that_cannot_be_read_make_a_result_unreadable(outputs: Path, phase: Any) -> None:
+    save(
+        outputs,
+        examples.phase_report(phase={**examples.phase_report()["phase"], **phase} if isinstance(phase, dict) else [1]),
+    )
+
+    html = index(outputs)
+
+    assert heading(html) == "Release 2.8.0 must wait: 1 of 3 reports is missing."
+    assert "is not known: there is no readable phase report." in html
+
+
+def test_a_card_stands_for_its_whole_gate(outputs: Path) -> None:
+    report = examples.canary_report(verdict="FAIL", reason="over-budget-errors")
+    save(outputs, report)
+
+    first = index(outputs).split('<ul class="figs">')[1].split("</li>")[0]
+
+    assert "chip is-fail" in first
+    assert "Canary: P95 change" in first
+
+
 def test_every_link_goes_to_a_file_that_exists(outputs: Path) -> None:
     save(outputs, examples.undecided_report(), run_id="20261125T100000Z-aaaa", pages=False)
 
