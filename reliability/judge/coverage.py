@@ -65,9 +65,7 @@ class CoverageJudgement:
         return _POINTS * (self.next_goal_fraction - self.measured_fraction)
 
 
-def judge_coverage(
-    measured: Fraction | None, *, goals: Sequence[Fraction], floor: Fraction
-) -> CoverageJudgement:
+def judge_coverage(measured: Fraction | None, *, goals: Sequence[Fraction], floor: Fraction) -> CoverageJudgement:
     """Judge a coverage against its floor and its goals.
 
     Args:
@@ -78,6 +76,4 @@ def judge_coverage(
     Returns:
         The judgement; NO_DATA when nothing was measured.
     """
-    return CoverageJudgement(
-        measured_fraction=measured, floor_fraction=floor, goal_fractions=tuple(sorted(goals))
-    )
+    return CoverageJudgement(measured_fraction=measured, floor_fraction=floor, goal_fractions=tuple(sorted(goals)))

@@ -1,107 +1,140 @@
 """Drill judge: does the last rehearsal prove that a release can be taken back in time?
 
-Pure functions and frozen results. The drill arrives from `reliability.sources.drill_log`,
-the plan from `reliability.sources.runbook`; words and pictures leave through
+Frozen records of a drill as its log tells it, and pure functions over them. The plan
+arrives from `reliability.sources.runbook`; words and pictures leave through
 `reliability.report`. Files and clocks do not belong here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
 
-from reliability.judge.check import Check, reason_of
-from reliability.verdicts import Verdict, worst
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from reliability.judge.check import Check, Judgement
+from reliability.verdicts import Verdict
 
 LIMIT_SECONDS: Final = 900.0
 MAX_AGE_DAYS: Final = 30.0
-RELEASE_STEP: Final = "verify_release"
-HEALTH_STEP: Final = "verify_latency"
 OK: Final = "ok"
 INCOMPLETE: Final = "incomplete"
-CLOCK_TOLERANCE_SECONDS: Final = 5.0
-_SECONDS_PER_DAY: Final = 86_400.0
 STEP_OVER_BUDGET: Final = "step-over-budget"
-DRILL_ONLY: Final = "drill-only"
+CLOCK_TOLERANCE_SECONDS: Final = 5.0
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=2000)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrillStep:
-    """One step as it was rehearsed.
+class _Logged(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
-    Attributes:
-        id: Id of the runbook's step.
-        kind: `decision`, `check`, `action`, `verify` or `notify`.
-        ended_at: When it ended.
-        seconds: How long it took, by stopwatch.
-        budget_seconds: How long it might take.
-        status: `ok`, `failed` or `timeout`.
-        evidence: One line that says what was seen.
-    """
-
-    id: str
-    kind: str
-    ended_at: datetime
-    seconds: float
-    budget_seconds: float
-    status: str
-    evidence: str
+    run_id: Name
+    at: AwareDatetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drill:
-    """One rehearsal.
+class DrillStart(_Logged):
+    """Start of the decision step: the rollback clock starts here.
 
     Attributes:
-        run_id: Names the drill.
-        started_at: Start of the decision step: the rollback clock starts here.
-        ended_at: End of the last step; None when the log says nothing about the end.
         runbook_sha256: Digest of the runbook that was followed.
         service: What was rolled back.
         from_release: The release that was taken out.
         to_release: The release that came back.
         decider: Who decided.
-        seconds: Rollback time by stopwatch; None without an end.
-        status: `ok`, `failed` or `incomplete`.
-        steps: Steps in the order of the log.
     """
 
-    run_id: str
-    started_at: datetime
-    ended_at: datetime | None
-    runbook_sha256: str
-    service: str
-    from_release: str
-    to_release: str
-    decider: str
-    seconds: float | None
-    status: str
-    steps: tuple[DrillStep, ...]
+    event: Literal["start"]
+    schema_: Literal["reliability.drill/1"] = Field(alias="schema")
+    runbook_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    service: Text
+    from_release: Text
+    to_release: Text
+    decider: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrillJudgement:
-    """What the drill proves.
+class DrillStep(_Logged):
+    """End of one step.
 
     Attributes:
-        checks: Rules in the order in which a reader wants them.
-        cautions: Codes that leave a PASS a PASS.
-        age_days: From the drill's end to the instant of the judgement; None without an end.
+        id: Id of the runbook's step.
+        kind: `decision`, `check`, `action`, `verify` or `notify`.
+        seconds: How long it took, by stopwatch.
+        budget_seconds: How long it might take.
+        status: How it went.
+        evidence: One line that says what was seen.
     """
 
-    checks: tuple[Check, ...]
-    cautions: tuple[str, ...]
-    age_days: float | None
+    event: Literal["step"]
+    id: Name = Field(alias="step")
+    kind: Text
+    seconds: Seconds
+    budget_seconds: Seconds
+    status: Literal["ok", "failed", "timeout"]
+    evidence: Text = ""
 
     @property
-    def verdict(self) -> Verdict:
-        """Fold of the checks."""
-        return worst(check.verdict for check in self.checks)
+    def is_over_budget(self) -> bool:
+        """Whether it took longer than it might."""
+        return self.seconds > self.budget_seconds
+
+
+class DrillEnd(_Logged):
+    """End of the last step.
+
+    Attributes:
+        seconds: Rollback time by stopwatch.
+        status: How the whole went.
+    """
+
+    event: Literal["end"]
+    seconds: Seconds
+    status: Literal["ok", "failed"]
+
+
+class Drill(BaseModel):
+    """One rehearsal.
+
+    Attributes:
+        start: Its start.
+        steps: Steps in the order of the log.
+        end: Its end; None when the log says nothing about it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    start: DrillStart
+    steps: tuple[DrillStep, ...] = ()
+    end: DrillEnd | None = None
 
     @property
-    def reason(self) -> str:
-        """Code of the first check that has the verdict; `ready` for a PASS."""
-        return "ready" if self.verdict is Verdict.PASS else reason_of(self.checks, self.verdict)
+    def status(self) -> str:
+        """`ok`, `failed` or `incomplete`."""
+        return self.end.status if self.end else INCOMPLETE
+
+    @property
+    def seconds(self) -> float | None:
+        """Rollback time by stopwatch; None without an end."""
+        return self.end.seconds if self.end else None
+
+    @property
+    def failed_steps(self) -> list[str]:
+        """Ids of the steps that did not go well."""
+        return [step.id for step in self.steps if step.status != OK]
+
+    @property
+    def over_steps(self) -> list[str]:
+        """Ids of the steps that took longer than they might."""
+        return [step.id for step in self.steps if step.is_over_budget]
+
+    def missing_steps(self, planned_steps: Sequence[str]) -> list[str]:
+        """Return the planned steps that were not done."""
+        done = {step.id for step in self.steps}
+        return [name for name in planned_steps if name not in done]
+
+    def age_days(self, as_of: datetime) -> float | None:
+        """Return the time from the end to an instant; None without an end."""
+        return (as_of - self.end.at) / timedelta(days=1) if self.end else None
 
 
 def judge_drill(
@@ -112,7 +145,7 @@ def judge_drill(
     as_of: datetime,
     limit_seconds: float = LIMIT_SECONDS,
     max_age_days: float = MAX_AGE_DAYS,
-) -> DrillJudgement:
+) -> Judgement:
     """Judge one rehearsal against the runbook that is in force.
 
     Args:
@@ -127,98 +160,90 @@ def judge_drill(
         A PASS only when the drill is complete, every step went well, it was in time, is
         recent, followed this very runbook, and release and health were verified.
     """
-    age_days = None
-    if drill.ended_at is not None:
-        age_days = (as_of - drill.ended_at).total_seconds() / _SECONDS_PER_DAY
-    over = tuple(step.id for step in drill.steps if step.seconds > step.budget_seconds)
+    over = drill.over_steps
     checks = (
         _complete(drill, planned_steps),
         _steps_ok(drill),
         _in_time(drill, limit_seconds),
-        _recent(age_days, max_age_days),
-        _verified(drill, RELEASE_STEP, check="release-verified", value={"release": drill.to_release}),
-        _verified(drill, HEALTH_STEP, check="health-verified", value={}),
+        _recent(drill.age_days(as_of), max_age_days),
+        _verified(drill, "verify_release", subject="release", release=drill.start.to_release),
+        _verified(drill, "verify_latency", subject="health"),
         _same_runbook(drill, runbook_sha256),
         _one_time(drill),
-        Check(
-            id="steps-in-budget", verdict=Verdict.PASS, reason="",
-            values={"over": list(over), "steps_count": len(drill.steps)},
-        ),
-    )  # fmt: skip
-    cautions = (STEP_OVER_BUDGET, DRILL_ONLY) if over else (DRILL_ONLY,)
-    return DrillJudgement(checks=checks, cautions=cautions, age_days=age_days)
+        _check("steps-in-budget", Verdict.PASS, over=over, steps_count=len(drill.steps)),  # advice only
+    )
+    cautions = (STEP_OVER_BUDGET, "drill-only") if over else ("drill-only",)
+    return Judgement(checks=checks, cautions=cautions, pass_reason="ready")  # noqa: S106 -- a code, not a password
 
 
-def _check(check: str, reason: str, verdict: Verdict, values: Mapping[str, object]) -> Check:
-    return Check(id=check, verdict=verdict, reason="ok" if verdict is Verdict.PASS else reason, values=values)
+def _check(check_id: str, verdict: Verdict, reason: str = "", **values: object) -> Check:
+    return Check(id=check_id, verdict=verdict, reason=OK if verdict is Verdict.PASS else reason, values=values)
 
 
 def _complete(drill: Drill, planned_steps: Sequence[str]) -> Check:
-    done = [step.id for step in drill.steps]
-    missing = [name for name in planned_steps if name not in done]
-    planned_count = len(planned_steps)
-    values = {"planned_count": planned_count, "done_count": planned_count - len(missing), "missing": missing}
-    if drill.status == INCOMPLETE or drill.seconds is None or not planned_steps:
-        return _check("complete", "incomplete", Verdict.INCONCLUSIVE, values)
-    return _check("complete", "steps-missing", Verdict.INCONCLUSIVE if missing else Verdict.PASS, values)
+    missing = drill.missing_steps(planned_steps)
+    is_whole = drill.end is not None and planned_steps and not missing
+    return _check(
+        "complete",
+        Verdict.PASS if is_whole else Verdict.INCONCLUSIVE,
+        "steps-missing" if drill.end and missing else "incomplete",
+        planned_count=len(planned_steps),
+        done_count=len(planned_steps) - len(missing),
+        missing=missing,
+    )
 
 
 def _steps_ok(drill: Drill) -> Check:
-    failed = [step.id for step in drill.steps if step.status != OK]
-    bad = bool(failed) or drill.status not in {OK, INCOMPLETE}
-    values = {"failed": failed, "steps_count": len(drill.steps)}
-    return _check("steps-ok", "step-failed", Verdict.FAIL if bad else Verdict.PASS, values)
+    is_bad = drill.failed_steps or drill.status == "failed"
+    verdict = Verdict.FAIL if is_bad else Verdict.PASS
+    return _check("steps-ok", verdict, "step-failed", failed=drill.failed_steps, steps_count=len(drill.steps))
 
 
 def _in_time(drill: Drill, limit_seconds: float) -> Check:
-    values = {"seconds": drill.seconds, "limit_seconds": limit_seconds}
-    if drill.seconds is None:
-        used = sum(step.seconds for step in drill.steps)
-        late = used > limit_seconds
-        reason = "over-time" if late else "incomplete"
-        return _check("in-time", reason, Verdict.FAIL if late else Verdict.INCONCLUSIVE, values)
-    in_time = drill.seconds <= limit_seconds
-    return _check("in-time", "over-time", Verdict.PASS if in_time else Verdict.FAIL, values)
+    used = sum(step.seconds for step in drill.steps) if drill.seconds is None else drill.seconds
+    verdict, reason = Verdict.PASS, ""
+    if used > limit_seconds:
+        verdict, reason = Verdict.FAIL, "over-time"
+    elif drill.seconds is None:
+        verdict, reason = Verdict.INCONCLUSIVE, INCOMPLETE
+    return _check("in-time", verdict, reason, seconds=drill.seconds, limit_seconds=limit_seconds)
 
 
 def _recent(age_days: float | None, max_age_days: float) -> Check:
-    values = {"age_days": age_days, "max_age_days": max_age_days}
+    verdict, reason = Verdict.PASS, ""
     if age_days is None:
-        return _check("recent", "incomplete", Verdict.INCONCLUSIVE, values)
-    if age_days < 0:
-        return _check("recent", "drill-in-future", Verdict.INCONCLUSIVE, values)
-    return _check("recent", "too-old", Verdict.PASS if age_days <= max_age_days else Verdict.FAIL, values)
+        verdict, reason = Verdict.INCONCLUSIVE, INCOMPLETE
+    elif age_days < 0:
+        verdict, reason = Verdict.INCONCLUSIVE, "drill-in-future"
+    elif age_days > max_age_days:
+        verdict, reason = Verdict.FAIL, "too-old"
+    return _check("recent", verdict, reason, age_days=age_days, max_age_days=max_age_days)
 
 
-def _verified(drill: Drill, step_id: str, *, check: str, value: Mapping[str, object]) -> Check:
+def _verified(drill: Drill, step_id: str, *, subject: str, **values: object) -> Check:
     seen = [step for step in drill.steps if step.id == step_id and step.kind == "verify"]
-    values = {**value, "evidence": seen[-1].evidence if seen else None}
-    reason = f"{check.removesuffix('-verified')}-not-verified"
-    if not seen:
-        return _check(check, reason, Verdict.INCONCLUSIVE, values)
-    good = all(step.status == OK for step in seen)
-    return _check(check, reason, Verdict.PASS if good else Verdict.FAIL, values)
+    verdict = Verdict.PASS if seen else Verdict.INCONCLUSIVE
+    if any(step.status != OK for step in seen):
+        verdict = Verdict.FAIL
+    evidence = seen[-1].evidence if seen else None
+    return _check(f"{subject}-verified", verdict, f"{subject}-not-verified", **values, evidence=evidence)
 
 
 def _same_runbook(drill: Drill, runbook_sha256: str) -> Check:
-    same = drill.runbook_sha256 == runbook_sha256
-    values = {"drilled_sha256": drill.runbook_sha256, "present_sha256": runbook_sha256}
-    return _check("same-runbook", "runbook-changed", Verdict.PASS if same else Verdict.INCONCLUSIVE, values)
+    drilled = drill.start.runbook_sha256
+    verdict = Verdict.PASS if drilled == runbook_sha256 else Verdict.INCONCLUSIVE
+    return _check("same-runbook", verdict, "runbook-changed", drilled_sha256=drilled, present_sha256=runbook_sha256)
 
 
 def _one_time(drill: Drill) -> Check:
     """Stopwatch and wall clock tell the same time, or the figures are not trusted."""
-    differences = list(_clock_differences(drill))
-    difference = max(differences, default=None)
-    values = {"difference_seconds": difference, "tolerance_seconds": CLOCK_TOLERANCE_SECONDS}
-    if difference is None:
-        return _check("clocks-agree", "incomplete", Verdict.INCONCLUSIVE, values)
-    agree = difference <= CLOCK_TOLERANCE_SECONDS
-    return _check("clocks-agree", "clocks-disagree", Verdict.PASS if agree else Verdict.INCONCLUSIVE, values)
-
-
-def _clock_differences(drill: Drill) -> Iterator[float]:
-    if drill.seconds is None or drill.ended_at is None:
-        return
-    yield abs((drill.ended_at - drill.started_at).total_seconds() - drill.seconds)
-    yield max(0.0, sum(step.seconds for step in drill.steps) - drill.seconds)
+    verdict, reason, difference = Verdict.INCONCLUSIVE, INCOMPLETE, None
+    if drill.end is not None:
+        by_wall_clock = (drill.end.at - drill.start.at).total_seconds()
+        by_steps = sum(step.seconds for step in drill.steps)
+        difference = max(abs(by_wall_clock - drill.end.seconds), by_steps - drill.end.seconds)
+        verdict = Verdict.PASS if difference <= CLOCK_TOLERANCE_SECONDS else Verdict.INCONCLUSIVE
+        reason = "clocks-disagree"
+    return _check(
+        "clocks-agree", verdict, reason, difference_seconds=difference, tolerance_seconds=CLOCK_TOLERANCE_SECONDS
+    )

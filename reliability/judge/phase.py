@@ -5,80 +5,16 @@ own tests and coverage; the second reads the conditions of a phase and gates not
 Files and words do not belong here.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Final
+from collections.abc import Iterable
 
-from reliability.judge.check import Check, reason_of
+from reliability.judge.check import Check, Judgement
 from reliability.judge.coverage import CoverageJudgement
-from reliability.verdicts import Verdict, worst
-
-UNREADABLE_RECORD: Final = "unreadable-record"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseJudgement:
-    """What our own tests and coverage say.
-
-    Attributes:
-        checks: Tests first, then the floor.
-        cautions: Codes that leave a PASS a PASS.
-    """
-
-    checks: tuple[Check, ...]
-    cautions: tuple[str, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """Fold of the checks."""
-        return worst(check.verdict for check in self.checks)
-
-    @property
-    def reason(self) -> str:
-        """Code of the worst check; of the coverage when all is well."""
-        if self.verdict is Verdict.PASS:
-            return self.checks[-1].reason
-        return reason_of(self.checks, self.verdict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One condition for tightening thresholds.
-
-    Attributes:
-        id: Name of the condition.
-        met: Whether it holds.
-    """
-
-    id: str
-    met: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TightenJudgement:
-    """Whether deployment thresholds may be tightened.
-
-    Attributes:
-        conditions: All conditions of the phase.
-    """
-
-    conditions: tuple[Condition, ...]
-
-    @property
-    def allowed(self) -> bool:
-        """Only when there are conditions and each one is met."""
-        return bool(self.conditions) and not self.open
-
-    @property
-    def open(self) -> tuple[Condition, ...]:
-        """Conditions that are not met."""
-        return tuple(condition for condition in self.conditions if not condition.met)
+from reliability.verdicts import Verdict
 
 
 def judge_phase(
     *, passed_count: int, broken_count: int, coverage: CoverageJudgement, unreadable_count: int = 0
-) -> PhaseJudgement:
+) -> Judgement:
     """Judge our own evidence.
 
     Args:
@@ -88,41 +24,43 @@ def judge_phase(
         unreadable_count: Entries of the record that could not be read.
 
     Returns:
-        PASS only when tests ran, none broke and coverage is at or above its floor.
+        PASS only when tests ran, none broke and coverage is at or above its floor; the
+        reason is then that of the coverage.
     """
+    measured = coverage.measured_fraction
     floor = Check(
         id="floor",
         verdict=coverage.verdict,
         reason=coverage.reason,
         values={
-            "measured_fraction": _number(coverage.measured_fraction),
+            "measured_fraction": None if measured is None else float(measured),
             "floor_fraction": float(coverage.floor_fraction),
         },
     )
-    cautions = (UNREADABLE_RECORD,) if unreadable_count else ()
-    return PhaseJudgement(checks=(_tests(passed_count, broken_count), floor), cautions=cautions)
+    return Judgement(
+        checks=(_tests(passed_count, broken_count), floor),
+        cautions=("unreadable-record",) if unreadable_count else (),
+        pass_reason=coverage.reason,
+    )
 
 
-def judge_tighten(conditions: Sequence[Condition]) -> TightenJudgement:
-    """Judge whether deployment thresholds may be tightened.
+def may_tighten(conditions: Iterable[bool]) -> bool:
+    """Tell whether deployment thresholds may be tightened.
 
     Args:
-        conditions: Conditions of the phase.
+        conditions: Whether each condition of the phase is met.
 
     Returns:
-        The judgement; no condition at all does not allow anything.
+        True when every condition is met; no condition at all does not allow anything.
     """
-    return TightenJudgement(conditions=tuple(conditions))
+    return set(conditions) == {True}
 
 
 def _tests(passed_count: int, broken_count: int) -> Check:
-    values = {"passed_count": passed_count, "broken_count": broken_count}
+    verdict, reason = Verdict.PASS, "tests-green"
     if broken_count:
-        return Check(id="tests", verdict=Verdict.FAIL, reason="tests-failed", values=values)
-    if not passed_count:
-        return Check(id="tests", verdict=Verdict.NO_DATA, reason="no-test-passed", values=values)
-    return Check(id="tests", verdict=Verdict.PASS, reason="tests-green", values=values)
-
-
-def _number(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
+        verdict, reason = Verdict.FAIL, "tests-failed"
+    elif not passed_count:
+        verdict, reason = Verdict.NO_DATA, "no-test-passed"
+    values = {"passed_count": passed_count, "broken_count": broken_count}
+    return Check(id="tests", verdict=verdict, reason=reason, values=values)

@@ -1,35 +1,16 @@
-"""Cells of a report whose evidence has several parts, of which some may be missing.
+"""Evidence that may be missing: carried as its error, so that what is there is still shown.
 
-A part that could not be read is carried as its error, so that the others are still shown
-and the verdict can say why there is none. What the parts are belongs to the topic modules.
+The error becomes the verdict NO_DATA, or a block that says what is missing. What the
+evidence is belongs to the topic modules.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from reliability.errors import SourceError
-from reliability.notebook.block import Block
-from reliability.notebook.run import Run, show
 
 Part = TypeVar("Part")
-
-
-def show_part(run: Run, kind: str, build: Callable[[object], Mapping[str, object]]) -> Block:
-    """Make the block of one cell, or say that the part it shows is missing.
-
-    Args:
-        run: The open run.
-        kind: Kind of the block.
-        build: Makes the block's data; raises the error of a part that is missing.
-
-    Returns:
-        The block; of kind `missing` without its part.
-    """
-    try:
-        return show(run, kind, build)
-    except SourceError as err:
-        return Block(kind="missing", data=error_data(err), language=run.language)
 
 
 def read_part(read: Callable[[], Part]) -> Part | SourceError:
@@ -45,11 +26,6 @@ def present(part: Part | SourceError) -> Part:
     if isinstance(part, SourceError):
         raise part
     return part
-
-
-def error_data(error: SourceError) -> dict[str, object]:
-    """Return an error as a page shows it."""
-    return {"slug": error.slug, "message": str(error)}
 
 
 def near(project: Path, name: str | Path) -> Path:

@@ -8,18 +8,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from reliability.errors import SettingsError, SourceError
+from reliability.errors import SourceError
 from reliability.notebook.parts import near, read_part
 from reliability.sources.coverage_json import CoverageReport, read_coverage
 from reliability.sources.junit import TestEvidence, read_junit
-from reliability.sources.phase_document import PhaseDocument, read_phase_document
+from reliability.sources.phase_document import ImportedPhase, OwnPhase, read_phase_document
 from reliability.sources.record import PhaseRecord, read_record
 
 SAMPLE: Final = Path(__file__).resolve().parents[1] / "sample"
-COVERAGE_NAME: Final = "coverage.json"
-JUNIT_NAME: Final = "junit.xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +49,14 @@ class PhaseEvidence:
         measured: The own measurement, or why there is none.
     """
 
-    phase: PhaseDocument
-    own: PhaseDocument
-    record: PhaseRecord | SourceError
+    phase: ImportedPhase
+    own: OwnPhase
+    record: PhaseRecord
     record_folder: str
     measured: Measured | SourceError
 
 
-def load_phase(parameters: Mapping[str, object], *, project: Path) -> PhaseEvidence:
+def load_phase(parameters: Mapping[str, Any], *, project: Path) -> PhaseEvidence:
     """Read the evidence that the parameters name.
 
     Args:
@@ -69,47 +67,30 @@ def load_phase(parameters: Mapping[str, object], *, project: Path) -> PhaseEvide
         The evidence; a measurement that is missing or broken is kept as its error.
 
     Raises:
-        SettingsError: A phase's document is wrong or of the wrong kind.
+        SourceError: A phase's document is missing, broken or of the wrong kind.
     """
-    phase = _document(parameters, "phase_file", project, shipped="fase3.toml", kind="imported")
-    own = _document(parameters, "own_phase_file", project, shipped="own_phase.toml", kind="own")
-    folder = _named(parameters, "record_folder") or f"outputs/record/{own.id}"
+    phase_file, own_file = parameters["phase_file"], parameters["own_phase_file"]
+    own = read_phase_document(near(project, own_file or SAMPLE / "own_phase.toml"), OwnPhase)
+    folder = parameters["record_folder"] or f"outputs/record/{own.id}"
     return PhaseEvidence(
-        phase=phase,
+        phase=read_phase_document(near(project, phase_file or SAMPLE / "fase3.toml"), ImportedPhase),
         own=own,
-        record=read_part(lambda: read_record(near(project, folder))),
+        record=read_record(near(project, folder)),
         record_folder=folder,
-        measured=read_part(lambda: _measured(parameters, project)),
+        measured=read_part(lambda: _measured(parameters["coverage_file"], parameters["junit_file"], project)),
     )
 
 
-def _document(parameters: Mapping[str, object], name: str, project: Path, *, shipped: str, kind: str) -> PhaseDocument:
-    given = _named(parameters, name)
-    path = near(project, given) if given else SAMPLE / shipped
-    document = read_phase_document(path)
-    if document.kind != kind:
-        raise SettingsError(
-            f"{path}: kind = '{document.kind}', but {name} needs a phase of kind '{kind}'. Name another file."
-        )
-    return document
-
-
-def _measured(parameters: Mapping[str, object], project: Path) -> Measured:
+def _measured(coverage_file: str | None, junit_file: str | None, project: Path) -> Measured:
     """Read coverage and tests of one run; a named file is never paired with a shipped one."""
-    coverage_given, junit_given = _named(parameters, "coverage_file"), _named(parameters, "junit_file")
-    made = near(project, "outputs/evidence")
-    is_shipped = not (coverage_given or junit_given or (made / COVERAGE_NAME).exists() or (made / JUNIT_NAME).exists())
-    folder = SAMPLE / "evidence" if is_shipped else made
-    coverage = near(project, coverage_given) if coverage_given else folder / COVERAGE_NAME
-    junit = near(project, junit_given) if junit_given else folder / JUNIT_NAME
+    made = [near(project, f"outputs/evidence/{name}") for name in ("coverage.json", "junit.xml")]
+    named = (coverage_file, junit_file)
+    is_shipped = not any(named) and not any(path.exists() for path in made)
+    usual = [SAMPLE / "evidence" / path.name for path in made] if is_shipped else made
+    paths = [near(project, name) if name else path for name, path in zip(named, usual, strict=True)]
     return Measured(
-        coverage=read_coverage(coverage),
-        tests=read_junit(junit),
-        files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (coverage, junit)},
+        coverage=read_coverage(paths[0]),
+        tests=read_junit(paths[1]),
+        files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
         is_shipped=is_shipped,
     )
-
-
-def _named(parameters: Mapping[str, object], name: str) -> str | None:
-    value = parameters.get(name)
-    return str(value) if value else None

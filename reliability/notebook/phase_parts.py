@@ -5,246 +5,213 @@ share that is shown is rounded down, so that 34.999 % never reads 35 %.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from reliability.clock import format_instant
-from reliability.errors import SourceError
-from reliability.judge.coverage import CoverageJudgement
-from reliability.judge.phase import Condition, TightenJudgement, judge_tighten
+from reliability.judge.coverage import CoverageJudgement, judge_coverage
+from reliability.judge.phase import may_tighten
 from reliability.notebook.parts import present
 from reliability.notebook.phase_evidence import Measured, PhaseEvidence
 from reliability.report.words import LANGUAGES, words_in
-from reliability.sources.coverage_json import CoverageCounts, ModuleCoverage
-from reliability.sources.junit import OutcomeCounts, TestGroup, group_tests
-from reliability.sources.phase_document import Figure, PhaseDocument, WholeSuite
+from reliability.sources.coverage_json import CoverageCounts
+from reliability.sources.junit import OutcomeCounts, TestResult, group_tests
+from reliability.sources.phase_document import Figure, WholeSuite
 from reliability.sources.record import Entry
 from reliability.verdicts import Verdict
 
 SHOWN_MODULES: Final = 10
 SHOWN_TESTS: Final = 50
 INCREMENT_POINTS: Final = 2.0
-_TOLD: Final = (
-    "id", "kind", "title", "purpose", "origin", "targets", "tasks", "scope", "risks", "next_steps",
-)  # fmt: skip
+_TOLD: Final = {"title", "purpose", "origin", "targets", "tasks", "scope", "risks", "next_steps"}
 _SHOWN_DIGITS: Final = 10_000  # two decimals of a percentage
 
+Data = dict[str, Any]
 
-def coverage_part(found: PhaseEvidence, measured: Measured, judged: CoverageJudgement) -> dict[str, object]:
+
+def judge_own_coverage(found: PhaseEvidence) -> CoverageJudgement:
+    """Judge the own coverage against the own floor and goals."""
+    share = present(found.measured).coverage.totals.fraction
+    return judge_coverage(share, goals=found.own.goal_fractions, floor=found.own.floor_fraction)
+
+
+def coverage_part(found: PhaseEvidence) -> Data:
     """Return the own coverage beside its floor and goals."""
-    totals = measured.coverage.totals
+    measured, judged = present(found.measured), judge_own_coverage(found)
+    points = judged.missing_points
     return {
         "verdict": judged.verdict.value,
         "reason": judged.reason,
-        **_counts(totals),
-        "shown_fraction": _rounded_down(judged.measured_fraction),
+        **_covered(measured.coverage.totals),
         "floor_fraction": float(judged.floor_fraction),
         "goals": [{"fraction": float(goal), "reached": goal in judged.reached_goals} for goal in judged.goal_fractions],
         "next_goal_fraction": _float(judged.next_goal_fraction),
-        "missing_points": _rounded_up(judged.missing_points),
+        "missing_points": None if points is None else math.ceil(points * 100) / 100,
         "change_fraction": _change_since_entry(found, measured),
-        "branch_aware": measured.coverage.branch_aware,
-        "tool_version": measured.coverage.tool_version,
+        "branch_aware": measured.coverage.meta.branch_coverage,
+        "tool_version": measured.coverage.meta.version,
         "is_shipped": measured.is_shipped,
-        "phase_title": found.own.title.model_dump(),
         "origin": found.own.origin.model_dump(),
-        "measured_at": format_instant(measured.tests.began_at) if measured.tests.began_at else None,
+        "measured_at": instant(measured.tests.began_at),
     }
 
 
-def modules_part(measured: Measured) -> dict[str, object]:
+def modules_part(found: PhaseEvidence) -> Data:
     """Return coverage by module, those with most missing first."""
-    by_missing = sorted(measured.coverage.modules, key=lambda module: (-module.counts.missing, module.path))
+    measured = present(found.measured).coverage
+    modules = [{"path": path, **_covered(counts)} for path, counts in measured.modules.items()]
     return {
-        "modules": [_module(module) for module in by_missing],
-        "shown_count": min(SHOWN_MODULES, sum(module.counts.missing > 0 for module in by_missing)),
-        "modules_count": len(by_missing),
-        "complete_count": sum(m.counts.total > 0 and not m.counts.missing for m in by_missing),
-        "missing_count": measured.coverage.totals.missing,
+        "modules": sorted(modules, key=lambda module: (-module["missing_count"], module["path"])),
+        "shown_count": min(SHOWN_MODULES, sum(module["missing_count"] > 0 for module in modules)),
+        "modules_count": len(modules),
+        "complete_count": sum(module["measured_fraction"] == 1 for module in modules),
+        "missing_count": measured.totals.missing,
     }
 
 
-def tests_part(found: PhaseEvidence, measured: Measured) -> dict[str, object]:
+def tests_part(found: PhaseEvidence) -> Data:
     """Return how the tests of each component and of each other module ended."""
-    components = {component.id: component for component in found.own.components}
-    groups = group_tests(measured.tests.tests, components={name: c.test_modules for name, c in components.items()})
+    measured = present(found.measured)
+    labels = {component.id: component.label.model_dump() for component in found.own.components}
+    patterns = {component.id: component.test_modules for component in found.own.components}
+    by_component, by_module = group_tests(measured.tests.tests, components=patterns)
     broken = measured.tests.broken
-    shown = broken[:SHOWN_TESTS]
     return {
-        **_outcomes(measured.tests.counts),
-        "began_at": format_instant(measured.tests.began_at) if measured.tests.began_at else None,
+        **asdict(measured.tests.counts),
+        "began_at": instant(measured.tests.began_at),
         "is_shipped": measured.is_shipped,
         "groups": [
-            {**_group(group), "label": components[group.id].label.model_dump() if group.is_component else None}
-            for group in groups
+            *({"is_component": True, "label": labels[name], **_group(tests)} for name, tests in by_component.items()),
+            *({"is_component": False, "id": name, **_group(tests)} for name, tests in by_module.items()),
         ],
+        "others_count": len(by_module),
         "broken": [
-            {"classname": test.classname, "name": test.name, "outcome": test.outcome.name.lower()} for test in shown
+            {"classname": test.classname, "name": test.name, "outcome": test.outcome.name.lower()}
+            for test in broken[:SHOWN_TESTS]
         ],
-        "more_broken_count": len(broken) - len(shown),
-        "others_count": sum(not group.is_component for group in groups),
+        "more_broken_count": max(0, len(broken) - SHOWN_TESTS),
     }
 
 
-def outcomes_part(measured: Measured) -> dict[str, int]:
-    """Return how many tests ended how."""
-    return _outcomes(measured.tests.counts)
-
-
-def record_part(found: PhaseEvidence) -> dict[str, object]:
+def record_part(found: PhaseEvidence) -> Data:
     """Return the entries of the own phase in order, with the change from one to the next."""
-    record = present(found.record)
-    entries: list[dict[str, object]] = []
+    entries: list[Data] = []
     before = None
-    for entry in record.entries:
-        share = entry.coverage.counts.fraction if entry.coverage else None
+    for entry in found.record.entries:
+        share = entry.coverage.fraction if entry.coverage else None
         entries.append({
-            "kind": entry.kind.value,
+            "kind": entry.kind,
             "commit": entry.commit,
-            "committed_at": format_instant(entry.committed_at),
+            "committed_at": format_instant(entry.commit_time),
             "shown_fraction": _rounded_down(share),
             "change_fraction": None if share is None or before is None else float(share - before),
-            "new_definition": entry.kind.value == "baseline",
+            "new_definition": entry.kind == "baseline",
             "reason": entry.reason,
         })  # fmt: skip
         before = before if share is None else share
     return {
-        "phase_id": found.own.id,
         "phase_title": found.own.title.model_dump(),
         "folder": found.record_folder,
         "entries": entries,
-        "unreadable": [{"name": broken.name, "problem": broken.problem} for broken in record.unreadable],
+        "unreadable": [{"name": name, "problem": problem} for name, problem in found.record.unreadable.items()],
         "has_course": sum(entry["shown_fraction"] is not None for entry in entries) > 1,
         "increment_points": INCREMENT_POINTS,
-        "floor_fraction": _float(found.own.floor_fraction),
+        "floor_fraction": float(found.own.floor_fraction),
         "goal_fractions": [float(goal) for goal in found.own.goal_fractions],
     }
 
 
-def plan_part(phase: PhaseDocument) -> dict[str, object]:
+def plan_part(found: PhaseEvidence) -> Data:
     """Return what the document of the imported phase says."""
-    suite = phase.whole_suite
+    phase = found.phase
     return {
-        **phase.model_dump(mode="json", include=set(_TOLD)),
-        "begun_at": None if phase.begun is None else f"{phase.begun.isoformat()}T00:00:00Z",
+        **phase.model_dump(include=_TOLD),
+        "begun_at": f"{phase.begun}T00:00:00Z" if phase.begun else None,
         "goal_fractions": [float(goal) for goal in phase.goal_fractions],
-        "whole_suite": None if suite is None else _stated(suite),
+        "whole_suite": _stated(phase.whole_suite),
         "figures": [_stated(figure) for figure in phase.figures],
         "done_count": sum(task.state == "done" for task in phase.tasks),
         "tasks_count": len(phase.tasks),
     }
 
 
-def _stated(figure: Figure | WholeSuite) -> dict[str, object]:
-    share = None if figure.percent is None else float(Fraction(figure.percent) / 100)
+def _stated(figure: Figure | WholeSuite) -> Data:
+    share = None if figure.percent is None else float(figure.percent / 100)
     return {**figure.model_dump(exclude={"percent"}), "stated_fraction": share}
 
 
-def tighten_part(found: PhaseEvidence) -> dict[str, object]:
-    """Return whether thresholds may be tightened, with the conditions in both languages."""
-    judged = judge_phase_conditions(found.phase)
-    texts = _condition_texts(found.phase)
-    conditions = [{"id": c.id, "met": c.met, "text": texts[c.id]} for c in judged.conditions]
-    return {
-        "allowed": judged.allowed,
-        "open": [{"id": c["id"], "text": c["text"]} for c in conditions if not c["met"]],
-        "total": len(conditions),
-        "open_count": len(judged.open),
-        "met_count": len(conditions) - len(judged.open),
-        "conditions": conditions,
-        "phase_title": found.phase.title.model_dump(),
-        "origin": found.phase.origin.model_dump(),
+def tighten_part(found: PhaseEvidence) -> Data:
+    """Return whether thresholds may be tightened: first goal, green suite, every task."""
+    phase, suite, goal = found.phase, found.phase.whole_suite, found.phase.goal_fractions[0]
+    goal_text = {
+        "goal_fraction": float(goal),
+        "measured_fraction": float(suite.percent / 100),
+        "is_approximate": suite.approximate,
     }
-
-
-def judge_phase_conditions(phase: PhaseDocument) -> TightenJudgement:
-    """Judge the conditions of an imported phase: first goal, green suite, every task."""
-    suite = phase.whole_suite
-    reached = suite is not None and Fraction(suite.percent) / 100 >= phase.goal_fractions[0]
-    return judge_tighten([
-        Condition(id="goal", met=reached),
-        Condition(id="suite-green", met=suite is not None and suite.green),
-        *(Condition(id=f"task-{task.id}", met=task.state == "done") for task in phase.tasks),
-    ])  # fmt: skip
+    conditions: list[Data] = [
+        {
+            "id": "goal",
+            "met": suite.percent >= phase.goals_percent[0],
+            "text": _both("phase.condition.goal", goal_text),
+        },
+        {"id": "suite-green", "met": suite.green, "text": _both("phase.condition.suite_green", {})},
+        *(
+            {"id": f"task-{task.id}", "met": task.state == "done", "text": task.text.model_dump()}
+            for task in phase.tasks
+        ),
+    ]
+    still_open = [condition for condition in conditions if not condition["met"]]
+    return {
+        "allowed": may_tighten(condition["met"] for condition in conditions),
+        "open": still_open,
+        "total": len(conditions),
+        "open_count": len(still_open),
+        "met_count": len(conditions) - len(still_open),
+        "conditions": conditions,
+        "phase_title": phase.title.model_dump(),
+        "origin": phase.origin.model_dump(),
+    }
 
 
 def last_coverage_entry(found: PhaseEvidence) -> Entry | None:
     """Return the last entry that holds a coverage."""
-    if isinstance(found.record, SourceError):
-        return None
     return next((entry for entry in reversed(found.record.entries) if entry.coverage), None)
 
 
-def _condition_texts(phase: PhaseDocument) -> Mapping[str, Mapping[str, str]]:
-    suite = phase.whole_suite
-    values = {
-        "goal_fraction": float(phase.goal_fractions[0]),
-        "measured_fraction": None if suite is None else float(suite.percent) / 100,
-        "is_approximate": suite is not None and suite.approximate,
-    }
-    return {
-        "goal": _both("phase.condition.goal", **values),
-        "suite-green": _both("phase.condition.suite_green"),
-        **{f"task-{task.id}": task.text.model_dump() for task in phase.tasks},
-    }
+def instant(value: datetime | None) -> str | None:
+    """Return an instant as JSON."""
+    return format_instant(value) if value else None
 
 
-def _both(key: str, **values: object) -> dict[str, str]:
+def _both(key: str, values: Data) -> dict[str, str]:
     return {language: words_in(language).plain(key, **values) for language in LANGUAGES}
 
 
 def _change_since_entry(found: PhaseEvidence, measured: Measured) -> float | None:
     """Compare with the last entry; None when that was counted by another rule."""
-    entry = last_coverage_entry(found)
-    now = measured.coverage.totals.fraction
-    if entry is None or entry.coverage is None or now is None:
+    entry, now = last_coverage_entry(found), measured.coverage.totals.fraction
+    before = entry.coverage if entry else None
+    if before is None or before.fraction is None or now is None:
         return None
-    before = entry.coverage.counts.fraction
-    same_rule = (
-        entry.coverage.tool == f"coverage {measured.coverage.tool_version}"
-        and bool(entry.coverage.branches) == measured.coverage.branch_aware
-    )
-    return float(now - before) if same_rule and before is not None else None
+    rule = (f"coverage {measured.coverage.meta.version}", measured.coverage.meta.branch_coverage)
+    return float(now - before.fraction) if (before.tool, before.branches > 0) == rule else None
 
 
-def _module(module: ModuleCoverage) -> dict[str, object]:
+def _group(tests: Sequence[TestResult]) -> Data:
+    counts = OutcomeCounts.of(tests)
+    verdict = Verdict.FAIL if counts.broken_count else Verdict.PASS if counts.passed_count else Verdict.NO_DATA
+    return {"verdict": verdict.value, **asdict(counts)}
+
+
+def _covered(counts: CoverageCounts) -> Data:
     return {
-        "path": module.path,
-        **_counts(module.counts),
-        "shown_fraction": _rounded_down(module.counts.fraction),
-        "missing_count": module.counts.missing,
-    }
-
-
-def _group(group: TestGroup) -> dict[str, object]:
-    broken = group.counts.failed + group.counts.error
-    verdict = Verdict.FAIL if broken else Verdict.PASS if group.counts.passed else Verdict.NO_DATA
-    return {
-        "id": group.id,
-        "is_component": group.is_component,
-        "verdict": verdict.value,
-        **_outcomes(group.counts),
-    }
-
-
-def _outcomes(counts: OutcomeCounts) -> dict[str, int]:
-    return {
-        "passed_count": counts.passed,
-        "xfailed_count": counts.xfailed,
-        "skipped_count": counts.skipped,
-        "broken_count": counts.failed + counts.error,
-        "total_count": counts.total,
-    }
-
-
-def _counts(counts: CoverageCounts) -> dict[str, object]:
-    return {
-        "statements": counts.statements,
-        "covered": counts.covered,
-        "branches": counts.branches,
-        "covered_branches": counts.covered_branches,
+        **counts.model_dump(include=set(CoverageCounts.model_fields)),
         "measured_fraction": _float(counts.fraction),
+        "shown_fraction": _rounded_down(counts.fraction),
+        "missing_count": counts.missing,
     }
 
 
@@ -254,7 +221,3 @@ def _float(value: Fraction | None) -> float | None:
 
 def _rounded_down(share: Fraction | None) -> float | None:
     return None if share is None else math.floor(share * _SHOWN_DIGITS) / _SHOWN_DIGITS
-
-
-def _rounded_up(points: Fraction | None) -> float | None:
-    return None if points is None else math.ceil(points * 100) / 100

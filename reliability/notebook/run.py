@@ -7,16 +7,17 @@ means "no report". What each report reads and judges belongs to its topic module
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from reliability import __version__
 from reliability.clock import Clock, SystemClock, format_instant
 from reliability.errors import SourceError
 from reliability.notebook.block import Block
+from reliability.notebook.parts import present, read_part
 from reliability.report.verdict_view import headline
 from reliability.settings import find_project_folder, read_settings, resolve_parameters
 from reliability.sources.checkout import read_checkout
@@ -31,12 +32,12 @@ class Topic(Protocol):
 
     TOPIC: str
 
-    def load(self, parameters: Mapping[str, object], *, project: Path, now: datetime) -> object:
+    def load(self, parameters: Mapping[str, Any], *, project: Path, now: datetime) -> object:
         """Read the evidence; raises `SourceError` when there is none."""
         ...
 
-    def conclude(self, evidence: object) -> dict[str, object]:
-        """Judge the evidence: the report's own part of its JSON."""
+    def conclude(self, evidence: Any) -> dict[str, Any]:
+        """Judge the evidence: the report's own part of its JSON; raises `SourceError` when a part is missing."""
         ...
 
 
@@ -51,8 +52,7 @@ class Run:
         language: Main language.
         project: Folder that relative paths start from.
         started_at: Instant of `start`.
-        evidence: What the topic loaded; None when it could not.
-        error: Why there is no evidence.
+        evidence: What the topic loaded, or why there is none.
     """
 
     report: str
@@ -62,7 +62,6 @@ class Run:
     project: Path
     started_at: datetime
     evidence: object = field(repr=False)
-    error: SourceError | None
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         return Block(kind="run", data={"report": self.report}, language=self.language)._repr_mimebundle_()
@@ -81,7 +80,7 @@ def open_run(
         clock: Tells now; the system's clock by default.
 
     Returns:
-        The open run; evidence that cannot be had is kept as `error`.
+        The open run; evidence that cannot be had is kept as its error.
 
     Raises:
         SettingsError: `reliability.toml` is wrong.
@@ -91,31 +90,32 @@ def open_run(
     settings = read_settings(project)
     resolved = resolve_parameters(settings, report, parameters)
     now = (clock or SystemClock()).now()
-    evidence, error = None, None
-    try:
-        evidence = topic.load(resolved, project=project, now=now)
-    except SourceError as err:
-        error = err
     return Run(
-        report=report, topic=topic, parameters=resolved, language=settings.language, project=project,
-        started_at=now, evidence=evidence, error=error,
-    )  # fmt: skip
+        report=report,
+        topic=topic,
+        parameters=resolved,
+        language=settings.language,
+        project=project,
+        started_at=now,
+        evidence=read_part(lambda: topic.load(resolved, project=project, now=now)),
+    )
 
 
-def show(run: Run, kind: str, build: Callable[[object], Mapping[str, object]]) -> Block:
+def show(run: Run, kind: str, build: Callable[[Any], Mapping[str, object]]) -> Block:
     """Make the block of one cell, or say that its evidence is missing.
 
     Args:
         run: The open run.
         kind: Kind of the block.
-        build: Makes the block's data from the evidence.
+        build: Makes the block's data from the evidence; raises the error of a part that is missing.
 
     Returns:
-        The block; of kind `missing` when the run has no evidence.
+        The block; of kind `missing` without its evidence.
     """
-    if run.error is not None:
-        return Block(kind="missing", data=_error_data(run.error), language=run.language)
-    return Block(kind=kind, data=build(run.evidence), language=run.language)
+    try:
+        return Block(kind=kind, data=build(present(run.evidence)), language=run.language)
+    except SourceError as err:
+        return Block(kind="missing", data=_error_data(err), language=run.language)
 
 
 def close_run(run: Run) -> Block:
@@ -128,8 +128,10 @@ def close_run(run: Run) -> Block:
         Block of kind `report`; its data is the report's JSON but for the run id, which the
         runner knows.
     """
-    concluded = run.topic.conclude(run.evidence) if run.error is None else _no_data(run.error)
-    provenance = {**_provenance(run), **_mapping(concluded.pop("provenance", {}))}
+    try:
+        concluded = run.topic.conclude(present(run.evidence))
+    except SourceError as err:
+        concluded = no_data(err)
     data: dict[str, object] = {
         "schema": SCHEMA,
         "report": run.report,
@@ -141,17 +143,29 @@ def close_run(run: Run) -> Block:
         **concluded,
         "made_at": format_instant(run.started_at),
         "parameters": dict(run.parameters),
-        "provenance": provenance,
+        "provenance": {**_provenance(run), **concluded.get("provenance", {})},
     }
     data["headline"] = headline(data, language=run.language)
     return Block(kind="report", data=data, language=run.language)
 
 
-def _no_data(error: SourceError) -> dict[str, object]:
+def no_data(error: SourceError) -> dict[str, Any]:
+    """Return the part of a report's JSON that says why nothing was judged.
+
+    Args:
+        error: Why not.
+
+    Returns:
+        The verdict NO_DATA with the error as reason and message, without figures and checks.
+    """
     return {
-        "verdict": Verdict.NO_DATA.value, "reason": error.slug, "cautions": [], "figures": [], "checks": [],
+        "verdict": Verdict.NO_DATA.value,
+        "reason": error.slug,
+        "cautions": [],
+        "figures": [],
+        "checks": [],
         "error": _error_data(error),
-    }  # fmt: skip
+    }
 
 
 def _error_data(error: SourceError) -> dict[str, object]:
@@ -159,22 +173,14 @@ def _error_data(error: SourceError) -> dict[str, object]:
 
 
 def _provenance(run: Run) -> dict[str, object]:
-    checkout = read_checkout(run.project)
     return {
-        "commit": checkout.commit, "dirty": checkout.dirty, "window": None, "source": None, "queries": [],
-        "versions": {"reliability": __version__, "python": platform.python_version(), **_versions()},
-    }  # fmt: skip
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+        **asdict(read_checkout(run.project)),
+        "window": None,
+        "source": None,
+        "queries": [],
+        "versions": {
+            "reliability": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+    }

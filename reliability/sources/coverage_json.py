@@ -5,25 +5,22 @@ judges compare exact fractions that follow from the counts. Goals and floors do 
 here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError
-from reliability.sources.validation import first_problem
+from reliability.sources.validation import read_evidence, refusing
 
-KNOWN_FORMATS: Final = (None, 2, 3)
-_AGAIN: Final = "Make it again with 'coverage json' from the run's own data."
 _PERCENT_TOLERANCE: Final = 1e-6
+_COUNTED: Final = ("statements", "covered", "branches", "covered_branches")
 
 Count = Annotated[int, Field(ge=0)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoverageCounts:
+class CoverageCounts(BaseModel):
     """Statements and branches of one module or of the whole, and how many were run.
 
     Attributes:
@@ -33,10 +30,18 @@ class CoverageCounts:
         covered_branches: Ways that were taken.
     """
 
-    statements: int
-    covered: int
-    branches: int
-    covered_branches: int
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    statements: Count
+    covered: Count
+    branches: Count
+    covered_branches: Count
+
+    @model_validator(mode="after")
+    def _within_its_bounds(self) -> Self:
+        if self.covered > self.statements or self.covered_branches > self.branches:
+            raise ValueError("more is covered than there is")
+        return self
 
     @property
     def total(self) -> int:
@@ -54,55 +59,32 @@ class CoverageCounts:
         return Fraction(self.covered + self.covered_branches, self.total) if self.total else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModuleCoverage:
-    """Coverage of one source file.
-
-    Attributes:
-        path: Path as coverage.py wrote it.
-        counts: Its statements and branches.
-    """
-
-    path: str
-    counts: CoverageCounts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoverageReport:
-    """One coverage JSON file.
-
-    Attributes:
-        totals: Sum over the modules.
-        modules: Modules by path.
-        branch_aware: Whether branches were measured.
-        tool_version: Version of coverage.py that wrote the file.
-    """
-
-    totals: CoverageCounts
-    modules: tuple[ModuleCoverage, ...]
-    branch_aware: bool
-    tool_version: str
-
-
 class _Foreign(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-class _Summary(_Foreign):
-    covered_lines: Count
-    num_statements: Count
+class _Summary(CoverageCounts):
+    """Counts under the names that coverage.py gives them; they must not contradict each other."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    statements: Count = Field(alias="num_statements")
+    covered: Count = Field(alias="covered_lines")
+    branches: Count = Field(0, alias="num_branches")
+    covered_branches: Count = 0
     missing_lines: Count
     percent_covered: float
-    num_branches: Count = 0
-    covered_branches: Count = 0
 
-    def counts(self) -> CoverageCounts:
-        return CoverageCounts(
-            statements=self.num_statements,
-            covered=self.covered_lines,
-            branches=self.num_branches,
-            covered_branches=self.covered_branches,
-        )
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        percent = 100.0 if self.fraction is None else float(100 * self.fraction)
+        is_near = abs(percent - self.percent_covered) <= _PERCENT_TOLERANCE  # False for NaN
+        if self.covered + self.missing_lines != self.statements or not is_near:
+            raise ValueError(
+                f"{self.covered} of {self.statements} statements with {self.missing_lines} missing and "
+                f"{self.covered_branches} of {self.branches} branches do not give {self.percent_covered} %"
+            )
+        return self
 
 
 class _File(_Foreign):
@@ -112,13 +94,39 @@ class _File(_Foreign):
 class _Meta(_Foreign):
     version: str
     branch_coverage: bool
-    format: int | None = None
+    format: Literal[2, 3] | None = None
 
 
-class _Document(_Foreign):
+class CoverageReport(_Foreign):
+    """One coverage JSON file.
+
+    Attributes:
+        meta: Which version of coverage.py wrote it, and whether branches were measured.
+        files: Summary by path, as coverage.py wrote it.
+        totals: Sum over the files.
+    """
+
     meta: _Meta
-    files: dict[str, _File]
+    files: Mapping[str, _File]
     totals: _Summary
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if not self.totals.statements:
+            raise ValueError(
+                f"{len(self.files)} files with 0 statements were measured, and nothing measured is not 100 %; "
+                f"name the source folders in [tool.coverage.run]"
+            )
+        for name in _COUNTED:
+            summed, total = sum(getattr(m, name) for m in self.modules.values()), getattr(self.totals, name)
+            if summed != total:
+                raise ValueError(f"the modules sum to {summed} {name}, the totals say {total}")
+        return self
+
+    @property
+    def modules(self) -> dict[str, CoverageCounts]:
+        """Counts by path, in the order of paths."""
+        return {path: file.summary for path, file in sorted(self.files.items())}
 
 
 def read_coverage(path: Path) -> CoverageReport:
@@ -135,13 +143,7 @@ def read_coverage(path: Path) -> CoverageReport:
         BrokenEvidenceError: The file is torn, foreign, of an unknown format, contradicts
             itself, or measured nothing.
     """
-    try:
-        body = path.read_bytes()
-    except OSError as err:
-        raise MissingEvidenceError(
-            f"{path} could not be read ({err.strerror or err}). "
-            f"Measure first ('make test'), or name another file with coverage_file."
-        ) from err
+    body = read_evidence(path, cure="Measure first ('make test'), or name another file with coverage_file.")
     return decode_coverage(body, where=str(path))
 
 
@@ -158,58 +160,5 @@ def decode_coverage(body: bytes, *, where: str) -> CoverageReport:
     Raises:
         BrokenEvidenceError: As for `read_coverage`.
     """
-    try:
-        document = _Document.model_validate_json(body)
-    except ValidationError as err:
-        raise BrokenEvidenceError(f"{where} is no coverage JSON: {first_problem(err)}. {_AGAIN}") from err
-    if document.meta.format not in KNOWN_FORMATS:
-        raise BrokenEvidenceError(
-            f"{where} has coverage format {document.meta.format}; known are 2, 3 and none. "
-            f"Use a coverage.py that writes one of these."
-        )
-    modules = tuple(
-        ModuleCoverage(path=path, counts=_checked(file.summary, where=f"{where}, {path}"))
-        for path, file in sorted(document.files.items())
-    )
-    totals = _checked(document.totals, where=f"{where}, totals")
-    if not totals.statements:
-        raise BrokenEvidenceError(
-            f"{where} measured {len(modules)} files with 0 statements; nothing measured is not 100 %. "
-            f"Name the source folders in [tool.coverage.run] and measure again."
-        )
-    _check_sum(totals, modules, where=where)
-    return CoverageReport(
-        totals=totals,
-        modules=modules,
-        branch_aware=document.meta.branch_coverage,
-        tool_version=document.meta.version,
-    )
-
-
-def _checked(summary: _Summary, *, where: str) -> CoverageCounts:
-    counts = summary.counts()
-    possible = (
-        counts.covered + summary.missing_lines == counts.statements
-        and counts.covered_branches <= counts.branches
-    )
-    percent = 100.0 if counts.fraction is None else float(100 * counts.fraction)
-    if not possible or not abs(percent - summary.percent_covered) <= _PERCENT_TOLERANCE:
-        raise BrokenEvidenceError(
-            f"{where}: {counts.covered} of {counts.statements} statements and {counts.covered_branches} of "
-            f"{counts.branches} branches do not give {summary.percent_covered} %. {_AGAIN}"
-        )
-    return counts
-
-
-def _check_sum(totals: CoverageCounts, modules: tuple[ModuleCoverage, ...], *, where: str) -> None:
-    summed = CoverageCounts(
-        statements=sum(m.counts.statements for m in modules),
-        covered=sum(m.counts.covered for m in modules),
-        branches=sum(m.counts.branches for m in modules),
-        covered_branches=sum(m.counts.covered_branches for m in modules),
-    )
-    if summed != totals:
-        raise BrokenEvidenceError(
-            f"{where}: the modules sum to {summed.covered} of {summed.statements} statements, the totals "
-            f"say {totals.covered} of {totals.statements}. {_AGAIN}"
-        )
+    with refusing(f"{where} is no coverage JSON", cure="Measure again and write it with 'coverage json'."):
+        return CoverageReport.model_validate_json(body)

@@ -6,18 +6,21 @@ and then errors in its teardown. Whether the tests are good enough is not decide
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Self
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from reliability.clock import parse_instant
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError
+from reliability.errors import BrokenEvidenceError
+from reliability.sources.validation import read_evidence
 
 
 class Outcome(IntEnum):
@@ -50,43 +53,31 @@ class TestResult:
     def module(self) -> str:
         """Dotted test module without a test class; the whole classname when it names none."""
         parts = self.classname.split(".")
-        for index, part in enumerate(parts):
-            if part.startswith("test_") or part.endswith("_test"):
-                return ".".join(parts[: index + 1])
-        return self.classname
+        ends = (end for end, part in enumerate(parts, 1) if part.startswith("test_") or part.endswith("_test"))
+        return ".".join(parts[: next(ends, len(parts))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeCounts:
-    """How many tests ended how."""
+    """How many tests ended how; broken are those that failed or errored."""
 
-    passed: int
-    xfailed: int
-    skipped: int
-    failed: int
-    error: int
+    passed_count: int
+    xfailed_count: int
+    skipped_count: int
+    broken_count: int
+    total_count: int
 
-    @property
-    def total(self) -> int:
-        """All tests."""
-        return self.passed + self.xfailed + self.skipped + self.failed + self.error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestGroup:
-    """The tests of one component or one test module.
-
-    Attributes:
-        id: Id of the component, or the dotted module.
-        is_component: Whether `id` is a component's.
-        counts: Outcomes of its tests; all zero for a component without tests.
-    """
-
-    __test__ = False
-
-    id: str
-    is_component: bool
-    counts: OutcomeCounts
+    @classmethod
+    def of(cls, tests: Sequence[TestResult]) -> Self:
+        """Count the outcomes of some tests."""
+        found = Counter(test.outcome for test in tests)
+        return cls(
+            passed_count=found[Outcome.PASSED],
+            xfailed_count=found[Outcome.XFAILED],
+            skipped_count=found[Outcome.SKIPPED],
+            broken_count=found[Outcome.FAILED] + found[Outcome.ERROR],
+            total_count=len(tests),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +97,7 @@ class TestEvidence:
     @property
     def counts(self) -> OutcomeCounts:
         """Outcomes of all tests."""
-        return count_outcomes(self.tests)
+        return OutcomeCounts.of(self.tests)
 
     @property
     def broken(self) -> tuple[TestResult, ...]:
@@ -127,13 +118,7 @@ def read_junit(path: Path) -> TestEvidence:
         MissingEvidenceError: There is no such file.
         BrokenEvidenceError: The file is torn, is no JUnit, defines entities or holds no test.
     """
-    try:
-        body = path.read_bytes()
-    except OSError as err:
-        raise MissingEvidenceError(
-            f"{path} could not be read ({err.strerror or err}). "
-            f"Run the tests first ('make test'), or name another file with junit_file."
-        ) from err
+    body = read_evidence(path, cure="Run the tests first ('make test'), or name another file with junit_file.")
     return decode_junit(body, where=str(path))
 
 
@@ -158,8 +143,7 @@ def decode_junit(body: bytes, *, where: str) -> TestEvidence:
         ) from err
     if root.tag not in {"testsuites", "testsuite"}:
         raise BrokenEvidenceError(
-            f"{where} begins with <{root.tag[:60]}>, not with <testsuites>. "
-            f"Name a file that 'pytest --junitxml' wrote."
+            f"{where} begins with <{root.tag[:60]}>, not with <testsuites>. Name a file that 'pytest --junitxml' wrote."
         )
     worst: dict[tuple[str, str], Outcome] = {}
     for case in root.iter("testcase"):
@@ -174,15 +158,9 @@ def decode_junit(body: bytes, *, where: str) -> TestEvidence:
     return TestEvidence(tests=tests, began_at=_began_at(root))
 
 
-def count_outcomes(tests: Sequence[TestResult]) -> OutcomeCounts:
-    """Count how many tests ended how."""
-    found = Counter(test.outcome for test in tests)
-    return OutcomeCounts(**{outcome.name.lower(): found[outcome] for outcome in Outcome})
-
-
 def group_tests(
     tests: Sequence[TestResult], *, components: Mapping[str, Sequence[str]]
-) -> tuple[TestGroup, ...]:
+) -> tuple[dict[str, list[TestResult]], dict[str, list[TestResult]]]:
     """Group tests by component, and those of no component by their module.
 
     Args:
@@ -191,40 +169,38 @@ def group_tests(
             `{"locks": ["*.test_lock_service"]}`; the first that matches takes the test.
 
     Returns:
-        A group per component in the given order, also when it is empty, then one per module.
+        The tests of each component in the given order, also when there are none, and the
+        tests of each other module.
     """
-    members: dict[tuple[bool, str], list[TestResult]] = {(True, name): [] for name in components}
+    by_component: dict[str, list[TestResult]] = {name: [] for name in components}
+    by_module: dict[str, list[TestResult]] = {}
+    patterns = [(pattern, name) for name, patterns in components.items() for pattern in patterns]
     for test in tests:
-        members.setdefault(_group_key(test, components), []).append(test)
-    return tuple(
-        TestGroup(id=name, is_component=is_component, counts=count_outcomes(found))
-        for (is_component, name), found in sorted(members.items(), key=lambda item: not item[0][0])
-    )
-
-
-def _group_key(test: TestResult, components: Mapping[str, Sequence[str]]) -> tuple[bool, str]:
-    for name, patterns in components.items():
-        if any(fnmatchcase(test.module, pattern) for pattern in patterns):
-            return (True, name)
-    return (False, test.module)
+        name = next((name for pattern, name in patterns if fnmatchcase(test.module, pattern)), None)
+        if name is None:
+            by_module.setdefault(test.module, []).append(test)
+        else:
+            by_component[name].append(test)
+    return by_component, by_module
 
 
 def _outcomes(case: Element) -> Iterator[Outcome]:
     yield Outcome.PASSED
     for child in case:
-        if child.tag == "failure":
-            yield Outcome.FAILED
-        elif child.tag == "error":
-            yield Outcome.ERROR
-        elif child.tag == "skipped":
-            yield Outcome.XFAILED if child.get("type") == "pytest.xfail" else Outcome.SKIPPED
+        match child.tag, child.get("type"):
+            case "failure", _:
+                yield Outcome.FAILED
+            case "error", _:
+                yield Outcome.ERROR
+            case "skipped", "pytest.xfail":
+                yield Outcome.XFAILED
+            case "skipped", _:
+                yield Outcome.SKIPPED
 
 
 def _began_at(root: Element) -> datetime | None:
     instants = []
     for suite in root.iter("testsuite"):
-        try:
+        with suppress(ValueError):  # older pytest writes local time without its zone: no use as an instant
             instants.append(parse_instant(suite.get("timestamp", "")))
-        except ValueError:  # older pytest writes local time without its zone: no use as an instant
-            continue
     return min(instants, default=None)

@@ -5,17 +5,17 @@ its own document and were not verified here. Whether goals are met is decided el
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from reliability.errors import SettingsError
-from reliability.sources.validation import first_problem
+from reliability.errors import BrokenEvidenceError
+from reliability.sources.validation import read_evidence, refusing
 
 Line = Annotated[str, Field(min_length=1, max_length=2000)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -23,7 +23,7 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 
 def _exact(value: object) -> object:
     """Take whole numbers too; floats were read as decimals, so that 22.21 stays 22.21."""
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return Decimal(value) if type(value) is int else value
 
 
 Percent = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=100)]
@@ -91,17 +91,47 @@ class Component(_Strict):
     test_modules: Annotated[list[Line], Field(min_length=1)]
 
 
-class PhaseDocument(_Strict):
-    """A phase.
+Named = TypeVar("Named", Task, Component)
+
+
+def _named_once(items: list[Named]) -> list[Named]:
+    for name, count in Counter(item.id for item in items).items():
+        if count > 1:
+            raise ValueError(f"'{name}' twice")
+    return items
+
+
+class _Phase(_Strict):
+    id: Id
+    title: BilingualText
+    purpose: BilingualText
+    origin: BilingualText
+    begun: date | None = None
+    goals_percent: Annotated[list[Percent], Field(min_length=1)]
+    targets: list[BilingualText] = []
+
+    @model_validator(mode="after")
+    def _has_rising_goals(self) -> Self:
+        if sorted(set(self.goals_percent)) != self.goals_percent:
+            raise ValueError("goals_percent must rise")
+        return self
+
+    @property
+    def goal_fractions(self) -> tuple[Fraction, ...]:
+        """Goals as exact shares."""
+        return tuple(Fraction(percent) / 100 for percent in self.goals_percent)
+
+
+class ImportedPhase(_Phase):
+    """A phase from an earlier document, not verified here.
 
     Attributes:
-        id: Names the phase and the folder of its record.
-        kind: `imported` (from an earlier document, not verified here) or `own`.
+        kind: Says so.
+        id: Names the phase.
         title: Name.
         purpose: What it is for.
-        origin: Where its facts come from, or how its coverage is measured.
+        origin: Where its facts come from.
         begun: First day; None when nobody wrote it down.
-        floor_percent: Least coverage in force; None when the document does not name it.
         goals_percent: Goals, rising.
         targets: Goals in words, those of coverage among them.
         whole_suite: What the document says about the whole suite.
@@ -110,92 +140,75 @@ class PhaseDocument(_Strict):
         scope: What the phase covers.
         risks: Risks with mitigations.
         next_steps: What comes next, in order.
-        components: Parts by which tests are grouped.
     """
 
-    id: Id
-    kind: Literal["imported", "own"]
-    title: BilingualText
-    purpose: BilingualText
-    origin: BilingualText
-    begun: date | None = None
-    floor_percent: Percent | None = None
-    goals_percent: Annotated[list[Percent], Field(min_length=1)]
-    targets: list[BilingualText] = []
-    whole_suite: WholeSuite | None = None
+    kind: Literal["imported"]
+    whole_suite: WholeSuite
     figures: list[Figure] = []
-    tasks: list[Task] = []
+    tasks: Annotated[list[Task], AfterValidator(_named_once)] = []
     scope: list[BilingualText] = []
     risks: list[Risk] = []
     next_steps: list[BilingualText] = []
-    components: list[Component] = []
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> "PhaseDocument":
-        if sorted(set(self.goals_percent)) != self.goals_percent:
-            raise ValueError("goals_percent must rise")
-        if self.kind == "own" and self.floor_percent is None:
-            raise ValueError("a phase of kind 'own' needs floor_percent")
-        if self.kind == "imported" and self.whole_suite is None:
-            raise ValueError("a phase of kind 'imported' needs whole_suite")
-        for name, items in (("figures", self.figures), ("tasks", self.tasks), ("components", self.components)):
-            _check_ids(name, (item.id for item in items))
-        return self
 
-    @property
-    def goal_fractions(self) -> tuple[Fraction, ...]:
-        """Goals as exact shares."""
-        return tuple(Fraction(percent) / 100 for percent in self.goals_percent)
+class OwnPhase(_Phase):
+    """The phase of the project that is measured here; as `ImportedPhase`, and besides.
+
+    Attributes:
+        kind: Says so.
+        floor_percent: Least coverage in force.
+        components: Parts by which tests are grouped.
+    """
+
+    kind: Literal["own"]
+    floor_percent: Percent
+    components: Annotated[list[Component], AfterValidator(_named_once)] = []
 
     @property
-    def floor_fraction(self) -> Fraction | None:
+    def floor_fraction(self) -> Fraction:
         """Floor as an exact share."""
-        return None if self.floor_percent is None else Fraction(self.floor_percent) / 100
+        return Fraction(self.floor_percent) / 100
 
 
-def read_phase_document(path: Path) -> PhaseDocument:
+Phase = TypeVar("Phase", ImportedPhase, OwnPhase)
+
+
+def read_phase_document(path: Path, kind: type[Phase]) -> Phase:
     """Read the document of a phase.
 
     Args:
         path: TOML file.
+        kind: Which kind of phase it must describe.
 
     Returns:
         The validated, frozen document.
 
     Raises:
-        SettingsError: The file is missing, is no TOML, has an unknown key, or lacks a
-            language; the message names file and key.
+        MissingEvidenceError: There is no such file.
+        BrokenEvidenceError: It is no TOML, has an unknown key, lacks a language or
+            describes another kind of phase; the message names file and key.
     """
-    try:
-        return decode_phase_document(path.read_bytes(), where=str(path))
-    except OSError as err:
-        raise SettingsError(f"{path} could not be read ({err.strerror or err}). Name the phase's TOML file.") from err
+    cure = "Name the phase's TOML file with phase_file, this project's own with own_phase_file."
+    return decode_phase_document(read_evidence(path, cure=cure), kind, where=str(path))
 
 
-def decode_phase_document(body: bytes, *, where: str) -> PhaseDocument:
+def decode_phase_document(body: bytes, kind: type[Phase], *, where: str) -> Phase:
     """Decode the bytes of a phase's document; see `read_phase_document`.
 
     Args:
         body: The whole file.
+        kind: Which kind of phase it must describe.
         where: Name of the file for messages.
 
     Returns:
         The document.
 
     Raises:
-        SettingsError: As for `read_phase_document`.
+        BrokenEvidenceError: As for `read_phase_document`.
     """
     try:
-        return PhaseDocument.model_validate(tomllib.loads(body.decode("utf-8"), parse_float=Decimal))
-    except ValidationError as err:
-        raise SettingsError(f"{where}: {first_problem(err)}. Mend that key and run again.") from err
+        document = tomllib.loads(body.decode("utf-8"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as err:
-        raise SettingsError(f"{where} is not valid TOML: {err}. Mend that line and run again.") from err
-
-
-def _check_ids(name: str, ids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for one in ids:
-        if one in seen:
-            raise ValueError(f"{name} names '{one}' twice")
-        seen.add(one)
+        raise BrokenEvidenceError(f"{where} is not valid TOML: {err}. Mend that line and run again.") from err
+    with refusing(where, cure="Mend that key and run again."):
+        return kind.model_validate(document)

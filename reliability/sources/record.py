@@ -7,39 +7,27 @@ figure means for a goal, is not decided here.
 
 import hashlib
 import json
-import os
-import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from reliability.clock import format_instant, parse_instant
-from reliability.errors import BrokenEvidenceError, WriteError
-from reliability.sources.coverage_json import CoverageCounts
+from reliability.atomic import write_bytes_whole
+from reliability.clock import format_instant
+from reliability.errors import WriteError
+from reliability.sources.coverage_json import Count, CoverageCounts
 from reliability.sources.validation import first_problem
 
 SCHEMA: Final = "reliability.record/1"
 _KEY_LENGTH: Final = 8
 _COMMIT_LENGTH: Final = 12
 
-Count = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(max_length=2000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class EntryKind(Enum):
-    """Why an entry was added."""
-
-    INCREMENT = "increment"
-    THRESHOLD = "threshold"
-    GOAL = "goal"
-    BASELINE = "baseline"
-    OBSERVATION = "observation"
-    IMPORTED = "imported"
+EntryKind = Literal["increment", "threshold", "goal", "baseline", "observation", "imported"]
 
 
 class _Strict(BaseModel):
@@ -57,7 +45,7 @@ class SuiteOutcome(_Strict):
     exit_status: int | None = None
 
 
-class RecordedCoverage(_Strict):
+class RecordedCoverage(CoverageCounts):
     """Coverage as counts, and the digest of what was counted.
 
     Attributes:
@@ -67,27 +55,8 @@ class RecordedCoverage(_Strict):
     """
 
     statements: Annotated[int, Field(gt=0)]
-    covered: Count
-    branches: Count
-    covered_branches: Count
     definition_digest: Digest
     tool: Text
-
-    @model_validator(mode="after")
-    def _within_its_bounds(self) -> "RecordedCoverage":
-        if self.covered > self.statements or self.covered_branches > self.branches:
-            raise ValueError("more is covered than there is")
-        return self
-
-    @property
-    def counts(self) -> CoverageCounts:
-        """The four counts."""
-        return CoverageCounts(
-            statements=self.statements,
-            covered=self.covered,
-            branches=self.branches,
-            covered_branches=self.covered_branches,
-        )
 
 
 class ThresholdChange(_Strict):
@@ -104,7 +73,7 @@ class Entry(_Strict):
     Attributes:
         kind: Why it was added.
         commit: Full or abbreviated hash of the measured commit.
-        commit_time: Committer time, ISO 8601 with offset.
+        commit_time: Committer time.
         suites: Outcomes by suite.
         coverage: Counts; None for an entry without a measurement.
         source_digest: Digest of the measured sources; None when it was not taken.
@@ -116,23 +85,13 @@ class Entry(_Strict):
     schema_: Literal["reliability.record/1"] = Field(SCHEMA, alias="schema")
     kind: EntryKind
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
-    commit_time: str
+    commit_time: AwareDatetime
     suites: dict[str, SuiteOutcome] = {}
     coverage: RecordedCoverage | None = None
     source_digest: Digest | None = None
     threshold: ThresholdChange | None = None
     evidence: dict[str, Digest] = {}
     reason: Text = ""
-
-    @model_validator(mode="after")
-    def _names_an_instant(self) -> "Entry":
-        parse_instant(self.commit_time)
-        return self
-
-    @property
-    def committed_at(self) -> datetime:
-        """Commit time as an instant in UTC."""
-        return parse_instant(self.commit_time)
 
     @property
     def key(self) -> str:
@@ -146,8 +105,8 @@ class Entry(_Strict):
     @property
     def file_name(self) -> str:
         """Commit date, kind, commit and key."""
-        day = format_instant(self.committed_at)[:10]
-        return f"{day}-{self.kind.value}-{self.commit[:_COMMIT_LENGTH]}-{self.key}.json"
+        day = format_instant(self.commit_time)[:10]
+        return f"{day}-{self.kind}-{self.commit[:_COMMIT_LENGTH]}-{self.key}.json"
 
     def to_bytes(self) -> bytes:
         """Write the entry: sorted keys, LF, final newline."""
@@ -156,29 +115,16 @@ class Entry(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableEntry:
-    """A file of the record that is no entry.
-
-    Attributes:
-        name: File name.
-        problem: What is wrong with it.
-    """
-
-    name: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseRecord:
     """All entries of one phase.
 
     Attributes:
         entries: By commit time, ties by file name; one per key, the earliest.
-        unreadable: Files that could not be read; a page must show them.
+        unreadable: Name of each file that is no entry -> what is wrong; a page must show them.
     """
 
     entries: tuple[Entry, ...]
-    unreadable: tuple[UnreadableEntry, ...]
+    unreadable: Mapping[str, str]
 
 
 def read_record(folder: Path) -> PhaseRecord:
@@ -188,37 +134,32 @@ def read_record(folder: Path) -> PhaseRecord:
         folder: `outputs/record/<phase id>`; a folder that does not exist yet is an empty record.
 
     Returns:
-        Entries in order, and the files that are none.
-
-    Raises:
-        BrokenEvidenceError: The path is no folder, or may not be listed.
+        Entries in order, and what could not be read: files that are no entries, or the
+        folder itself.
     """
-    if not folder.exists():
-        return PhaseRecord(entries=(), unreadable=())
+    found, unreadable = [], {}
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".json") if folder.exists() else []
     except OSError as err:
-        raise BrokenEvidenceError(
-            f"{folder} could not be listed ({err.strerror or err}). Name the folder of the record's entries."
-        ) from err
-    found: list[tuple[datetime, str, Entry]] = []
-    unreadable = []
+        paths, unreadable = [], {folder.name: err.strerror or str(err)}
     for path in paths:
         try:
-            entry = Entry.model_validate_json(path.read_bytes())
-            found.append((entry.committed_at, path.name, entry))
+            found.append(Entry.model_validate_json(path.read_bytes()))
         except ValidationError as err:
-            unreadable.append(UnreadableEntry(name=path.name, problem=first_problem(err)))
+            unreadable[path.name] = first_problem(err)
         except OSError as err:
-            unreadable.append(UnreadableEntry(name=path.name, problem=err.strerror or str(err)))
+            unreadable[path.name] = err.strerror or str(err)
     by_key: dict[str, Entry] = {}
-    for _, _, entry in sorted(found, key=lambda item: item[:2]):
+    for entry in sorted(found, key=lambda entry: (entry.commit_time, entry.file_name)):
         by_key.setdefault(entry.key, entry)
-    return PhaseRecord(entries=tuple(by_key.values()), unreadable=tuple(unreadable))
+    return PhaseRecord(entries=tuple(by_key.values()), unreadable=unreadable)
 
 
 def append_entry(folder: Path, entry: Entry) -> Path:
     """Add one entry; one that says the same already there makes this a no-op.
+
+    The name is claimed by an empty file first, which fails when it is taken, so that no
+    entry is ever overwritten; that needs no hard links.
 
     Args:
         folder: Folder of the record; made when it is missing.
@@ -228,36 +169,27 @@ def append_entry(folder: Path, entry: Entry) -> Path:
         The file that holds the entry, new or old.
 
     Raises:
-        WriteError: The file could not be written, or a different one has its name.
+        WriteError: The file could not be written; the record is as it was.
     """
+    path = folder / entry.file_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for existing in folder.glob(f"*-{entry.key}.json"):
             return existing
-        return _write_once(folder / entry.file_name, entry.to_bytes())
+        with suppress(FileExistsError):  # another process is adding the same entry
+            path.touch(exist_ok=False)
+            _fill(path, entry.to_bytes())
     except OSError as err:
         raise WriteError(
             f"the entry could not be added to {folder} ({err.strerror or err}); the record is as it was. "
             f"Free room or make the folder writable, then run again."
         ) from err
+    return path
 
 
-def _write_once(final: Path, content: bytes) -> Path:
-    descriptor, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.")
-    temporary = Path(name)
+def _fill(path: Path, content: bytes) -> None:
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        final.hardlink_to(temporary)  # fails when the name is taken: nothing is ever overwritten
-    except FileExistsError:
-        if final.read_bytes() != content:
-            raise WriteError(
-                f"{final} exists and says something else; entries are never overwritten. "
-                f"Compare it with the evidence and add a new entry."
-            ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return final
+        write_bytes_whole(path, content)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

@@ -6,30 +6,40 @@ Running steps does not belong here, and neither does the question whether a dril
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError
-from reliability.sources.validation import first_problem
+from reliability.errors import BrokenEvidenceError
+from reliability.sources.validation import read_evidence, refusing
 
-StepKind = Literal["decision", "check", "action", "verify", "notify"]
-KINDS: Final = get_args(StepKind)
-_STEP_KEYS: Final = ("step", "kind", "budget")
 _FRONT_MATTER: Final = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.DOTALL)
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,4})(s|m|h)")
-_STEP_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunbookStep:
+def _seconds(text: object) -> int:
+    found = _DURATION.fullmatch(str(text))
+    if found is None:
+        raise ValueError("no duration; write it as 60s, 15m or 1h")
+    return int(found[1]) * _UNIT_SECONDS[found[2]]
+
+
+Line = Annotated[str, Field(min_length=1, max_length=500)]
+Seconds = Annotated[int, BeforeValidator(_seconds)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class RunbookStep(_Strict):
     """One step.
 
     Attributes:
@@ -41,16 +51,15 @@ class RunbookStep:
         command: Content of the fence.
     """
 
-    id: str
-    kind: str
-    budget_seconds: int
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", alias="step")]
+    kind: Literal["decision", "check", "action", "verify", "notify"]
+    budget_seconds: Seconds = Field(alias="budget")
     title: str
     prose: tuple[str, ...]
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runbook:
+class Runbook(_Strict):
     """A whole runbook.
 
     Attributes:
@@ -64,28 +73,33 @@ class Runbook:
         sha256: Digest of the file.
     """
 
-    title: str
-    budget_seconds: int
-    owner: str
-    decider: str
-    deputy: str
-    triggers: tuple[str, ...]
-    steps: tuple[RunbookStep, ...]
-    sha256: str
-
-
-Line = Annotated[str, Field(min_length=1, max_length=500)]
-
-
-class _FrontMatter(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
     title: Line
-    budget: Line
+    budget_seconds: Seconds = Field(alias="budget")
     owner: Line
     decider: Line
     deputy: Line
     triggers: Annotated[list[Line], Field(min_length=1)]
+    steps: tuple[RunbookStep, ...]
+    sha256: str
+
+    @property
+    def planned_seconds(self) -> int:
+        """Sum of the steps' budgets."""
+        return sum(step.budget_seconds for step in self.steps)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not self.steps:
+            raise ValueError("there is no step; write one as a fenced block: ```sh step=NAME kind=check budget=60s")
+        name, count = Counter(step.id for step in self.steps).most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"step {name} twice; each step needs its own name")
+        if self.planned_seconds > self.budget_seconds:
+            raise ValueError(
+                f"the steps may take {self.planned_seconds} s, the whole only {self.budget_seconds} s; "
+                f"shorten budgets of steps or drop steps"
+            )
+        return self
 
 
 def read_runbook(path: Path) -> Runbook:
@@ -102,13 +116,7 @@ def read_runbook(path: Path) -> Runbook:
         BrokenEvidenceError: Front matter or a step is not what a runbook needs: an unknown
             key, a step named twice, budgets that do not fit in the whole.
     """
-    try:
-        body = path.read_bytes()
-    except OSError as err:
-        raise MissingEvidenceError(
-            f"{path} could not be read ({err.strerror or err}). Name the runbook with runbook_file."
-        ) from err
-    return decode_runbook(body, where=str(path))
+    return decode_runbook(read_evidence(path, cure="Name the runbook with runbook_file."), where=str(path))
 
 
 def decode_runbook(body: bytes, *, where: str) -> Runbook:
@@ -129,36 +137,22 @@ def decode_runbook(body: bytes, *, where: str) -> Runbook:
     except UnicodeDecodeError as err:
         raise BrokenEvidenceError(f"{where} is not UTF-8: {err}. Save it as UTF-8.") from err
     front, rest = _front_matter(text, where=where)
-    budget_seconds = _seconds(front.budget, where=f"{where}, budget")
     steps = _steps(MarkdownIt("commonmark").parse(rest), where=where)
-    _check_steps(steps, budget_seconds, where=where)
-    return Runbook(
-        title=front.title,
-        budget_seconds=budget_seconds,
-        owner=front.owner,
-        decider=front.decider,
-        deputy=front.deputy,
-        triggers=tuple(front.triggers),
-        steps=steps,
-        sha256=hashlib.sha256(body).hexdigest(),
-    )
+    with refusing(f"{where} is no runbook", cure="Mend its front matter or its steps."):
+        return Runbook.model_validate({**front, "steps": steps, "sha256": hashlib.sha256(body).hexdigest()})
 
 
-def _front_matter(text: str, *, where: str) -> tuple[_FrontMatter, str]:
+def _front_matter(text: str, *, where: str) -> tuple[dict[str, Any], str]:
     found = _FRONT_MATTER.match(text)
-    if found is None:
+    try:
+        front = yaml.safe_load(found[1]) if found else None
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
+        raise BrokenEvidenceError(f"{where}: the front matter is no YAML: {' '.join(str(err).split())}.") from err
+    if not (found and isinstance(front, dict)):
         raise BrokenEvidenceError(
             f"{where} has no front matter; begin it with a line '---', then title, budget, owner, decider, "
             f"deputy and triggers, then a line '---'."
         )
-    try:
-        front = _FrontMatter.model_validate(yaml.safe_load(found.group(1)))
-    except ValidationError as err:
-        raise BrokenEvidenceError(f"{where}, front matter: {first_problem(err)}. Mend that key.") from err
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise BrokenEvidenceError(
-            f"{where}: the front matter is no YAML: {' '.join(str(err).split())}."
-        ) from err
     return front, text[found.end() :]
 
 
@@ -177,60 +171,16 @@ def _steps(tokens: Sequence[Token], *, where: str) -> tuple[RunbookStep, ...]:
 
 
 def _step(fence: Token, *, title: str, prose: tuple[str, ...], where: str) -> RunbookStep:
-    place = f"{where}, step under '{title}'"
-    info = _info(fence.info, place=place)
-    if not _STEP_ID.fullmatch(info["step"]):
-        raise BrokenEvidenceError(f"{place}: step={info['step']} must be lower-case letters, digits and '_'.")
-    if info["kind"] not in KINDS:
-        raise BrokenEvidenceError(
-            f"{place}: kind={info['kind']} is unknown; it is one of {', '.join(KINDS)}."
-        )
-    return RunbookStep(
-        id=info["step"],
-        kind=info["kind"],
-        budget_seconds=_seconds(info["budget"], where=place),
-        title=title,
-        prose=prose,
-        command=fence.content.rstrip("\n"),
-    )
-
-
-def _info(text: str, *, place: str) -> Mapping[str, str]:
-    words = text.split()
-    pairs = [word.partition("=") for word in (words[1:] if "=" not in words[0] else words)]
+    place, cure = f"{where}, step under '{title}'", "Write each once: step=NAME kind=KIND budget=60s."
+    words = fence.info.split()
+    pairs = [word.partition("=") for word in (words if "=" in words[0] else words[1:])]
     info = {key: value for key, _, value in pairs}
-    unknown = [key for key in info if key not in _STEP_KEYS]
-    missing = [key for key in _STEP_KEYS if not info.get(key)]
-    if unknown or missing or len(info) != len(pairs):
-        raise BrokenEvidenceError(
-            f"{place}: '{text}' has unknown keys {unknown} or lacks {missing}. "
-            f"Write each once: step=NAME kind=KIND budget=60s."
+    if len(info) < len(pairs):
+        raise BrokenEvidenceError(f"{place}: '{fence.info}' has a key twice. {cure}")
+    with refusing(place, cure=cure):
+        return RunbookStep.model_validate(
+            {**info, "title": title, "prose": prose, "command": fence.content.rstrip("\n")}
         )
-    return info
-
-
-def _check_steps(steps: Sequence[RunbookStep], budget_seconds: int, *, where: str) -> None:
-    names = [step.id for step in steps]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    planned = sum(step.budget_seconds for step in steps)
-    if not steps:
-        raise BrokenEvidenceError(
-            f"{where} has no step; write one as a fenced block: ```sh step=NAME kind=check budget=60s."
-        )
-    if twice:
-        raise BrokenEvidenceError(f"{where} names {', '.join(twice)} twice; each step needs its own name.")
-    if planned > budget_seconds:
-        raise BrokenEvidenceError(
-            f"{where}: the steps may take {planned} s, the whole only {budget_seconds} s. "
-            f"Shorten budgets of steps or drop steps."
-        )
-
-
-def _seconds(text: str, *, where: str) -> int:
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise BrokenEvidenceError(f"{where}: '{text}' is no duration; write it as 60s, 15m or 1h.")
-    return int(found.group(1)) * _UNIT_SECONDS[found.group(2)]
 
 
 def _plain(inline: Token) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -49,7 +49,7 @@ def write_drill(path: Path, *, step_seconds: float = 2.0, evidence: str = "2 of 
     """Write the log of one drill that did every step of the shipped runbook."""
     steps = read_runbook(RUNBOOK).steps
     at = [format_instant(DRILLED + timedelta(seconds=step_seconds * n)) for n in range(len(steps) + 1)]
-    events: list[dict[str, object]] = [
+    events: list[Mapping[str, object]] = [
         {
             "schema": "reliability.drill/1", "event": "start", "at": at[0], "runbook": RUNBOOK.name,
             "runbook_sha256": digest or hashlib.sha256(RUNBOOK.read_bytes()).hexdigest(), "service": "shop",

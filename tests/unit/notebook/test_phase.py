@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
-from reliability.errors import SettingsError
 from reliability.notebook import phase
 from reliability.notebook.block import Block
 from reliability.notebook.run import Run, close_run, open_run
@@ -166,26 +166,46 @@ def test_named_files_are_read(project: Path) -> None:
     assert report["provenance"]["source"] == "mine.json, mine.xml"
 
 
+def assert_no_data(run: Run, reason: str, message: str) -> None:
+    report = closed(run)
+
+    assert (report["verdict"], report["reason"]) == ("NO_DATA", reason)
+    assert message in report["error"]["message"]
+    for language in LANGUAGES:
+        assert str(escape(message)) in shown(close_run(run), language)
+    assert {cell(run).kind for cell in CELLS} == {"missing"}
+
+
 def test_a_wrong_phase_document_is_named_with_its_key(project: Path) -> None:
     (project / "phase.toml").write_text('id = "x"\nkind = "imported"\n')
 
-    with pytest.raises(SettingsError, match=r"phase\.toml: title is missing"):
-        opened(project, phase_file="phase.toml")
+    run = opened(project, phase_file="phase.toml")
+
+    assert_no_data(run, "broken-evidence", "phase.toml: title is missing")
 
 
 def test_a_phase_of_the_wrong_kind_is_refused(project: Path) -> None:
     measure(project)
     fase3 = Path(phase.__file__).parents[1] / "sample" / "fase3.toml"
 
-    with pytest.raises(SettingsError, match="needs a phase of kind 'own'"):
-        opened(project, own_phase_file=str(fase3))
+    run = opened(project, own_phase_file=str(fase3))
+
+    assert_no_data(run, "broken-evidence", "fase3.toml: kind = 'imported': Input should be 'own'")
 
 
-def entry(hours: int, covered: int, kind: EntryKind = EntryKind.OBSERVATION) -> Entry:
+def test_a_phase_document_that_is_missing_is_named(project: Path) -> None:
+    measure(project)
+
+    run = opened(project, phase_file="none.toml")
+
+    assert_no_data(run, "missing-evidence", "none.toml could not be read (No such file or directory)")
+
+
+def entry(hours: int, covered: int, kind: EntryKind = "observation") -> Entry:
     return Entry(
         kind=kind,
         commit=f"{hours:040x}",
-        commit_time=datetime(2026, 11, 26, hours, tzinfo=UTC).isoformat(),
+        commit_time=datetime(2026, 11, 26, hours, tzinfo=UTC),
         coverage=RecordedCoverage(
             statements=10_000,
             covered=covered,
@@ -203,7 +223,7 @@ def test_the_record_shows_its_course_and_what_cannot_be_read(project: Path) -> N
     folder = project / "outputs/record/main-job"
     for hours, covered in ((1, 8000), (2, 8200)):
         append_entry(folder, entry(hours, covered))
-    append_entry(folder, entry(3, 8100, EntryKind.BASELINE))
+    append_entry(folder, entry(3, 8100, "baseline"))
     (folder / "torn.json").write_text('{"schema"')
     run = opened(project)
 

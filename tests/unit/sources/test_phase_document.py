@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reliability.sample
-from reliability.errors import SettingsError
-from reliability.sources.phase_document import BilingualText, decode_phase_document, read_phase_document
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError
+from reliability.sources.phase_document import (
+    BilingualText,
+    ImportedPhase,
+    OwnPhase,
+    decode_phase_document,
+    read_phase_document,
+)
 
 SAMPLE = Path(reliability.sample.__path__[0])
 OWN = """
@@ -25,16 +31,15 @@ origin = { en = "Ours", es = "Propio" }
 
 
 def decode(text: str) -> object:
-    return decode_phase_document(text.encode(), where="phase.toml")
+    return decode_phase_document(text.encode(), OwnPhase, where="phase.toml")
 
 
 def test_the_imported_phase_carries_the_figures_of_its_document() -> None:
-    phase = read_phase_document(SAMPLE / "fase3.toml")
+    phase = read_phase_document(SAMPLE / "fase3.toml", ImportedPhase)
 
     assert phase.kind == "imported"
     assert str(phase.begun) == "2025-11-08"
     assert phase.goals_percent == [35, 40]
-    assert phase.whole_suite is not None
     assert (phase.whole_suite.percent, phase.whole_suite.green) == (Decimal("22.21"), False)
     assert {f.id: f.percent for f in phase.figures} == {
         "circuit-breaker": 100,
@@ -50,7 +55,7 @@ def test_the_imported_phase_carries_the_figures_of_its_document() -> None:
 
 
 def test_the_own_phase_names_its_floor_and_goals() -> None:
-    own = read_phase_document(SAMPLE / "own_phase.toml")
+    own = read_phase_document(SAMPLE / "own_phase.toml", OwnPhase)
 
     assert own.kind == "own"
     assert own.floor_fraction == Fraction(80, 100)
@@ -58,7 +63,7 @@ def test_the_own_phase_names_its_floor_and_goals() -> None:
 
 
 def test_the_two_languages_say_different_words() -> None:
-    phase = read_phase_document(SAMPLE / "fase3.toml")
+    phase = read_phase_document(SAMPLE / "fase3.toml", ImportedPhase)
     texts = [t.text for t in phase.tasks] + phase.scope + phase.next_steps + [r.mitigation for r in phase.risks]
 
     assert all(text.en != text.es for text in texts)
@@ -68,7 +73,7 @@ def test_the_two_languages_say_different_words() -> None:
 def test_a_percentage_is_read_exactly(hundredths: int) -> None:
     value = f"{hundredths // 100}.{hundredths % 100:02d}"
 
-    document = decode_phase_document(OWN.replace("= 80", f"= {value}").encode(), where="x")
+    document = decode_phase_document(OWN.replace("= 80", f"= {value}").encode(), OwnPhase, where="x")
 
     assert document.floor_fraction == Fraction(hundredths, 10_000)
 
@@ -80,14 +85,14 @@ def test_a_percentage_is_read_exactly(hundredths: int) -> None:
         ('es = "Tienda"', 'es = ""', "title.es"),
         ('es = "Tienda"', 'es = "Tienda", fr = "Boutique"', "title.fr is not a known key"),
         ("floor_percent", "flor_percent", "flor_percent is not a known key"),
-        ("floor_percent = 80", "", "needs floor_percent"),
+        ("floor_percent = 80", "", "floor_percent is missing"),
         ("= 80", "= 180", "floor_percent"),
         ("= 80", '= "80"', "floor_percent"),
         ("= 80", "= nan", "floor_percent"),
         ("= 80", "= true", "floor_percent"),
         ("[85, 90.5]", "[90.5, 85]", "must rise"),
         ("[85, 90.5]", "[]", "goals_percent"),
-        ('"own"', '"imported"', "needs whole_suite"),
+        ('"own"', '"imported"', "kind = 'imported'"),
         ('"own"', '"guess"', "kind"),
         ('id = "shop"', 'id = "../../etc"', "id"),
         ('id = "shop"', 'id = "shop', "not valid TOML"),
@@ -96,26 +101,26 @@ def test_a_percentage_is_read_exactly(hundredths: int) -> None:
 )
 def test_a_mistake_is_named_with_file_and_key(old: str, new: str, problem: str) -> None:
     assert old in OWN
-    with pytest.raises(SettingsError, match=r"^phase\.toml") as refused:
+    with pytest.raises(BrokenEvidenceError, match=r"^phase\.toml") as refused:
         decode(OWN.replace(old, new, 1))
     assert problem in str(refused.value)
 
 
-def test_a_task_named_twice_is_refused() -> None:
-    task = '[[tasks]]\nid = "a"\nstate = "open"\ntext = { en = "A", es = "A" }\n'
+def test_a_component_named_twice_is_refused() -> None:
+    part = '[[components]]\nid = "a"\nlabel = { en = "A", es = "A" }\ntest_modules = ["*"]\n'
 
-    with pytest.raises(SettingsError, match="'a' twice"):
-        decode(OWN + task + task)
+    with pytest.raises(BrokenEvidenceError, match="'a' twice"):
+        decode(OWN + part + part)
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(SettingsError, match="not valid TOML"):
-        decode_phase_document(b"\xff\xfe", where="phase.toml")
+    with pytest.raises(BrokenEvidenceError, match="not valid TOML"):
+        decode_phase_document(b"\xff\xfe", OwnPhase, where="phase.toml")
 
 
 def test_a_missing_document_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"none\.toml"):
-        read_phase_document(tmp_path / "none.toml")
+    with pytest.raises(MissingEvidenceError, match=r"none\.toml.*phase_file"):
+        read_phase_document(tmp_path / "none.toml", OwnPhase)
 
 
 def test_a_text_is_frozen() -> None:

@@ -1,6 +1,8 @@
 """The record: only ever added to, read in the order of commits, nothing dropped silently."""
 
+import errno
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reliability.errors import BrokenEvidenceError, WriteError
+from reliability.errors import WriteError
 from reliability.sources.record import (
     Entry,
     EntryKind,
@@ -24,11 +26,11 @@ from reliability.sources.record import (
 BEGUN = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
-def entry(number: int = 0, *, covered: int = 800, kind: EntryKind = EntryKind.OBSERVATION) -> Entry:
+def entry(number: int = 0, *, covered: int = 800, kind: EntryKind = "observation") -> Entry:
     return Entry(
         kind=kind,
         commit=f"{number:040x}",
-        commit_time=(BEGUN + timedelta(hours=number)).isoformat(),
+        commit_time=BEGUN + timedelta(hours=number),
         suites={"unit": SuiteOutcome(passed=10, failed=0, error=0, skipped=1, xfailed=0, exit_status=0)},
         coverage=RecordedCoverage(
             statements=1000,
@@ -67,7 +69,7 @@ def test_an_entry_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_raised_threshold_is_kept_with_its_place(tmp_path: Path) -> None:
-    raised = entry(kind=EntryKind.THRESHOLD).model_copy(
+    raised = entry(kind="threshold").model_copy(
         update={"threshold": ThresholdChange(from_percent=30, to_percent=35, where="pyproject.toml")}
     )
 
@@ -122,7 +124,7 @@ def test_a_folder_that_does_not_exist_is_an_empty_record(tmp_path: Path) -> None
     record = read_record(tmp_path / "none")
 
     assert record.entries == ()
-    assert record.unreadable == ()
+    assert not record.unreadable
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,10 @@ def test_a_folder_that_does_not_exist_is_an_empty_record(tmp_path: Path) -> None
         (json.dumps({**json.loads(entry().to_bytes()), "kind": "guess"}).encode(), "kind"),
         (json.dumps({**json.loads(entry().to_bytes()), "colour": "<script>"}).encode(), "colour is not a known key"),
         (json.dumps({**json.loads(entry().to_bytes()), "commit": "../../etc"}).encode(), "commit"),
-        (json.dumps({**json.loads(entry().to_bytes()), "commit_time": "2026-11-26T12:00:00"}).encode(), "time zone"),
+        (
+            json.dumps({**json.loads(entry().to_bytes()), "commit_time": "2026-11-26T12:00:00"}).encode(),
+            "commit_time = '2026-11-26T12:00:00': Input should have timezone info",
+        ),
     ],
     ids=["empty", "torn", "a merge conflict", "foreign", "kind", "unknown key", "commit", "no zone"],
 )
@@ -146,8 +151,8 @@ def test_an_entry_that_cannot_be_read_is_named_with_its_problem(tmp_path: Path, 
     record = read_record(tmp_path)
 
     assert len(record.entries) == 1
-    assert record.unreadable[0].name == "2026-11-26-goal-abc.json"
-    assert problem in record.unreadable[0].problem
+    assert list(record.unreadable) == ["2026-11-26-goal-abc.json"]
+    assert problem in record.unreadable["2026-11-26-goal-abc.json"]
 
 
 def test_an_entry_cut_at_any_byte_is_named_not_dropped(tmp_path: Path) -> None:
@@ -155,7 +160,7 @@ def test_an_entry_cut_at_any_byte_is_named_not_dropped(tmp_path: Path) -> None:
     for cut in range(0, len(whole) - 2, 7):
         (tmp_path / "torn.json").write_bytes(whole[:cut])
 
-        assert read_record(tmp_path).unreadable[0].name == "torn.json"
+        assert list(read_record(tmp_path).unreadable) == ["torn.json"]
 
 
 def test_more_covered_than_there_is_is_no_entry() -> None:
@@ -167,13 +172,37 @@ def test_coverage_of_an_entry_is_exact() -> None:
     coverage = entry(covered=799).coverage
 
     assert coverage is not None
-    assert coverage.counts.fraction == Fraction(899, 1200)
+    assert coverage.fraction == Fraction(899, 1200)
 
 
-def test_a_record_that_is_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_record_that_is_a_file_is_named_and_never_written(tmp_path: Path) -> None:
     (tmp_path / "record").write_text("")
 
-    with pytest.raises(BrokenEvidenceError, match="record"):
-        read_record(tmp_path / "record")
+    assert read_record(tmp_path / "record").unreadable == {"record": "Not a directory"}
     with pytest.raises(WriteError, match="as it was"):
         append_entry(tmp_path / "record", entry())
+
+
+def test_an_entry_that_finds_no_room_leaves_the_record_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    append_entry(tmp_path, entry(1, covered=1))
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(WriteError, match="No space left"):
+        append_entry(tmp_path, entry(2, covered=2))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_record_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+
+    append_entry(tmp_path, entry())
+
+    assert read_record(tmp_path).entries == (entry(),)
