@@ -8,6 +8,7 @@ budget unless `range_inside` is true.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reliability.clock import parse_instant
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
@@ -137,6 +138,7 @@ def view_experiment(data: Data, _: Words) -> dict[str, object]:
         "errors": {arm: arms[arm].get("error_fraction") for arm in ("baseline", "canary") if arm in arms},
         "power": power,
         "kill": kill,
+        "away_seconds": _seconds_between(kill["killed_at"], kill["restarted_at"]) if kill else None,
         "cpu_fraction": data.get("cpu_fraction"),
         "cpu_seconds": data.get("cpu_seconds_per_request") or {},
         "texts": [data[name] for name in ("service_times", "storage") if data.get(name)],
@@ -163,6 +165,10 @@ def _blamed(report: Data) -> str:
     verdicts = {check["id"]: check["verdict"] for check in report["checks"]}
     blamed = [name for name in ("latency", "errors") if verdicts.get(name) == report["verdict"]]
     return "both" if len(blamed) == 2 else "".join(blamed)  # noqa: PLR2004 -- latency and errors
+
+
+def _seconds_between(start: str, end: str) -> float:
+    return (parse_instant(end) - parse_instant(start)).total_seconds()
 
 
 def _fraction(step: Data) -> float | None:

@@ -124,3 +124,27 @@ def test_no_number_is_shown_where_the_judge_gave_none() -> None:
 
     assert "About 900 canary requests are needed." in html
     assert "None" not in html
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_an_experiment_names_what_was_done_on_purpose(language: str) -> None:
+    data = {
+        "arms": {
+            "baseline": {"delay_factor": 1.0, "error_fraction": 0.005},
+            "canary": {"delay_factor": 1.03, "delay_name": "+3 % of every service time", "error_fraction": 0.005},
+        },
+        "planned_power": {"power": 0.9951, "increase_fraction": 0.03, "verdict": "PASS"},
+        "kill": {
+            "instance": "canary-2", "killed_at": "2026-11-26T17:57:28Z", "restarted_at": "2026-11-26T17:57:53Z",
+        },
+        "cpu_fraction": 0.05, "cpu_seconds_per_request": {"baseline": 0.00083, "canary": 0.00082},
+    }  # fmt: skip
+
+    html = render_block("experiment", data, language=language)
+
+    for shown in ("+3 % of every service time", "canary-2", "17:57", "25\u00a0s"):
+        assert shown in html
+
+
+def test_an_experiment_without_facts_shows_its_sentence_only() -> None:
+    assert "<dd>" not in render_block("experiment", {"arms": {}}, language="en")
