@@ -21,7 +21,10 @@ PAGES = {
 }  # fmt: skip
 WIDTHS = (320, 390, 768, 1280)
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]},
+    "resultTypes": ["violations"],
+}
 
 
 def address(site: Path, name: str, language: str) -> str:
@@ -120,7 +123,7 @@ def test_verdict_and_first_number_stand_on_the_first_screen(
 
 @pytest.mark.parametrize(("name", "most"), [("canary", 4), ("index", 2), ("rollback", 4), ("phase", 5)])
 def test_a_page_prints_on_few_sheets(name: str, most: int, browser: Browser, site: Path) -> None:
-    for language in ("en", "es"):
+    for language in ("en", "es") if name == "canary" else ("es",):
         page = opened(browser, address(site, name, language))
 
         document = page.pdf(prefer_css_page_size=True, print_background=True)

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from markupsafe import Markup
 
 from reliability.report.verdict_view import headline, lead
 from reliability.report.words import LANGUAGES, Words, read_catalogue
+from reliability.shipped import shipped_folder
 from tests.unit.report import examples
 
 SYNTAX = Environment(autoescape=False)  # noqa: S701 -- only parses, renders no page
@@ -169,3 +171,12 @@ def _report_for(reason: str) -> Mapping[str, Any]:
     for check in report["checks"]:
         check["verdict"] = report["verdict"] if detail in (check["id"], "both") else "PASS"
     return report
+
+
+@pytest.mark.parametrize("template", sorted(shipped_folder("templates").rglob("*.html.j2")), ids=lambda path: path.name)
+def test_templates_hold_no_words_of_their_own(template: Path) -> None:
+    text = re.sub(r"\{#.*?#\}", " ", template.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", text, flags=re.DOTALL)
+    text = re.sub(r"<[^>]*>", " ", text)
+
+    assert set(re.findall(r"[^\W\d_]{2,}", text)) <= {"reliability"}
