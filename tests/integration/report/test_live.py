@@ -1,0 +1,78 @@
+"""A live Prometheus gives the page the same numbers as the capture of the same samples."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from reliability.clock import format_instant
+from reliability.sources.samples import open_sample
+from reliability.staging.prometheus_server import running_prometheus
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prometheus_program")]
+
+SECONDS = 120
+JUDGED = ("verdict", "reason", "latency", "errors", "exposure", "checks", "figures")
+
+
+def report_canary(project, *parameters):
+    shutil.rmtree(project / "outputs", ignore_errors=True)
+    chosen = [word for text in parameters for word in ("-p", text)]
+    subprocess.run(
+        [sys.executable, "-m", "reliability", "report", "canary", *chosen],
+        cwd=project, check=True, capture_output=True, timeout=SECONDS,
+    )  # fmt: skip
+    (path,) = (project / "outputs" / "runs").glob("*/canary_comparison.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_open_metrics(answer, path):
+    """Series after series, seconds with three decimals: what promtool backfills."""
+    lines = []
+    for series in answer.series:
+        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in series.labels.items() if name != "__name__")
+        samples = zip(series.times_seconds.tolist(), series.values.tolist(), strict=True)
+        lines += [f"{series.name}{{{labels}}} {value!r} {at:.3f}" for at, value in samples]
+    path.write_text("\n".join([*lines, "# EOF", ""]), encoding="utf-8")
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    write_open_metrics(open_sample("pass").capture.answer, folder / "samples.txt")
+    backfill = ["promtool", "tsdb", "create-blocks-from", "openmetrics", folder / "samples.txt", folder / "tsdb"]
+    subprocess.run(backfill, check=True, capture_output=True, timeout=SECONDS)
+    with running_prometheus([], scrape_interval_seconds=10, folder=folder) as running:
+        yield running
+
+
+def test_a_live_prometheus_and_its_capture_give_the_same_numbers(server, tmp_path):
+    (tmp_path / "reliability.toml").touch()
+    window = open_sample("pass").capture.manifest.window
+
+    recorded = report_canary(tmp_path, "source=sample:pass")
+    live = report_canary(
+        tmp_path,
+        f"source={server.url}",
+        f"window_end={format_instant(window.end)}",
+        f"window_minutes={window.seconds / 60!r}",
+        "baseline_release=2.7.3",
+        "canary_release=2.8.0",
+    )
+
+    assert {key: live[key] for key in JUDGED} == {key: recorded[key] for key in JUDGED}
+    assert live["verdict"] == "PASS"
+    assert live["sample"] is None
+    assert live["provenance"]["source"].startswith("http://127.0.0.1:")
+
+
+def test_a_window_without_samples_is_no_data(server, tmp_path):
+    (tmp_path / "reliability.toml").touch()
+
+    live = report_canary(tmp_path, f"source={server.url}", "window_end=2020-01-01T00:00:00Z")
+
+    assert live["verdict"] == "NO_DATA"
+    assert live["reason"] == "no-traffic"
