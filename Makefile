@@ -14,7 +14,7 @@ report: $(VENV)/.installed  ## Run the three notebooks on the recorded sample an
 	@$(BIN)/reliability report --sample "$(SAMPLE)" --out "$(OUT)"
 
 lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/canary_comparison.ipynb
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/canary_comparison.ipynb
 
 ##@ Work on the program
 test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and layers, then run all tests that this machine can run
@@ -23,10 +23,10 @@ test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and lay
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/count_lines.py
 	@mkdir -p $(EVIDENCE)
-	@$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-report=json:$(EVIDENCE)/coverage.json --junitxml=$(EVIDENCE)/junit.xml
+	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered --cov-report=json:$(EVIDENCE)/coverage.json --junitxml=$(EVIDENCE)/junit.xml
 
 test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
-	@$(BIN)/pytest -m "not integration and not browser"
+	@$(BIN)/pytest -n auto -m "not integration and not browser"
 
 test-deps:  ## Install the servers and the browser that tests start (root, Debian or Ubuntu)
 	@apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends prometheus chromium
