@@ -5,23 +5,33 @@ from the JSON in `reliability.report`.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
+
+import numpy as np
 
 from reliability.clock import format_instant
-from reliability.judge.canary import Check
 from reliability.judge.counts import ArmCounts
-from reliability.judge.timeline import ErrorStep
 from reliability.notebook.block import Block
 from reliability.notebook.canary_evidence import CanaryEvidence, load_evidence
 from reliability.notebook.run import Run, show
-from reliability.sources.pair_health import ReplicaHealth
 from reliability.window import Window
 
 TOPIC: Final = "canary"
 Data = dict[str, object]
+_LATENCY_FIELDS: Final = (
+    "increase_fraction", "increase_interval", "margin_fraction", "deciding_upper_fraction", "deciding_lower_fraction",
+    "guard_fraction", "reason", "requests_needed", "minutes_needed", "suggested_bounds_seconds",
+)  # fmt: skip
+_ERROR_FIELDS: Final = (
+    "baseline_fraction", "canary_fraction", "difference_fraction", "interval", "allowed_fraction",
+    "allowed_difference_fraction", "deciding_upper_fraction", "deciding_lower_fraction", "reason", "requests_needed",
+)  # fmt: skip
+_P95_FIGURE: Final = ("increase_fraction", "increase_interval", "margin_fraction")
+_ERRORS_FIGURE: Final = (*_ERROR_FIELDS[:4], "allowed_difference_fraction")
 
 
 def load(parameters: Mapping[str, object], *, project: Path, now: datetime) -> CanaryEvidence:
@@ -41,7 +51,7 @@ def conclude(evidence: object) -> Data:
         "reason": found.judgement.reason,
         "cautions": list(found.judgement.cautions),
         "figures": _figures(found),
-        "checks": [_check_data(check) for check in found.judgement.checks],
+        "checks": [check.to_json() for check in found.judgement.checks],
         "releases": {arm: entry.release for arm, entry in origin.arms.items()},
         "latency": _latency_summary(found),
         "errors": _errors_summary(found),
@@ -77,7 +87,7 @@ def exposure(run: Run) -> Block:
 
 def checks(run: Run) -> Block:
     """Show each check with what was observed."""
-    return _part(run, "checks", lambda found: {"checks": [_check_data(check) for check in found.judgement.checks]})
+    return _part(run, "checks", lambda found: {"checks": [check.to_json() for check in found.judgement.checks]})
 
 
 def queries(run: Run) -> Block:
@@ -93,37 +103,27 @@ def _latency_summary(found: CanaryEvidence) -> Data:
     judged = found.latency
     return {
         **_releases(found),
-        "baseline_p95_seconds": _finite(judged.baseline_seconds),
-        "canary_p95_seconds": _finite(judged.canary_seconds),
-        "increase_fraction": _finite(judged.increase_fraction),
-        "increase_interval": _pair(judged.increase_interval),
-        "margin_fraction": judged.margin_fraction,
-        "deciding_upper_fraction": _finite(judged.deciding_upper_fraction),
-        "deciding_lower_fraction": _finite(judged.deciding_lower_fraction),
-        "guard_fraction": _finite(judged.guard_fraction),
+        **{name: _plain(getattr(judged, name)) for name in _LATENCY_FIELDS},
         "verdict": judged.verdict.value,
-        "reason": judged.reason,
+        "baseline_p95_seconds": _plain(judged.baseline_seconds),
+        "canary_p95_seconds": _plain(judged.canary_seconds),
         "bucket_bounds": {
-            "baseline_seconds": _pair(judged.baseline_bucket_seconds),
-            "canary_seconds": _pair(judged.canary_bucket_seconds),
-            "increase_interval": _pair(judged.bounds_interval),
-            "ratio": _finite(judged.bucket_ratio),
+            "baseline_seconds": _plain(judged.baseline_bucket_seconds),
+            "canary_seconds": _plain(judged.canary_bucket_seconds),
+            "increase_interval": _plain(judged.bounds_interval),
+            "ratio": _plain(judged.bucket_ratio),
         },
-        "requests_needed": judged.requests_needed,
-        "minutes_needed": _finite(judged.minutes_needed),
-        "suggested_bounds_seconds": list(judged.suggested_bounds_seconds),
     }
 
 
 def _latency(found: CanaryEvidence) -> Data:
-    summary = _latency_summary(found)
-    timeline, base = found.by_minute, summary["baseline_p95_seconds"]
+    timeline, base = found.by_minute, found.latency.baseline_seconds
     baseline = timeline.baseline_p95_seconds if timeline else ()
     canary = timeline.canary_p95_seconds if timeline else ()
-    limit = base * (1 + found.latency.margin_fraction) if isinstance(base, float) else None
+    limit = None if base is None else base * (1 + found.latency.margin_fraction)
     pairs = [(b, c) for b, c in zip(baseline, canary, strict=True) if b is not None and c is not None]
     return {
-        **summary,
+        **_latency_summary(found),
         "by_minute": {
             "starts": _instants(timeline.starts_seconds if timeline else ()),
             "baseline_seconds": list(baseline),
@@ -138,19 +138,7 @@ def _latency(found: CanaryEvidence) -> Data:
 
 def _errors_summary(found: CanaryEvidence) -> Data:
     judged = found.errors
-    return {
-        "baseline_fraction": _finite(judged.baseline_fraction),
-        "canary_fraction": _finite(judged.canary_fraction),
-        "difference_fraction": _finite(judged.difference_fraction),
-        "interval": _pair(judged.interval),
-        "allowed_fraction": _finite(judged.allowed_fraction),
-        "allowed_difference_fraction": _finite(judged.allowed_difference_fraction),
-        "deciding_upper_fraction": _finite(judged.deciding_upper_fraction),
-        "deciding_lower_fraction": _finite(judged.deciding_lower_fraction),
-        "verdict": judged.verdict.value,
-        "reason": judged.reason,
-        "requests_needed": judged.requests_needed,
-    }
+    return {**{name: _plain(getattr(judged, name)) for name in _ERROR_FIELDS}, "verdict": judged.verdict.value}
 
 
 def _errors(found: CanaryEvidence) -> Data:
@@ -162,38 +150,34 @@ def _errors(found: CanaryEvidence) -> Data:
         "by_step": {
             "step_minutes": found.step_minutes,
             "starts": _instants(steps.starts_seconds if steps else ()),
-            "baseline": [_step(step) for step in (steps.baseline_errors if steps else ())],
-            "canary": [_step(step) for step in (steps.canary_errors if steps else ())],
+            "baseline": [asdict(step) for step in (steps.baseline_errors if steps else ())],
+            "canary": [asdict(step) for step in (steps.canary_errors if steps else ())],
         },
     }
 
 
 def _buckets(found: CanaryEvidence) -> Data:
     counts, summary = found.pairing.counts, _latency_summary(found)
-    bounds = cast("Mapping[str, object]", summary["bucket_bounds"])
+    bounds = cast("Data", summary["bucket_bounds"])
     return {
+        **{key: summary[key] for key in ("baseline_p95_seconds", "canary_p95_seconds", "guard_fraction")},
         **_releases(found),
-        "upper_bounds_seconds": [_finite(bound) for bound in counts.upper_bounds_seconds.tolist()] if counts else [],
+        "upper_bounds_seconds": _plain(counts.upper_bounds_seconds.tolist()) if counts else [],
         "baseline_share": _shares(counts.baseline) if counts else [],
         "canary_share": _shares(counts.canary) if counts else [],
-        "baseline_p95_seconds": summary["baseline_p95_seconds"],
-        "canary_p95_seconds": summary["canary_p95_seconds"],
         "baseline_bucket_seconds": bounds["baseline_seconds"],
         "canary_bucket_seconds": bounds["canary_seconds"],
         "increase_bounds": bounds["increase_interval"],
         "ratio": bounds["ratio"],
-        "guard_fraction": summary["guard_fraction"],
     }
 
 
 def _exposure_summary(found: CanaryEvidence) -> Data:
-    arms = {str(arm["arm"]): arm for arm in _arms(found)}
     health = found.pairing.health
     return {
         **{
-            name: {key: arm[key] for key in ("requests", "errors", "requests_per_second")}
-            | {"replicas": len(cast("list[object]", arm["replicas"]))}
-            for name, arm in arms.items()
+            str(arm["arm"]): {key: arm[key] for key in ("requests", "errors", "requests_per_second")}
+            for arm in _arms(found)
         },
         "scrapes_expected": health.expected_scrapes,
         "scrapes_used": health.used_scrapes,
@@ -211,7 +195,7 @@ def _exposure(found: CanaryEvidence) -> Data:
         "scrapes": {
             "expected": health.expected_scrapes,
             "used": health.used_scrapes,
-            "interval_seconds": _finite(health.scrape_interval_seconds),
+            "interval_seconds": health.scrape_interval_seconds,
         },
         "arms": _arms(found),
         "lost_requests_at_most": health.lost_requests_at_most,
@@ -229,9 +213,10 @@ def _arms(found: CanaryEvidence) -> list[Data]:
         failed = round(float(counted.errors.sum())) if counted else sum(r.errors for r in replicas)
         entry = found.origin.arms[name]
         arms.append({
-            "arm": name, "release": entry.release, "matchers": entry.matchers, "requests": requests, "errors": failed,
+            "arm": name, "release": entry.release, "matchers": entry.matchers_text,
+            "requests": requests, "errors": failed,
             "requests_per_second": requests / found.judged_window.seconds,
-            "replicas": [_replica(replica) for replica in replicas],
+            "replicas": [asdict(replica) for replica in replicas],
         })  # fmt: skip
     return arms
 
@@ -242,7 +227,7 @@ def _queries(found: CanaryEvidence) -> Data:
             "arm": arm,
             "query": answer.query,
             "series": len(answer.series),
-            "samples": sum(int(series.values.size) for series in answer.series),
+            "samples": sum(s.values.size for s in answer.series),
         }
         for arm, answer in found.answers.items()
     ]
@@ -255,16 +240,10 @@ def _figures(found: CanaryEvidence) -> list[Data]:
     baseline, canary = _arms(found)
     return [
         {
-            "id": "p95", "verdict": latency["verdict"], "increase_fraction": latency["increase_fraction"],
-            "increase_interval": latency["increase_interval"], "baseline_seconds": latency["baseline_p95_seconds"],
-            "canary_seconds": latency["canary_p95_seconds"], "margin_fraction": latency["margin_fraction"],
+            "id": "p95", "verdict": verdicts["latency"], **{key: latency[key] for key in _P95_FIGURE},
+            "baseline_seconds": latency["baseline_p95_seconds"], "canary_seconds": latency["canary_p95_seconds"],
         },
-        {
-            "id": "errors", "verdict": errors["verdict"], "difference_fraction": errors["difference_fraction"],
-            "interval": errors["interval"], "baseline_fraction": errors["baseline_fraction"],
-            "canary_fraction": errors["canary_fraction"],
-            "allowed_difference_fraction": errors["allowed_difference_fraction"],
-        },
+        {"id": "errors", "verdict": verdicts["errors"], **{key: errors[key] for key in _ERRORS_FIGURE}},
         {
             "id": "requests", "verdict": verdicts["traffic"], "canary_count": canary["requests"],
             "baseline_count": baseline["requests"],
@@ -277,36 +256,16 @@ def _figures(found: CanaryEvidence) -> list[Data]:
     ]  # fmt: skip
 
 
-def _check_data(check: Check) -> Data:
-    return {"id": check.id, "verdict": check.verdict.value, "values": dict(check.values)}
-
-
 def _releases(found: CanaryEvidence) -> Data:
     return {f"{arm}_release": entry.release for arm, entry in found.origin.arms.items()}
 
 
-def _replica(replica: ReplicaHealth) -> Data:
-    return {
-        "instance": replica.instance, "requests": replica.requests, "errors": replica.errors,
-        "restarts": replica.restarts, "gap_seconds": replica.gap_seconds,
-    }  # fmt: skip
-
-
-def _step(step: ErrorStep) -> Data:
-    return {
-        "requests": step.requests, "errors": step.errors, "low_fraction": step.low_fraction,
-        "high_fraction": step.high_fraction,
-    }  # fmt: skip
-
-
 def _shares(arm: ArmCounts) -> list[float]:
     cumulative = arm.bucket_counts.sum(axis=0)
-    total = float(cumulative[-1]) or 1.0
-    inside = [high - low for low, high in zip([0.0, *cumulative[:-1]], cumulative, strict=True)]
-    return [float(count) / total for count in inside]
+    return [float(share) for share in np.diff(cumulative, prepend=0.0) / (cumulative[-1] or 1.0)]
 
 
-def _instants(seconds: tuple[float, ...]) -> list[str]:
+def _instants(seconds: Sequence[float]) -> list[str]:
     return [format_instant(datetime.fromtimestamp(round(instant), UTC)) for instant in seconds]
 
 
@@ -314,9 +273,8 @@ def _window(window: Window) -> Data:
     return {"start": format_instant(window.start), "end": format_instant(window.end)}
 
 
-def _finite(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _pair(interval: tuple[float, float | None] | None) -> list[float | None] | None:
-    return None if interval is None else [_finite(end) for end in interval]
+def _plain(value: object) -> object:
+    """Return JSON types: lists for tuples, null for what is not finite."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value

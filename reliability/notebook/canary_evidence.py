@@ -19,10 +19,9 @@ from reliability.judge.timeline import Timeline, draw_timeline
 from reliability.sources.answer import Answer
 from reliability.sources.captures import Capture, read_capture
 from reliability.sources.increments import Pairing, pair_counts
-from reliability.sources.manifest import ArmEntry
 from reliability.sources.metrics import MetricNames, MetricsSource
 from reliability.sources.prometheus import PrometheusSource
-from reliability.sources.promql import parse_matchers
+from reliability.sources.promql import Matcher, parse_matchers
 from reliability.sources.samples import open_sample
 from reliability.window import Window
 
@@ -40,6 +39,15 @@ DEFAULT_METRICS: Final = {
     "latency_unit": "seconds",
 }
 Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One arm: what runs there, and which labels its series carry."""
+
+    release: str
+    matchers_text: str
+    matchers: tuple[Matcher, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,7 @@ class Origin:
     sample: str | None
     service: str
     warmup_minutes: float
-    arms: Mapping[str, ArmEntry]
+    arms: Mapping[str, Arm]
     names: MetricNames
     experiment: Mapping[str, Any]
 
@@ -145,10 +153,7 @@ def _live_origin(parameters: Parameters, now: datetime) -> Origin:
     end = _end(parameters) or now
     minutes = parameters["window_minutes"] or LIVE_MINUTES
     arms = {
-        arm: ArmEntry(
-            matchers=parameters[arm] or f'arm="{arm}"',
-            release=parameters[f"{arm}_release"] or arm,
-        )
+        arm: _arm(arm, parameters[arm] or f'arm="{arm}"', parameters[f"{arm}_release"] or arm)
         for arm in ("baseline", "canary")
     }
     return Origin(
@@ -172,9 +177,10 @@ def _recorded_origin(
     minutes = parameters["window_minutes"]
     start = end - timedelta(minutes=minutes) if minutes else window.start
     arms = {
-        arm: ArmEntry(
-            matchers=parameters[arm] or matchers.get(arm) or manifest.arms[arm].matchers,
-            release=parameters[f"{arm}_release"] or manifest.arms[arm].release,
+        arm: _arm(
+            arm,
+            parameters[arm] or matchers.get(arm) or manifest.arms[arm].matchers,
+            parameters[f"{arm}_release"] or manifest.arms[arm].release,
         )
         for arm in ("baseline", "canary")
     }
@@ -195,6 +201,10 @@ def _recorded_origin(
         names=_names(parameters, recorded),
         experiment=manifest.experiment,
     )
+
+
+def _arm(name: str, matchers: str, release: str) -> Arm:
+    return Arm(release=release, matchers_text=matchers, matchers=parse_matchers(matchers, where=name))
 
 
 def _names(parameters: Parameters, defaults: Mapping[str, str]) -> MetricNames:
@@ -222,8 +232,7 @@ def _first(given: float | None, otherwise: float) -> float:
 
 
 def _fetch(origin: Origin, arm: str, window: Window) -> Answer:
-    matchers = parse_matchers(origin.arms[arm].matchers, where=arm)
-    return origin.source.fetch(metrics=origin.names.fetched(), matchers=matchers, window=window)
+    return origin.source.fetch(metrics=origin.names.fetched(), matchers=origin.arms[arm].matchers, window=window)
 
 
 def _judged(

@@ -1,0 +1,139 @@
+"""The canary report on the shipped samples: its JSON, its cells, its refusals."""
+
+import json
+import shutil
+
+import pytest
+
+from reliability import notebook as nb
+from reliability.errors import ParameterError, ReliabilityError, SelectorError
+from reliability.notebook import canary
+from reliability.notebook.run import close_run, open_run
+from reliability.sources.samples import open_sample
+from tests.fakes import ManualClock
+
+CELLS = (nb.latency, nb.errors, nb.buckets, nb.exposure, nb.checks, nb.queries)
+
+
+def run_canary(folder, **parameters):
+    (folder / "reliability.toml").touch()
+    return open_run("canary_comparison", canary, parameters, folder=folder, clock=ManualClock())
+
+
+def report(folder, **parameters):
+    return json.loads(json.dumps(close_run(run_canary(folder, **parameters)).data, allow_nan=False))
+
+
+@pytest.mark.parametrize(
+    ("sample", "verdict", "reason"),
+    [
+        ("pass", "PASS", "inside-budget"),
+        ("fail", "FAIL", "over-budget-both"),
+        ("unsure", "INCONCLUSIVE", "not-enough-evidence"),
+        ("nodata", "NO_DATA", "no-traffic-canary"),
+    ],
+)
+def test_each_sample_has_its_verdict_and_reason(tmp_path, sample, verdict, reason):
+    data = report(tmp_path, source=f"sample:{sample}")
+
+    assert (data["verdict"], data["reason"], data["sample"]) == (verdict, reason, sample)
+
+
+@pytest.mark.parametrize("sample", ["pass", "fail"])
+def test_the_true_change_lies_inside_the_likely_range_and_the_true_p95_inside_its_bucket(tmp_path, sample):
+    latency = report(tmp_path, source=f"sample:{sample}")["latency"]
+    truth = open_sample(sample).capture.manifest.truth["judged"]
+
+    low, high = latency["increase_interval"]
+    assert low <= truth["canary"]["p95_seconds"] / truth["baseline"]["p95_seconds"] - 1 <= high
+    for arm in ("baseline", "canary"):
+        below, above = latency["bucket_bounds"][f"{arm}_seconds"]
+        assert below < truth[arm]["p95_seconds"] <= above
+
+
+def test_the_json_carries_the_agreed_fields(tmp_path):
+    data = report(tmp_path)
+
+    assert set(data["latency"]) >= {
+        "baseline_p95_seconds", "canary_p95_seconds", "increase_fraction", "increase_interval", "margin_fraction",
+        "verdict", "reason", "bucket_bounds",
+    }  # fmt: skip
+    assert set(data["errors"]) >= {
+        "baseline_fraction", "canary_fraction", "difference_fraction", "interval", "allowed_fraction", "verdict",
+        "reason",
+    }  # fmt: skip
+    assert set(data["exposure"]) >= {"baseline", "canary"}
+    assert data["as_of"] == "2026-11-26T18:07:46Z"
+
+
+def test_a_narrow_margin_changes_the_verdict_but_not_the_measurement(tmp_path):
+    wide, narrow = report(tmp_path), report(tmp_path, margin_percent=2.0)
+
+    assert (wide["verdict"], narrow["verdict"]) == ("PASS", "INCONCLUSIVE")
+    assert wide["latency"]["increase_interval"] == narrow["latency"]["increase_interval"]
+
+
+@pytest.mark.parametrize("sample", ["pass", "fail", "unsure", "nodata"])
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__)
+def test_every_cell_shows_both_mime_forms(tmp_path, sample, cell):
+    bundle = cell(run_canary(tmp_path, source=f"sample:{sample}"))._repr_mimebundle_()
+
+    assert bundle["application/vnd.reliability+json"]["block"] == cell.__name__
+    json.dumps(bundle["application/vnd.reliability+json"], allow_nan=False)
+    assert 'class="reliability"' in bundle["text/html"]
+
+
+def test_a_hostile_label_is_shown_as_text(tmp_path):
+    hostile = "<script>alert(1)</script>\"'"
+    block = nb.queries(run_canary(tmp_path, canary='arm="canary",zone!="<script>alert(1)</script>\\"\'"'))
+
+    html = block._repr_mimebundle_()["text/html"]
+
+    assert "<script>alert" not in html
+    assert hostile.split(">", maxsplit=1)[0] not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_missing_evidence_is_a_result_and_every_cell_says_so(tmp_path):
+    run = run_canary(tmp_path, source="gone")
+
+    data = close_run(run).data
+
+    assert (data["verdict"], data["reason"]) == ("NO_DATA", "missing-evidence")
+    assert "gone" in data["error"]["message"]
+    assert {cell(run).kind for cell in CELLS} == {"missing"}
+
+
+def test_a_torn_body_is_found_by_its_checksum(tmp_path):
+    shutil.copytree(open_sample("pass").capture.folder, tmp_path / "torn")
+    body = tmp_path / "torn" / "capture.json.gz"
+    body.write_bytes(body.read_bytes()[:-1])
+
+    assert report(tmp_path, source="torn")["reason"] == "broken-evidence"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "named"),
+    [
+        ({"window_minutes": 4.0}, ParameterError, "leaves nothing behind the warm-up"),
+        ({"window_end": "yesterday"}, ParameterError, "window_end = 'yesterday'"),
+        ({"canary": "arm=canary"}, SelectorError, "arm=canary"),
+        ({"canary": 'arm="canary"} or vector(1'}, SelectorError, "canary"),
+        ({"latency_metric": "a b"}, SelectorError, "a b"),
+        ({"source": "sample:pas"}, ReliabilityError, "pass"),
+    ],
+    ids=["window too short", "no instant", "no quotes", "injection", "no metric name", "unknown sample"],
+)
+def test_an_impossible_parameter_is_refused_with_its_value(tmp_path, parameters, error, named):
+    with pytest.raises(error, match=named.replace("(", r"\(")):
+        report(tmp_path, **parameters)
+
+
+def test_a_window_outside_the_recording_is_no_data(tmp_path):
+    data = report(tmp_path, window_end="2020-01-01T00:00:00Z", window_minutes=20.0)
+
+    assert (data["verdict"], data["reason"]) == ("NO_DATA", "missing-evidence")
+
+
+def test_names_of_releases_can_be_given(tmp_path):
+    assert report(tmp_path, canary_release="1.10")["latency"]["canary_release"] == "1.10"
