@@ -118,6 +118,20 @@ class Drill(BaseModel):
         return self.end.seconds if self.end else None
 
     @property
+    def used_seconds(self) -> float:
+        """Rollback time, or what the steps of an unfinished drill have taken so far."""
+        return self.end.seconds if self.end else sum(step.seconds for step in self.steps)
+
+    @property
+    def clocks_differ_seconds(self) -> float | None:
+        """By how much wall clock or steps disagree with the stopwatch; None without an end."""
+        if self.end is None:
+            return None
+        by_wall_clock = (self.end.at - self.start.at).total_seconds()
+        by_steps = sum(step.seconds for step in self.steps)
+        return max(abs(by_wall_clock - self.end.seconds), by_steps - self.end.seconds)
+
+    @property
     def failed_steps(self) -> list[str]:
         """Ids of the steps that did not go well."""
         return [step.id for step in self.steps if step.status != OK]
@@ -160,90 +174,60 @@ def judge_drill(
         A PASS only when the drill is complete, every step went well, it was in time, is
         recent, followed this very runbook, and release and health were verified.
     """
-    over = drill.over_steps
+    missing, failed, over = drill.missing_steps(planned_steps), drill.failed_steps, drill.over_steps
+    unfinished = (drill.end is None, Verdict.INCONCLUSIVE, INCOMPLETE)
+    age_days, differ_seconds = drill.age_days(as_of), drill.clocks_differ_seconds
     checks = (
-        _complete(drill, planned_steps),
-        _steps_ok(drill),
-        _in_time(drill, limit_seconds),
-        _recent(drill.age_days(as_of), max_age_days),
+        _check(
+            "complete", unfinished, (not planned_steps, Verdict.INCONCLUSIVE, INCOMPLETE),
+            (missing, Verdict.INCONCLUSIVE, "steps-missing"),
+            planned_count=len(planned_steps), done_count=len(planned_steps) - len(missing), missing=missing,
+        ),
+        _check(
+            "steps-ok", (failed or drill.status == "failed", Verdict.FAIL, "step-failed"),
+            failed=failed, steps_count=len(drill.steps),
+        ),
+        _check(
+            "in-time", (drill.used_seconds > limit_seconds, Verdict.FAIL, "over-time"), unfinished,
+            seconds=drill.seconds, limit_seconds=limit_seconds,
+        ),
+        _check(
+            "recent", unfinished,
+            ((age_days or 0) < 0, Verdict.INCONCLUSIVE, "drill-in-future"),
+            ((age_days or 0) > max_age_days, Verdict.FAIL, "too-old"),
+            age_days=age_days, max_age_days=max_age_days,
+        ),
         _verified(drill, "verify_release", subject="release", release=drill.start.to_release),
         _verified(drill, "verify_latency", subject="health"),
-        _same_runbook(drill, runbook_sha256),
-        _one_time(drill),
-        _check("steps-in-budget", Verdict.PASS, over=over, steps_count=len(drill.steps)),  # advice only
-    )
+        _check(
+            "same-runbook", (drill.start.runbook_sha256 != runbook_sha256, Verdict.INCONCLUSIVE, "runbook-changed"),
+            drilled_sha256=drill.start.runbook_sha256, present_sha256=runbook_sha256,
+        ),
+        _check(
+            "clocks-agree", unfinished,
+            ((differ_seconds or 0) > CLOCK_TOLERANCE_SECONDS, Verdict.INCONCLUSIVE, "clocks-disagree"),
+            difference_seconds=differ_seconds, tolerance_seconds=CLOCK_TOLERANCE_SECONDS,
+        ),
+        _check("steps-in-budget", over=over, steps_count=len(drill.steps)),  # advice, so without a flaw
+    )  # fmt: skip
     cautions = (STEP_OVER_BUDGET, "drill-only") if over else ("drill-only",)
     return Judgement(checks=checks, cautions=cautions, pass_reason="ready")  # noqa: S106 -- a code, not a password
 
 
-def _check(check_id: str, verdict: Verdict, reason: str = "", **values: object) -> Check:
-    return Check(id=check_id, verdict=verdict, reason=OK if verdict is Verdict.PASS else reason, values=values)
-
-
-def _complete(drill: Drill, planned_steps: Sequence[str]) -> Check:
-    missing = drill.missing_steps(planned_steps)
-    is_whole = drill.end is not None and planned_steps and not missing
-    return _check(
-        "complete",
-        Verdict.PASS if is_whole else Verdict.INCONCLUSIVE,
-        "steps-missing" if drill.end and missing else "incomplete",
-        planned_count=len(planned_steps),
-        done_count=len(planned_steps) - len(missing),
-        missing=missing,
-    )
-
-
-def _steps_ok(drill: Drill) -> Check:
-    is_bad = drill.failed_steps or drill.status == "failed"
-    verdict = Verdict.FAIL if is_bad else Verdict.PASS
-    return _check("steps-ok", verdict, "step-failed", failed=drill.failed_steps, steps_count=len(drill.steps))
-
-
-def _in_time(drill: Drill, limit_seconds: float) -> Check:
-    used = sum(step.seconds for step in drill.steps) if drill.seconds is None else drill.seconds
-    verdict, reason = Verdict.PASS, ""
-    if used > limit_seconds:
-        verdict, reason = Verdict.FAIL, "over-time"
-    elif drill.seconds is None:
-        verdict, reason = Verdict.INCONCLUSIVE, INCOMPLETE
-    return _check("in-time", verdict, reason, seconds=drill.seconds, limit_seconds=limit_seconds)
-
-
-def _recent(age_days: float | None, max_age_days: float) -> Check:
-    verdict, reason = Verdict.PASS, ""
-    if age_days is None:
-        verdict, reason = Verdict.INCONCLUSIVE, INCOMPLETE
-    elif age_days < 0:
-        verdict, reason = Verdict.INCONCLUSIVE, "drill-in-future"
-    elif age_days > max_age_days:
-        verdict, reason = Verdict.FAIL, "too-old"
-    return _check("recent", verdict, reason, age_days=age_days, max_age_days=max_age_days)
+def _check(check_id: str, *flaws: tuple[object, Verdict, str], **values: object) -> Check:
+    """Make a check out of its possible flaws: whether each is there, its verdict and its code; the first counts."""
+    found = ((verdict, reason) for is_there, verdict, reason in flaws if is_there)
+    verdict, reason = next(found, (Verdict.PASS, OK))
+    return Check(id=check_id, verdict=verdict, reason=reason, values=values)
 
 
 def _verified(drill: Drill, step_id: str, *, subject: str, **values: object) -> Check:
     seen = [step for step in drill.steps if step.id == step_id and step.kind == "verify"]
-    verdict = Verdict.PASS if seen else Verdict.INCONCLUSIVE
-    if any(step.status != OK for step in seen):
-        verdict = Verdict.FAIL
-    evidence = seen[-1].evidence if seen else None
-    return _check(f"{subject}-verified", verdict, f"{subject}-not-verified", **values, evidence=evidence)
-
-
-def _same_runbook(drill: Drill, runbook_sha256: str) -> Check:
-    drilled = drill.start.runbook_sha256
-    verdict = Verdict.PASS if drilled == runbook_sha256 else Verdict.INCONCLUSIVE
-    return _check("same-runbook", verdict, "runbook-changed", drilled_sha256=drilled, present_sha256=runbook_sha256)
-
-
-def _one_time(drill: Drill) -> Check:
-    """Stopwatch and wall clock tell the same time, or the figures are not trusted."""
-    verdict, reason, difference = Verdict.INCONCLUSIVE, INCOMPLETE, None
-    if drill.end is not None:
-        by_wall_clock = (drill.end.at - drill.start.at).total_seconds()
-        by_steps = sum(step.seconds for step in drill.steps)
-        difference = max(abs(by_wall_clock - drill.end.seconds), by_steps - drill.end.seconds)
-        verdict = Verdict.PASS if difference <= CLOCK_TOLERANCE_SECONDS else Verdict.INCONCLUSIVE
-        reason = "clocks-disagree"
+    code = f"{subject}-not-verified"
     return _check(
-        "clocks-agree", verdict, reason, difference_seconds=difference, tolerance_seconds=CLOCK_TOLERANCE_SECONDS
+        f"{subject}-verified",
+        (not seen, Verdict.INCONCLUSIVE, code),
+        (any(step.status != OK for step in seen), Verdict.FAIL, code),
+        **values,
+        evidence=seen[-1].evidence if seen else None,
     )

@@ -6,7 +6,6 @@ Files are read in `reliability.notebook.phase_evidence`, pages drawn in `reliabi
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +26,7 @@ from reliability.notebook.phase_parts import (
     tighten_part,
 )
 from reliability.notebook.run import Run, no_data, show
+from reliability.sources.junit import count_outcomes
 from reliability.verdicts import Verdict
 
 TOPIC: Final = "phase"
@@ -59,7 +59,7 @@ def conclude(evidence: PhaseEvidence) -> dict[str, Any]:
 
 
 def _judged(found: PhaseEvidence, measured: Measured, phase: Mapping[str, object]) -> dict[str, Any]:
-    coverage, counts = coverage_part(found), asdict(measured.tests.counts)
+    coverage, counts = coverage_part(found), count_outcomes(measured.tests.tests)
     judgement = judge_phase(
         passed_count=counts["passed_count"],
         broken_count=counts["broken_count"],

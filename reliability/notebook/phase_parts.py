@@ -6,19 +6,17 @@ share that is shown is rounded down, so that 34.999 % never reads 35 %.
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
 from reliability.clock import format_instant
-from reliability.judge.coverage import CoverageJudgement, judge_coverage
-from reliability.judge.phase import may_tighten
+from reliability.judge.phase import CoverageJudgement, judge_coverage, may_tighten
 from reliability.notebook.parts import present
 from reliability.notebook.phase_evidence import Measured, PhaseEvidence
 from reliability.report.words import LANGUAGES, words_in
 from reliability.sources.coverage_json import CoverageCounts
-from reliability.sources.junit import OutcomeCounts, TestResult, group_tests
+from reliability.sources.junit import TestResult, count_outcomes, group_tests
 from reliability.sources.phase_document import Figure, WholeSuite
 from reliability.sources.record import Entry
 from reliability.verdicts import Verdict
@@ -26,7 +24,7 @@ from reliability.verdicts import Verdict
 SHOWN_MODULES: Final = 10
 SHOWN_TESTS: Final = 50
 INCREMENT_POINTS: Final = 2.0
-_TOLD: Final = {"title", "purpose", "origin", "targets", "tasks", "scope", "risks", "next_steps"}
+_TOLD: Final = {"title", "purpose", "origin", "targets", "scope", "risks", "next_steps"}
 _SHOWN_DIGITS: Final = 10_000  # two decimals of a percentage
 
 Data = dict[str, Any]
@@ -52,7 +50,6 @@ def coverage_part(found: PhaseEvidence) -> Data:
         "missing_points": None if points is None else math.ceil(points * 100) / 100,
         "change_fraction": _change_since_entry(found, measured),
         "branch_aware": measured.coverage.meta.branch_coverage,
-        "tool_version": measured.coverage.meta.version,
         "is_shipped": measured.is_shipped,
         "origin": found.own.origin.model_dump(),
         "measured_at": instant(measured.tests.began_at),
@@ -75,19 +72,23 @@ def modules_part(found: PhaseEvidence) -> Data:
 def tests_part(found: PhaseEvidence) -> Data:
     """Return how the tests of each component and of each other module ended."""
     measured = present(found.measured)
-    labels = {component.id: component.label.model_dump() for component in found.own.components}
-    patterns = {component.id: component.test_modules for component in found.own.components}
-    by_component, by_module = group_tests(measured.tests.tests, components=patterns)
+    components = found.own.components
+    groups = group_tests(measured.tests.tests, components={name: c.test_modules for name, c in components.items()})
     broken = measured.tests.broken
     return {
-        **asdict(measured.tests.counts),
+        **count_outcomes(measured.tests.tests),
         "began_at": instant(measured.tests.began_at),
         "is_shipped": measured.is_shipped,
         "groups": [
-            *({"is_component": True, "label": labels[name], **_group(tests)} for name, tests in by_component.items()),
-            *({"is_component": False, "id": name, **_group(tests)} for name, tests in by_module.items()),
+            {
+                "id": name,
+                "is_component": name in components,
+                "label": components[name].label.model_dump() if name in components else None,
+                **_group(tests),
+            }
+            for name, tests in groups.items()
         ],
-        "others_count": len(by_module),
+        "others_count": len(groups) - len(components),
         "broken": [
             {"classname": test.classname, "name": test.name, "outcome": test.outcome.name.lower()}
             for test in broken[:SHOWN_TESTS]
@@ -133,7 +134,8 @@ def plan_part(found: PhaseEvidence) -> Data:
         "goal_fractions": [float(goal) for goal in phase.goal_fractions],
         "whole_suite": _stated(phase.whole_suite),
         "figures": [_stated(figure) for figure in phase.figures],
-        "done_count": sum(task.state == "done" for task in phase.tasks),
+        "tasks": [task.model_dump() for task in phase.tasks.values()],
+        "done_count": sum(task.state == "done" for task in phase.tasks.values()),
         "tasks_count": len(phase.tasks),
     }
 
@@ -159,8 +161,8 @@ def tighten_part(found: PhaseEvidence) -> Data:
         },
         {"id": "suite-green", "met": suite.green, "text": _both("phase.condition.suite_green", {})},
         *(
-            {"id": f"task-{task.id}", "met": task.state == "done", "text": task.text.model_dump()}
-            for task in phase.tasks
+            {"id": f"task-{name}", "met": task.state == "done", "text": task.text.model_dump()}
+            for name, task in phase.tasks.items()
         ),
     ]
     still_open = [condition for condition in conditions if not condition["met"]]
@@ -201,9 +203,9 @@ def _change_since_entry(found: PhaseEvidence, measured: Measured) -> float | Non
 
 
 def _group(tests: Sequence[TestResult]) -> Data:
-    counts = OutcomeCounts.of(tests)
-    verdict = Verdict.FAIL if counts.broken_count else Verdict.PASS if counts.passed_count else Verdict.NO_DATA
-    return {"verdict": verdict.value, **asdict(counts)}
+    counts = count_outcomes(tests)
+    verdict = Verdict.FAIL if counts["broken_count"] else Verdict.PASS if counts["passed_count"] else Verdict.NO_DATA
+    return {"verdict": verdict.value, **counts}
 
 
 def _covered(counts: CoverageCounts) -> Data:

@@ -5,14 +5,13 @@ and then errors in its teardown. Whether the tests are good enough is not decide
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Self
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -58,29 +57,6 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeCounts:
-    """How many tests ended how; broken are those that failed or errored."""
-
-    passed_count: int
-    xfailed_count: int
-    skipped_count: int
-    broken_count: int
-    total_count: int
-
-    @classmethod
-    def of(cls, tests: Sequence[TestResult]) -> Self:
-        """Count the outcomes of some tests."""
-        found = Counter(test.outcome for test in tests)
-        return cls(
-            passed_count=found[Outcome.PASSED],
-            xfailed_count=found[Outcome.XFAILED],
-            skipped_count=found[Outcome.SKIPPED],
-            broken_count=found[Outcome.FAILED] + found[Outcome.ERROR],
-            total_count=len(tests),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TestEvidence:
     """All tests of one JUnit file.
 
@@ -93,11 +69,6 @@ class TestEvidence:
 
     tests: tuple[TestResult, ...]
     began_at: datetime | None
-
-    @property
-    def counts(self) -> OutcomeCounts:
-        """Outcomes of all tests."""
-        return OutcomeCounts.of(self.tests)
 
     @property
     def broken(self) -> tuple[TestResult, ...]:
@@ -148,7 +119,7 @@ def decode_junit(body: bytes, *, where: str) -> TestEvidence:
     worst: dict[tuple[str, str], Outcome] = {}
     for case in root.iter("testcase"):
         key = (case.get("classname", ""), case.get("name", ""))
-        worst[key] = max(worst.get(key, Outcome.PASSED), *_outcomes(case))
+        worst[key] = max(worst.get(key, Outcome.PASSED), _outcome(case))
     if not worst:
         raise BrokenEvidenceError(f"{where} holds no test. Run the tests and name the file that they write.")
     tests = tuple(
@@ -158,9 +129,27 @@ def decode_junit(body: bytes, *, where: str) -> TestEvidence:
     return TestEvidence(tests=tests, began_at=_began_at(root))
 
 
-def group_tests(
-    tests: Sequence[TestResult], *, components: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, list[TestResult]], dict[str, list[TestResult]]]:
+def count_outcomes(tests: Sequence[TestResult]) -> dict[str, int]:
+    """Count how many tests ended how.
+
+    Args:
+        tests: Results of one run or of a part of it.
+
+    Returns:
+        `passed_count`, `xfailed_count`, `skipped_count`, `broken_count` (failed or errored)
+        and `total_count`.
+    """
+    found = Counter(test.outcome for test in tests)
+    return {
+        "passed_count": found[Outcome.PASSED],
+        "xfailed_count": found[Outcome.XFAILED],
+        "skipped_count": found[Outcome.SKIPPED],
+        "broken_count": found[Outcome.FAILED] + found[Outcome.ERROR],
+        "total_count": len(tests),
+    }
+
+
+def group_tests(tests: Sequence[TestResult], *, components: Mapping[str, Sequence[str]]) -> dict[str, list[TestResult]]:
     """Group tests by component, and those of no component by their module.
 
     Args:
@@ -169,33 +158,26 @@ def group_tests(
             `{"locks": ["*.test_lock_service"]}`; the first that matches takes the test.
 
     Returns:
-        The tests of each component in the given order, also when there are none, and the
-        tests of each other module.
+        The tests of each component in the given order, also when there are none, then
+        those of each other module.
     """
-    by_component: dict[str, list[TestResult]] = {name: [] for name in components}
-    by_module: dict[str, list[TestResult]] = {}
+    groups: dict[str, list[TestResult]] = {name: [] for name in components}
     patterns = [(pattern, name) for name, patterns in components.items() for pattern in patterns]
     for test in tests:
-        name = next((name for pattern, name in patterns if fnmatchcase(test.module, pattern)), None)
-        if name is None:
-            by_module.setdefault(test.module, []).append(test)
-        else:
-            by_component[name].append(test)
-    return by_component, by_module
+        found = (name for pattern, name in patterns if fnmatchcase(test.module, pattern))
+        groups.setdefault(next(found, test.module), []).append(test)
+    return groups
 
 
-def _outcomes(case: Element) -> Iterator[Outcome]:
-    yield Outcome.PASSED
-    for child in case:
-        match child.tag, child.get("type"):
-            case "failure", _:
-                yield Outcome.FAILED
-            case "error", _:
-                yield Outcome.ERROR
-            case "skipped", "pytest.xfail":
-                yield Outcome.XFAILED
-            case "skipped", _:
-                yield Outcome.SKIPPED
+def _outcome(case: Element) -> Outcome:
+    if case.find("error") is not None:
+        return Outcome.ERROR
+    if case.find("failure") is not None:
+        return Outcome.FAILED
+    skipped = case.find("skipped")
+    if skipped is None:
+        return Outcome.PASSED
+    return Outcome.XFAILED if skipped.get("type") == "pytest.xfail" else Outcome.SKIPPED
 
 
 def _began_at(root: Element) -> datetime | None:

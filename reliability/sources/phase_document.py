@@ -5,14 +5,13 @@ its own document and were not verified here. Whether goals are met is decided el
 """
 
 import tomllib
-from collections import Counter
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from reliability.errors import BrokenEvidenceError
 from reliability.sources.validation import read_evidence, refusing
@@ -44,14 +43,12 @@ class Figure(_Strict):
     """A coverage that the phase's document states.
 
     Attributes:
-        id: Name of the figure.
         label: What was measured.
         percent: The value; None when the document gives only words.
         approximate: The document says "about".
         note: How it was measured.
     """
 
-    id: Id
     label: BilingualText
     percent: Percent | None = None
     approximate: bool = False
@@ -70,7 +67,6 @@ class WholeSuite(_Strict):
 class Task(_Strict):
     """One task, done or open."""
 
-    id: Id
     state: Literal["done", "open"]
     text: BilingualText
 
@@ -78,7 +74,6 @@ class Task(_Strict):
 class Risk(_Strict):
     """A risk and what is done against it."""
 
-    id: Id
     risk: BilingualText
     mitigation: BilingualText
 
@@ -86,19 +81,8 @@ class Risk(_Strict):
 class Component(_Strict):
     """A part of the project, and the patterns of its test modules."""
 
-    id: Id
     label: BilingualText
     test_modules: Annotated[list[Line], Field(min_length=1)]
-
-
-Named = TypeVar("Named", Task, Component)
-
-
-def _named_once(items: list[Named]) -> list[Named]:
-    for name, count in Counter(item.id for item in items).items():
-        if count > 1:
-            raise ValueError(f"'{name}' twice")
-    return items
 
 
 class _Phase(_Strict):
@@ -136,7 +120,7 @@ class ImportedPhase(_Phase):
         targets: Goals in words, those of coverage among them.
         whole_suite: What the document says about the whole suite.
         figures: Further coverages that it states.
-        tasks: What was to be done.
+        tasks: What was to be done, by name.
         scope: What the phase covers.
         risks: Risks with mitigations.
         next_steps: What comes next, in order.
@@ -145,7 +129,7 @@ class ImportedPhase(_Phase):
     kind: Literal["imported"]
     whole_suite: WholeSuite
     figures: list[Figure] = []
-    tasks: Annotated[list[Task], AfterValidator(_named_once)] = []
+    tasks: dict[Id, Task] = {}
     scope: list[BilingualText] = []
     risks: list[Risk] = []
     next_steps: list[BilingualText] = []
@@ -157,12 +141,12 @@ class OwnPhase(_Phase):
     Attributes:
         kind: Says so.
         floor_percent: Least coverage in force.
-        components: Parts by which tests are grouped.
+        components: Parts by which tests are grouped, by name.
     """
 
     kind: Literal["own"]
     floor_percent: Percent
-    components: Annotated[list[Component], AfterValidator(_named_once)] = []
+    components: dict[Id, Component] = {}
 
     @property
     def floor_fraction(self) -> Fraction:

@@ -30,21 +30,6 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EntryKind = Literal["increment", "threshold", "goal", "baseline", "observation", "imported"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class SuiteOutcome(_Strict):
-    """How the tests of one suite ended, with the exit status of its run where it is known."""
-
-    passed: Count
-    failed: Count
-    error: Count
-    skipped: Count
-    xfailed: Count
-    exit_status: int | None = None
-
-
 class RecordedCoverage(CoverageCounts):
     """Coverage as counts, and the digest of what was counted.
 
@@ -59,44 +44,36 @@ class RecordedCoverage(CoverageCounts):
     tool: Text
 
 
-class ThresholdChange(_Strict):
-    """A floor that was raised, in percent, and the file that holds it."""
-
-    from_percent: Annotated[float, Field(ge=0, le=100)]
-    to_percent: Annotated[float, Field(ge=0, le=100)]
-    where: Text
-
-
-class Entry(_Strict):
+class Entry(BaseModel):
     """One entry.
 
     Attributes:
         kind: Why it was added.
         commit: Full or abbreviated hash of the measured commit.
         commit_time: Committer time.
-        suites: Outcomes by suite.
+        suites: Suite -> outcome -> how many tests ended so.
         coverage: Counts; None for an entry without a measurement.
         source_digest: Digest of the measured sources; None when it was not taken.
-        threshold: The raise, for entries of that kind.
         evidence: File name -> SHA-256 of what the figures were read from.
         reason: One sentence for people.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     schema_: Literal["reliability.record/1"] = Field(SCHEMA, alias="schema")
     kind: EntryKind
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
     commit_time: AwareDatetime
-    suites: dict[str, SuiteOutcome] = {}
+    suites: dict[str, dict[str, Count]] = {}
     coverage: RecordedCoverage | None = None
     source_digest: Digest | None = None
-    threshold: ThresholdChange | None = None
     evidence: dict[str, Digest] = {}
     reason: Text = ""
 
     @property
     def key(self) -> str:
         """Digest of what was measured, independent of the commit that it was measured at."""
-        said = {"kind", "suites", "coverage", "source_digest", "threshold"}
+        said = {"kind", "suites", "coverage", "source_digest"}
         content = self.model_dump(mode="json", include=said)
         if self.source_digest is None:
             content["commit"] = self.commit[:_COMMIT_LENGTH]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reliability.judge.coverage import judge_coverage
+from reliability.judge.phase import judge_coverage
 from reliability.verdicts import Verdict
 
 GOALS = (Fraction(35, 100), Fraction(40, 100))

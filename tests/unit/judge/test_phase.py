@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reliability.judge.check import Judgement, reason_of
-from reliability.judge.coverage import CoverageJudgement, judge_coverage
-from reliability.judge.phase import judge_phase, may_tighten
+from reliability.judge.phase import CoverageJudgement, judge_coverage, judge_phase, may_tighten
 from reliability.verdicts import Verdict
 
 

@@ -17,8 +17,6 @@ from reliability.sources.record import (
     Entry,
     EntryKind,
     RecordedCoverage,
-    SuiteOutcome,
-    ThresholdChange,
     append_entry,
     read_record,
 )
@@ -31,7 +29,7 @@ def entry(number: int = 0, *, covered: int = 800, kind: EntryKind = "observation
         kind=kind,
         commit=f"{number:040x}",
         commit_time=BEGUN + timedelta(hours=number),
-        suites={"unit": SuiteOutcome(passed=10, failed=0, error=0, skipped=1, xfailed=0, exit_status=0)},
+        suites={"unit": {"passed_count": 10, "skipped_count": 1}},
         coverage=RecordedCoverage(
             statements=1000,
             covered=covered,
@@ -66,16 +64,6 @@ def test_an_entry_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert path.name.startswith("2026-11-26-observation-000000000000-")
     assert path.read_bytes() == written.to_bytes()
     assert path.read_bytes().endswith(b"}\n")
-
-
-def test_a_raised_threshold_is_kept_with_its_place(tmp_path: Path) -> None:
-    raised = entry(kind="threshold").model_copy(
-        update={"threshold": ThresholdChange(from_percent=30, to_percent=35, where="pyproject.toml")}
-    )
-
-    append_entry(tmp_path, raised)
-
-    assert read_record(tmp_path).entries[0].threshold == raised.threshold
 
 
 def test_adding_the_same_entry_again_changes_nothing(tmp_path: Path) -> None:
