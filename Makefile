@@ -31,8 +31,8 @@ test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
 test-deps:  ## Install the servers and the browser that tests start (root, Debian or Ubuntu)
 	@apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends prometheus chromium
 
-bench: $(VENV)/.installed-dev  ## Measure the verdicts beside the rules of other tools (about 5 minutes)
-	@cd tests/bench && ../../$(BIN)/python verdict_bench.py candidate:judge --n 200
+bench: $(VENV)/.installed-dev  ## Measure the verdicts beside the rules of other tools (a few minutes)
+	@$(BIN)/python -m tests.bench.verdict_bench --n 60
 
 format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
