@@ -4,10 +4,8 @@ Bytes arrive from `reliability.sources.prometheus` or `reliability.sources.captu
 counting the increments does not belong here.
 """
 
-import gc
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -23,7 +21,6 @@ _CURES: Final = {
     "bad_data": "Check the metric names and the matchers.",
     "execution": "Ask for a shorter window or fewer series.",
     "timeout": "Ask for a shorter window or fewer series.",
-    "canceled": "Ask for a shorter window or fewer series.",
 }
 
 
@@ -54,25 +51,18 @@ class Answer:
     Attributes:
         series: One entry per label set.
         warnings: Warnings of the server: data may be missing.
-        infos: Remarks of the server on the query.
         query: The query, empty when not known.
         evaluated_at: Instant of the evaluation.
     """
 
     series: tuple[Series, ...]
     warnings: tuple[str, ...] = ()
-    infos: tuple[str, ...] = ()
     query: str = ""
     evaluated_at: datetime | None = None
 
-    @property
-    def sample_count(self) -> int:
-        """Number of samples in all series."""
-        return sum(series.times_seconds.size for series in self.series)
-
 
 def decode_answer(body: bytes, *, where: str, query: str = "", evaluated_at: datetime | None = None) -> Answer:
-    """Decode the body of an answer.
+    """Decode the body of an answer to a range selector.
 
     Args:
         body: Body as it came, not compressed.
@@ -87,123 +77,73 @@ def decode_answer(body: bytes, *, where: str, query: str = "", evaluated_at: dat
         PrometheusAnswerError: The body is no answer, an error, or holds what cannot be
             judged yet (native histograms).
     """
-    return answer_from_document(load_document(body, where=where), where=where, query=query, evaluated_at=evaluated_at)
-
-
-def load_document(body: bytes, *, where: str) -> dict[str, Any]:
-    """Read the JSON envelope of a successful answer.
-
-    Raises:
-        PrometheusAnswerError: The body is not JSON, no envelope, or reports an error.
-    """
+    document = read_document(body)
+    if "data" not in document:
+        raise PrometheusAnswerError(f"{where} {words_of_error(document) or _words_of_foreign(body)}")
     try:
-        with _collector_paused():
-            document = json.loads(body)
-    except (ValueError, RecursionError) as err:
-        raise PrometheusAnswerError(
-            f"{where} answered with {_kind_of(body)}, not with the JSON of a Prometheus API; "
-            f"check the address, and whether a login page or a proxy stands before it."
-        ) from err
-    if not isinstance(document, dict) or document.get("status") not in ("success", "error"):
-        raise PrometheusAnswerError(
-            f"{where} answered with JSON that is no answer of a Prometheus API; check the address."
-        )
-    if document["status"] == "error":
-        raise PrometheusAnswerError(describe_error(document, where=where))
-    return document
-
-
-def describe_error(document: Mapping[str, Any], *, where: str) -> str:
-    """Put the error envelope of a server into words, with what to do next."""
-    kind = str(document.get("errorType", "unknown"))
-    text = _clipped(str(document.get("error", "no text")))
-    return f"{where} reports {kind}: {text}. {_CURES.get(kind, 'Check the query and the server.')}"
-
-
-def answer_from_document(
-    document: Mapping[str, Any], *, where: str, query: str = "", evaluated_at: datetime | None = None
-) -> Answer:
-    """Turn a successful envelope into arrays; see `decode_answer`."""
-    try:
-        series = _series_of(document["data"], where)
-        warnings, infos = _texts(document.get("warnings")), _texts(document.get("infos"))
+        series = tuple(_series(entry, where) for entry in _matrix(document["data"]))
+        warnings = tuple(clipped(text) for text in document.get("warnings") or ())
     except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as err:
         raise PrometheusAnswerError(
-            f"{where} answered with JSON that does not follow the query API ({_clipped(repr(err))}); "
+            f"{where} answered with JSON that does not follow the query API ({clipped(repr(err))}); "
             f"check that it is a Prometheus or compatible with one."
         ) from err
-    return Answer(series=series, warnings=warnings, infos=infos, query=query, evaluated_at=evaluated_at)
+    return Answer(series=series, warnings=warnings, query=query, evaluated_at=evaluated_at)
 
 
-def _series_of(data: Mapping[str, Any], where: str) -> tuple[Series, ...]:
-    kind, result = data["resultType"], data["result"]
-    if kind == "scalar":
-        return (_series({}, [result]),)
-    if kind not in ("vector", "matrix"):
-        raise PrometheusAnswerError(f"{where} answered with a {_clipped(str(kind))}; ask for series instead.")
-    samples: dict[frozenset[tuple[str, str]], list[Any]] = {}
-    labels: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
-    for entry in result:
-        if "histogram" in entry or "histograms" in entry:
-            raise PrometheusAnswerError(
-                f"{where} answered with native histograms, which cannot be judged yet; "
-                f"let the server keep classic buckets too (always_scrape_classic_histograms)."
-            )
-        metric = _labels(entry["metric"])
-        key = frozenset(metric.items())
-        labels[key] = metric
-        found = [entry["value"]] if kind == "vector" else entry["values"]
-        samples[key] = [*samples[key], *found] if key in samples else found
-    return tuple(_series(labels[key], samples[key]) for key in labels)
+def read_document(body: bytes) -> dict[str, Any]:
+    """Read a JSON object; what is none reads as an empty one."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
-def _series(labels: Mapping[str, str], samples: list[Any]) -> Series:
-    """Build one series, in order of time and each instant once."""
-    times = np.fromiter((sample[0] for sample in samples), dtype=np.float64, count=len(samples))
-    values = np.fromiter((float(sample[1]) for sample in samples), dtype=np.float64, count=len(samples))
-    if not np.isfinite(times).all():
-        raise ValueError("an instant that is not finite")
-    if times.size > 1 and not (np.diff(times) > 0).all():
-        times, first = np.unique(times, return_index=True)
-        values = values[first]
-    return Series(labels=labels, times_seconds=times, values=values)
+def words_of_error(document: Mapping[str, Any]) -> str:
+    """Put an error of the query API into words, with what to do next; empty when it is none."""
+    if document.get("status") != "error":
+        return ""
+    kind = clipped(str(document.get("errorType", "unknown")))
+    text = clipped(str(document.get("error", "no text")))
+    return f"reports {kind}: {text}. {_CURES.get(kind, 'Check the query and the server.')}"
 
 
-def _labels(metric: Mapping[str, Any]) -> dict[str, str]:
-    for name, value in metric.items():
-        if not isinstance(value, str):
-            raise TypeError(f"label {name} is no text")
-    return dict(metric)
-
-
-def _texts(texts: Any) -> tuple[str, ...]:
-    listed = texts if isinstance(texts, list) else [texts] if texts else []
-    return tuple(_clipped(str(text)) for text in listed)
-
-
-def _clipped(text: str) -> str:
+def clipped(text: str) -> str:
     """Keep a foreign text short, on one line and without control characters."""
     line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
     return line if len(line) <= _MESSAGE_LENGTH else f"{line[:_MESSAGE_LENGTH]}..."
 
 
-def _kind_of(body: bytes) -> str:
-    """Name what came instead of JSON; the body itself may hold secrets."""
+def _matrix(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if data["resultType"] != "matrix":
+        raise ValueError(f"a {data['resultType']} and no matrix")
+    result: list[Mapping[str, Any]] = data["result"]
+    return result
+
+
+def _series(entry: Mapping[str, Any], where: str) -> Series:
+    """Build one series, in order of time and each instant once."""
+    if "histogram" in entry or "histograms" in entry:
+        raise PrometheusAnswerError(
+            f"{where} answered with native histograms, which cannot be judged yet; "
+            f"let the server keep classic buckets too (always_scrape_classic_histograms)."
+        )
+    if not all(isinstance(value, str) for value in entry["metric"].values()):
+        raise TypeError("a label is no text")
+    samples = entry["values"]
+    times, first = np.unique(np.array([sample[0] for sample in samples], dtype=np.float64), return_index=True)
+    if not np.isfinite(times).all():
+        raise ValueError("an instant that is not finite")
+    values = np.array([float(sample[1]) for sample in samples], dtype=np.float64)
+    return Series(labels=dict(entry["metric"]), times_seconds=times, values=values[first])
+
+
+def _words_of_foreign(body: bytes) -> str:
+    """Name what came instead of an answer; the body itself may hold secrets."""
     start = body[:200].lstrip()
-    if not start:
-        return "an empty body"
-    if start.startswith(b"<"):
-        return "an HTML or XML page"
-    return "JSON that breaks off or is damaged" if start.startswith((b"{", b"[")) else "text or binary data"
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Stop the garbage collector while JSON builds a million small lists: seven times faster."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    kind = "an HTML or XML page" if start.startswith(b"<") else "a body that is cut off or foreign"
+    return (
+        f"answered with {kind if start else 'an empty body'}, not with the JSON of the query API; "
+        f"check the address, and whether a login page or a proxy stands before it."
+    )

@@ -13,12 +13,16 @@ from functools import lru_cache
 from typing import Final
 
 from reliability.errors import SelectorError
-from reliability.sources.promql_strings import quote, read_string
 
-_METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_OPERATOR: Final = re.compile(r"=~|!~|!=|=")
-_BLANK: Final = re.compile(r"[ \t\r\n]*")
+METRIC_NAME: Final = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+_LABEL_NAME: Final = r"[a-zA-Z_][a-zA-Z0-9_]*"
+_STRING: Final = r"""  "(?: [^"\\\n] | \\[nrt\\"] )*"  |  '(?: [^'\\\n] | \\[nrt\\'] )*'  |  `[^`]*`  """
+_MATCHER: Final = re.compile(
+    rf"\s* (?P<name> {_LABEL_NAME}) \s* (?P<op> =~|!~|!=|=) \s* (?P<value> {_STRING}) \s* (?: , \s* | $ )",
+    re.VERBOSE,
+)
+_ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_UNESCAPED: Final = {escape: character for character, escape in _ESCAPES.items()} | {"\\'": "'"}
 # What Python's `re` takes and RE2, the server's engine, refuses or reads otherwise.
 _NOT_RE2: Final = re.compile(
     r"""\(\?(?![:PimsU<-]) | \(\?<[=!] | \(\?P[=>] | \(\?[a-zA-Z-]*[aLux] | \\[1-9Z] | [*+?}]\+ | \{,""",
@@ -39,7 +43,7 @@ class Matcher:
         value: Text, or for `=~` and `!~` a regular expression in RE2 syntax.
 
     Raises:
-        SelectorError: A part is not valid PromQL.
+        SelectorError: The value is no regular expression that RE2 takes.
     """
 
     name: str
@@ -48,26 +52,19 @@ class Matcher:
 
     def __post_init__(self) -> None:
         """Refuse what a server would refuse, before anything is sent."""
-        if not _LABEL_NAME.fullmatch(self.name):
-            raise SelectorError(
-                f"'{self.name}' is no label name; it takes letters, digits and _, and no digit in front."
-            )
-        if not _OPERATOR.fullmatch(self.op):
-            raise SelectorError(f"'{self.op}' is no matcher operator; use =, !=, =~ or !~.")
-        quote(self.value)
         if self.op in ("=~", "!~"):
             _compiled(self.value)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether a series with these labels is selected; a missing label is empty text."""
         value = labels.get(self.name, "")
-        if self.op in ("=", "!="):
-            return (value == self.value) is (self.op == "=")
-        return (_compiled(self.value).fullmatch(value) is not None) is (self.op == "=~")
+        found = value == self.value if self.op in ("=", "!=") else bool(_compiled(self.value).fullmatch(value))
+        return found is not self.op.startswith("!")
 
     def promql(self) -> str:
         """Print the matcher; no value can break out of its quotes."""
-        return f"{self.name}{self.op}{quote(self.value)}"
+        escaped = "".join(_ESCAPES.get(character, character) for character in self.value)
+        return f'{self.name}{self.op}"{escaped}"'
 
 
 def parse_matchers(text: str, *, where: str = "the matcher list") -> tuple[Matcher, ...]:
@@ -84,17 +81,24 @@ def parse_matchers(text: str, *, where: str = "the matcher list") -> tuple[Match
     Raises:
         SelectorError: The text is not valid; the message names value, place and cure.
     """
-    try:
-        return _parse(text)
-    except SelectorError as err:
-        raise SelectorError(
-            f'{where} reads {_shown(text)}. {err.args[0]} Write matchers as in arm="canary", code=~"5..".'
-        ) from err
-
-
-def print_matchers(matchers: Sequence[Matcher]) -> str:
-    """Print matchers as a list without braces; `parse_matchers` reads it back."""
-    return ", ".join(matcher.promql() for matcher in matchers)
+    listed = text.strip()
+    if listed.startswith("{") and listed.endswith("}"):
+        listed = listed[1:-1].strip()
+    found: list[Matcher] = []
+    at = 0
+    while at < len(listed):
+        match = _MATCHER.match(listed, at)
+        if match is None:
+            raise SelectorError(
+                f"{where} reads {_shown(text)}, which cannot be read from {_shown(listed[at:])} on; write "
+                f'matchers as in arm="canary", code=~"5..", and a backslash in quotes as two.'
+            )
+        try:
+            found.append(Matcher(name=match["name"], op=match["op"], value=_unquoted(match["value"])))
+        except SelectorError as err:
+            raise SelectorError(f"{where} reads {_shown(text)}. {err.args[0]}") from err
+        at = match.end()
+    return tuple(found)
 
 
 def check_metric_name(name: str, *, where: str = "the metric name") -> str:
@@ -103,7 +107,7 @@ def check_metric_name(name: str, *, where: str = "the metric name") -> str:
     Raises:
         SelectorError: It is not.
     """
-    if not _METRIC_NAME.fullmatch(name):
+    if not re.fullmatch(METRIC_NAME, name):
         raise SelectorError(
             f"{where}: {_shown(name)} is no metric name; give the bare name, "
             f"for example http_request_duration_seconds, without labels and functions."
@@ -126,40 +130,14 @@ def range_selector(*, metrics: Sequence[str], matchers: Sequence[Matcher], secon
         SelectorError: A name is not valid.
     """
     names = Matcher(name="__name__", op="=~", value="|".join(check_metric_name(name) for name in metrics))
-    return f"{{{print_matchers([names, *matchers])}}}[{seconds}s]"
+    return f"{{{', '.join(matcher.promql() for matcher in (names, *matchers))}}}[{seconds}s]"
 
 
-def _parse(text: str) -> tuple[Matcher, ...]:
-    at = _skip_blank(text, 0)
-    braced = text.startswith("{", at)
-    end = "}" if braced else ""
-    at = _skip_blank(text, at + braced)
-    found: list[Matcher] = []
-    while at < len(text) and not (end and text.startswith(end, at)):
-        matcher, at = _parse_one(text, at)
-        found.append(matcher)
-        at = _skip_blank(text, at)
-        if not text.startswith(",", at):
-            break
-        at = _skip_blank(text, at + 1)
-    if braced and not text.startswith(end, at):
-        raise SelectorError(f"A comma or }} is expected {_place(text, at)}.")
-    rest = _skip_blank(text, at + len(end))
-    if rest < len(text):
-        raise SelectorError(f"A comma or the end is expected {_place(text, rest)}.")
-    return tuple(found)
-
-
-def _parse_one(text: str, at: int) -> tuple[Matcher, int]:
-    name = _LABEL_NAME.match(text, at)
-    if name is None:
-        raise SelectorError(f"A label name is expected {_place(text, at)}.")
-    at = _skip_blank(text, name.end())
-    operator = _OPERATOR.match(text, at)
-    if operator is None:
-        raise SelectorError(f"=, !=, =~ or !~ is expected {_place(text, at)}.")
-    value, end = read_string(text, _skip_blank(text, operator.end()))
-    return Matcher(name=name.group(), op=operator.group(), value=value), end
+def _unquoted(quoted: str) -> str:
+    inside = quoted[1:-1]
+    if quoted.startswith("`"):
+        return inside
+    return re.sub(r"\\.", lambda escape: _UNESCAPED[escape.group()], inside)
 
 
 @lru_cache(maxsize=256)
@@ -183,15 +161,5 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         ) from err
 
 
-def _skip_blank(text: str, at: int) -> int:
-    blank = _BLANK.match(text, at)
-    return blank.end() if blank else at
-
-
-def _place(text: str, at: int) -> str:
-    return f"at character {at + 1}" if at < len(text) else "at the end"
-
-
 def _shown(text: str) -> str:
-    clipped = text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 -- one line of a message
-    return repr(clipped)
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")  # noqa: PLR2004 -- one line of a message
