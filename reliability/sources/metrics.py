@@ -17,24 +17,17 @@ from reliability.window import Window
 
 UP: Final = "up"
 PROCESS_START: Final = "process_start_time_seconds"
-_UNKNOWN_INTERVAL_LOOKBACK_SECONDS: Final = 120.0
+_LOOKBACK_SECONDS: Final = 120
 _SECONDS_PER_UNIT: Final = {"seconds": 1.0, "milliseconds": 0.001}
 
 
-def range_seconds(window: Window, *, scrape_interval_seconds: float | None) -> int:
-    """Return the length of the range to fetch for a window.
+def range_seconds(window: Window) -> int:
+    """Return the length of the range to fetch for a window, in whole seconds.
 
-    Args:
-        window: Time of interest.
-        scrape_interval_seconds: Distance of two scrapes; None when it is not known.
-
-    Returns:
-        The window and two scrapes before it, or two minutes when the interval is unknown,
-        in whole seconds: the first increment of the window needs the sample before it.
+    Two minutes are put before it, two scrapes at the longest usual interval: the first
+    increment of the window needs the sample before it.
     """
-    if scrape_interval_seconds is None:
-        return math.ceil(window.seconds + _UNKNOWN_INTERVAL_LOOKBACK_SECONDS)
-    return math.ceil(window.seconds + 2 * scrape_interval_seconds)
+    return math.ceil(window.seconds) + _LOOKBACK_SECONDS
 
 
 class MetricsSource(Protocol):
@@ -46,7 +39,7 @@ class MetricsSource(Protocol):
         ...
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
-        """Return the samples inside `window` and of about two scrapes before it.
+        """Return the samples inside `window` and of two minutes before it.
 
         Args:
             metrics: Exact metric names.
@@ -74,7 +67,7 @@ class MetricNames:
         unit: Unit of the histogram's bounds.
 
     Raises:
-        SelectorError: A name, or the unit, is not valid.
+        SelectorError: A name is not valid, or every request would be an error.
     """
 
     latency: str
@@ -86,8 +79,6 @@ class MetricNames:
         """Refuse names that no server has, before anything is sent."""
         check_metric_name(self.latency, where="the latency metric")
         check_metric_name(self.requests, where="the requests metric")
-        if self.unit not in _SECONDS_PER_UNIT:
-            raise SelectorError(f"'{self.unit}' is no unit of a latency metric; use seconds or milliseconds.")
         if not self.error_matchers:
             raise SelectorError('without error matchers every request is an error; write code=~"5..".')
 
@@ -95,11 +86,6 @@ class MetricNames:
     def bucket(self) -> str:
         """Name of the bucket counters."""
         return f"{self.latency}_bucket"
-
-    @property
-    def total(self) -> str:
-        """Name of the histogram's own counter of requests."""
-        return f"{self.latency}_count"
 
     @property
     def latency_sum(self) -> str:
@@ -112,6 +98,5 @@ class MetricNames:
         return _SECONDS_PER_UNIT[self.unit]
 
     def fetched(self) -> tuple[str, ...]:
-        """All metric names to ask a source for, each once."""
-        wanted = (self.bucket, self.latency_sum, self.total, self.requests, UP, PROCESS_START)
-        return tuple(dict.fromkeys(wanted))
+        """All metric names to ask a source for."""
+        return (self.bucket, self.latency_sum, self.requests, UP, PROCESS_START)

@@ -1,6 +1,3 @@
-import base64
-import time
-import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -10,13 +7,11 @@ import pytest
 from reliability.errors import PrometheusAnswerError, PrometheusUnreachableError, SourceError, UsageError
 from reliability.sources.answer import Answer
 from reliability.sources.prometheus import PrometheusSource
-from reliability.sources.prometheus_address import parse_address
 from reliability.sources.promql import Matcher, parse_matchers
 from reliability.window import Window
 from tests.fake_prometheus import CANARY, NAMES, FakePrometheus, FakeReplica, FakeRequest
 from tests.fault_server import (
     Behaviour,
-    Exchange,
     FaultServer,
     answers,
     breaks_off,
@@ -31,11 +26,10 @@ END = datetime(2026, 11, 26, 18, 40, tzinfo=UTC)
 WINDOW = Window(start=END - timedelta(minutes=20), end=END)
 SHORT_SECONDS = 0.3
 NATIVE = {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "histograms": []}]}}
-PASSWORD = "hunter2/ü"  # noqa: S105 -- a test's secret
 
 
 def fetch(url: str, *, deadline_seconds: float = 5.0, matchers: tuple[Matcher, ...] = CANARY) -> Answer:
-    source = PrometheusSource(url, deadline_seconds=deadline_seconds, pause=lambda _seconds: None)
+    source = PrometheusSource(url, deadline_seconds=deadline_seconds)
     return source.fetch(metrics=NAMES.fetched(), matchers=matchers, window=WINDOW)
 
 
@@ -56,21 +50,12 @@ def test_one_instant_query_of_a_range_is_sent_in_the_body_of_a_post():
 
     assert answer.series == ()
     assert [(request.method, request.path) for request in server.requests] == [("POST", "/api/v1/query")]
-    names = "|".join(f"http_request_duration_seconds_{part}" for part in ("bucket", "sum", "count"))
+    names = "|".join(f"http_request_duration_seconds_{part}" for part in ("bucket", "sum"))
     assert form_of(server) == {
         "query": [f'{{__name__=~"{names}|http_requests_total|up|process_start_time_seconds", arm="canary"}}[1320s]'],
         "time": [f"{END.timestamp():.3f}"],
         "timeout": ["5.000"],
     }
-
-
-def test_a_known_scrape_interval_makes_the_range_two_scrapes_longer_than_the_window():
-    with FaultServer(answers()) as server:
-        source = PrometheusSource(server.url, scrape_interval_seconds=15)
-        answer = source.fetch(metrics=["up"], matchers=(), window=WINDOW)
-
-    assert answer.query == '{__name__=~"up"}[1230s]'
-    assert form_of(server)["query"] == [answer.query]
 
 
 def test_a_query_of_fifty_kilobytes_is_in_the_body_and_not_in_the_address():
@@ -95,7 +80,7 @@ def test_the_samples_and_the_warnings_arrive_as_the_server_has_them():
 
     assert answer.warnings == ("store 2 is down",)
     assert answer.evaluated_at == END
-    totals = [series for series in answer.series if series.name == NAMES.total]
+    totals = [series for series in answer.series if series.name == NAMES.requests]
     assert [series.values.tolist() for series in totals] == [[1.0] * 10]
 
 
@@ -115,42 +100,19 @@ def test_nobody_at_the_address_is_unreachable():
 
 @pytest.mark.parametrize("behaviour", [hangs, drips_body, drips_head], ids=lambda each: each.__name__)
 def test_a_server_without_a_whole_answer_in_time_is_given_up_at_the_deadline(behaviour: Behaviour):
-    begun = time.monotonic()
-
     error = failure(behaviour, deadline_seconds=SHORT_SECONDS)
 
     assert isinstance(error, PrometheusUnreachableError)
     assert "within 0.3 s" in str(error)
     assert "query_deadline_seconds" in str(error)
-    assert time.monotonic() - begun < 1.5
-
-
-def test_the_second_try_has_only_what_the_first_has_left():
-    instants = iter([0.0, 0.0, 4.9, 4.9, 4.9])
-    with FaultServer(answers("busy", status=503)) as server:
-        source = PrometheusSource(server.url, monotonic=lambda: next(instants, 5.1), pause=lambda _seconds: None)
-        with pytest.raises(PrometheusAnswerError, match="503"):
-            source.fetch(metrics=["up"], matchers=(), window=WINDOW)
-
-    assert len(server.requests) == 1
-
-
-def test_a_body_that_comes_after_the_deadline_is_not_taken():
-    instants = iter([0.0, 0.0])
-    with FaultServer(answers()) as server:
-        source = PrometheusSource(server.url, monotonic=lambda: next(instants, 5.1))
-        with pytest.raises(PrometheusUnreachableError, match="within 5 s"):
-            source.fetch(metrics=["up"], matchers=(), window=WINDOW)
 
 
 @pytest.mark.parametrize("behaviour", [closes, breaks_off], ids=lambda each: each.__name__)
-def test_a_server_that_breaks_off_twice_is_unreachable(behaviour: Behaviour):
+def test_a_server_that_breaks_off_again_and_again_is_unreachable(behaviour: Behaviour):
     assert isinstance(failure(behaviour), PrometheusUnreachableError)
 
 
-@pytest.mark.parametrize(
-    "first", [closes, breaks_off, answers("busy", status=503)], ids=["closes", "breaks off", "503"]
-)
+@pytest.mark.parametrize("first", [closes, answers("busy", status=503)], ids=["closes", "503"])
 def test_one_fault_that_may_pass_is_tried_again(first: Behaviour):
     with FaultServer(first, answers()) as server:
         answer = fetch(server.url)
@@ -163,8 +125,8 @@ def test_one_fault_that_may_pass_is_tried_again(first: Behaviour):
 @pytest.mark.parametrize(
     ("behaviour", "words", "tries"),
     [
-        (answers("busy", status=503), "503", 2),
-        (answers({"status": "error", "errorType": "timeout", "error": "too slow"}, status=503), "too slow", 2),
+        (answers("busy", status=503), "503", 3),
+        (answers({"status": "error", "errorType": "timeout", "error": "too slow"}, status=503), "too slow", 3),
         (answers({"status": "error", "errorType": "bad_data", "error": "no"}, status=400), "bad_data: no", 1),
         (
             answers({"status": "error", "errorType": "execution", "error": "too many samples"}, status=422),
@@ -173,10 +135,10 @@ def test_one_fault_that_may_pass_is_tried_again(first: Behaviour):
         ),
         (answers({"status": "error", "errorType": "internal", "error": "odd"}), "internal: odd", 1),
         (answers("<!doctype html><title>Log in</title>"), "HTML", 1),
-        (answers("<html>", status=401), "user and password", 1),
+        (answers("<html>", status=401), "wants a login", 1),
         (answers("nothing here", status=404), "Check the address", 1),
-        (answers('{"status":"success","data":{"resultType"'), "breaks off", 1),
-        (answers({"status": "success"}), "does not follow the query API", 1),
+        (answers('{"status":"success","data":{"resultType"'), "cut off", 1),
+        (answers({"status": "success"}), "not with the JSON of the query API", 1),
         (answers({"status": "success", "data": None}), "does not follow the query API", 1),
         (answers("", status=302, Location="https://login.example/?next=1"), "login.example", 1),
         (answers(""), "an empty body", 1),
@@ -216,79 +178,22 @@ def test_netrc_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert "authorization" not in server.requests[0].headers
 
 
-def with_credentials(server: FaultServer) -> str:
-    return server.url.replace("http://", "http://ana:hunter2%2F%C3%BC@")
-
-
-def test_credentials_in_the_address_are_sent_and_never_shown():
-    with FaultServer(answers()) as server:
-        source = PrometheusSource(with_credentials(server))
-        answer = source.fetch(metrics=["up"], matchers=(), window=WINDOW)
-
-    sent = server.requests[0].headers["authorization"].removeprefix("Basic ")
-    assert base64.b64decode(sent).decode() == f"ana:{PASSWORD}"
-    assert source.description == server.url
-    assert "hunter2" not in repr(answer)
-    assert "hunter2" not in repr(vars(source))
-
-
-def echoes_secrets(exchange: Exchange) -> None:
-    text = f"who is {exchange.request.headers['authorization']} alias {PASSWORD}?"
-    answers({"status": "error", "errorType": "bad_data", "error": text}, status=400)(exchange)
-
-
 @pytest.mark.parametrize(
-    "behaviour",
-    [echoes_secrets, closes, answers("<p>hunter2</p>"), answers("x", status=500), answers("x", status=401)],
-    ids=["echo", "closes", "HTML", "500", "401"],
+    "url",
+    ["", "host:9090", "ftp://u:hunter2@host", "http://", "http://u:hunter2@host", "http://host?token=hunter2"],
 )
-def test_no_secret_is_in_any_message_or_traceback(behaviour: Behaviour):
-    with FaultServer(behaviour) as server, pytest.raises(SourceError) as caught:
-        fetch(with_credentials(server))
-
-    sent = server.requests[0].headers["authorization"].removeprefix("Basic ")
-    shown = "".join(traceback.format_exception(caught.value))
-    assert "hunter2" not in shown
-    assert sent not in shown
-
-
-def test_secrets_are_hidden_in_warnings_too():
-    body = {"status": "success", "data": {"resultType": "matrix", "result": []}, "warnings": [f"x {PASSWORD}"]}
-    with FaultServer(answers(body)) as server:
-        answer = fetch(with_credentials(server))
-
-    assert answer.warnings == ("x ***",)
-
-
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("http://host:9090", "http://host:9090"),
-        ("https://host/prometheus/", "https://host/prometheus"),
-        ("http://a:b@[::1]:9090", "http://[::1]:9090"),
-    ],
-)
-def test_an_address_is_read(text: str, url: str):
-    assert parse_address(text).url == url
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "host:9090",
-        "ftp://u:hunter2@host",
-        "http://",
-        "http://u:hunter2@host:bad",
-        "http://host?token=hunter2",
-        "u:hunter2@host",
-    ],
-)
-def test_what_is_no_address_is_refused_without_its_secrets(text: str):
+def test_what_is_no_address_or_holds_a_secret_is_refused_without_showing_it(url: str):
     with pytest.raises(UsageError) as caught:
-        parse_address(text)
+        PrometheusSource(url)
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_path_prefix_is_kept():
+    with FaultServer(answers()) as server:
+        fetch(f"{server.url}/prometheus/")
+
+    assert server.requests[0].path == "/prometheus/api/v1/query"
 
 
 def test_matchers_with_quotes_cannot_leave_their_quotes():
