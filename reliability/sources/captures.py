@@ -6,7 +6,6 @@ it does not belong here.
 
 import gzip
 import hashlib
-import shutil
 import tempfile
 import zlib
 from collections.abc import Sequence
@@ -20,7 +19,8 @@ from reliability.errors import BrokenEvidenceError, MissingEvidenceError, Promet
 from reliability.sources.answer import Answer, Series, decode_answer
 from reliability.sources.manifest import Manifest, manifest_text, parse_manifest
 from reliability.sources.metrics import range_seconds
-from reliability.sources.promql import Matcher, check_metric_name, range_selector
+from reliability.sources.promql import Matcher, range_selector
+from reliability.sources.validation import read_evidence
 from reliability.window import Window
 
 BODY_NAME: Final = "capture.json.gz"
@@ -79,14 +79,13 @@ class Capture:
                 f"{self.folder} was recorded over {recorded} and holds nothing of {window}; "
                 f"choose a window inside the recording."
             )
-        names = {check_metric_name(name) for name in metrics}
-        length = range_seconds(window, scrape_interval_seconds=self.manifest.scrape_interval_seconds)
+        length = range_seconds(window)
         query = range_selector(metrics=metrics, matchers=matchers, seconds=length)
         end = window.end.timestamp()
         chosen = (
             _cut(series, end - length, end)
             for series in self.answer.series
-            if series.name in names and all(matcher.matches(series.labels) for matcher in matchers)
+            if series.name in metrics and all(matcher.matches(series.labels) for matcher in matchers)
         )
         found = tuple(series for series in chosen if series.times_seconds.size)
         return replace(self.answer, series=found, query=query, evaluated_at=window.end)
@@ -102,11 +101,12 @@ def read_capture(folder: Path) -> Capture:
         The capture; its body is decoded when it is asked for.
 
     Raises:
-        MissingEvidenceError: Folder or file does not exist.
+        MissingEvidenceError: A file does not exist or may not be read.
         BrokenEvidenceError: The manifest is foreign, or the body is not the recorded one.
     """
-    manifest = parse_manifest(_read(folder, MANIFEST_NAME), where=str(folder / MANIFEST_NAME))
-    packed = _read(folder, BODY_NAME)
+    data = read_evidence(folder / MANIFEST_NAME, cure=_RECORD_AGAIN)
+    manifest = parse_manifest(data, where=str(folder / MANIFEST_NAME))
+    packed = read_evidence(folder / BODY_NAME, cure=_RECORD_AGAIN)
     found = hashlib.sha256(packed).hexdigest()
     if found != manifest.capture_sha256:
         raise BrokenEvidenceError(
@@ -120,7 +120,7 @@ def write_capture(folder: Path, body: bytes, manifest: Manifest) -> Manifest:
     """Write a capture: both files or none.
 
     Args:
-        folder: Target; an older capture there is replaced.
+        folder: Target; it must not exist yet.
         body: Body of the answer as it came.
         manifest: Its manifest; the checksum is put in here.
 
@@ -128,18 +128,17 @@ def write_capture(folder: Path, body: bytes, manifest: Manifest) -> Manifest:
         The manifest as written.
 
     Raises:
-        WriteError: The folder holds other files, or cannot be written; it is as it was.
+        WriteError: The folder exists, or cannot be written; nothing was changed.
     """
     packed = gzip.compress(body, mtime=0)
-    written = replace(manifest, capture_sha256=hashlib.sha256(packed).hexdigest())
+    written = manifest.model_copy(update={"capture_sha256": hashlib.sha256(packed).hexdigest()})
     try:
-        _check_replaceable(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            fresh, old = Path(name) / "fresh", Path(name) / "old"
+            fresh = Path(name) / "fresh"
             write_bytes_whole(fresh / BODY_NAME, packed)
             write_text_whole(fresh / MANIFEST_NAME, manifest_text(written))
-            _exchange(fresh, folder, old)
+            fresh.rename(folder)
     except OSError as err:
         raise WriteError(
             f"{folder} could not be written ({err.strerror or err}); it is as it was. "
@@ -148,41 +147,7 @@ def write_capture(folder: Path, body: bytes, manifest: Manifest) -> Manifest:
     return written
 
 
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as err:
-        missing = folder if not folder.is_dir() else folder / name
-        raise MissingEvidenceError(f"{missing} does not exist. {_RECORD_AGAIN}") from err
-    except OSError as err:
-        raise BrokenEvidenceError(f"{folder / name} cannot be read ({err.strerror or err}).") from err
-
-
 def _cut(series: Series, start: float, end: float) -> Series:
     low = int(series.times_seconds.searchsorted(start, side="left"))
     high = int(series.times_seconds.searchsorted(end, side="right"))
     return replace(series, times_seconds=series.times_seconds[low:high], values=series.values[low:high])
-
-
-def _check_replaceable(folder: Path) -> None:
-    if not folder.exists():
-        return
-    others = sorted(path.name for path in folder.iterdir() if path.name not in (BODY_NAME, MANIFEST_NAME))
-    if others:
-        raise WriteError(
-            f"{folder} holds other files ('{others[0]}'), which a capture would remove; choose another folder."
-        )
-
-
-def _exchange(fresh: Path, folder: Path, old: Path) -> None:
-    """Put `fresh` in the place of `folder`; on failure the old one comes back."""
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)

@@ -6,30 +6,20 @@ Read strictly and printed in one canonical form. The capture's body is the busin
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from reliability.clock import format_instant
-from reliability.errors import BrokenEvidenceError, SelectorError
-from reliability.sources.metrics import MetricNames
-from reliability.sources.promql import parse_matchers
-from reliability.sources.validation import first_problem
+from reliability.errors import SelectorError
+from reliability.sources.promql import METRIC_NAME, parse_matchers
+from reliability.sources.validation import refusing
 from reliability.window import Window
 
 SCHEMA: Final = "reliability.capture/1"
-_STRICT: Final = ConfigDict(strict=True, extra="forbid")
 
 
-def _aware(instant: datetime) -> datetime:
-    if instant.tzinfo is None:
-        raise ValueError("an instant names its time zone, for example 2026-11-26T18:40:00Z")
-    return instant.astimezone(UTC)
-
-
-def _matchers(text: str) -> str:
+def _check_matchers(text: str) -> str:
     try:
         parse_matchers(text)
     except SelectorError as err:
@@ -37,70 +27,48 @@ def _matchers(text: str) -> str:
     return text
 
 
-def _interval(window: Window) -> dict[str, str]:
-    return {"start": format_instant(window.start), "end": format_instant(window.end)}
+_MetricName = Annotated[str, Field(pattern=f"^{METRIC_NAME}$")]
 
 
-_Instant = Annotated[datetime, AfterValidator(_aware), PlainSerializer(format_instant)]
-_Matchers = Annotated[str, AfterValidator(_matchers)]
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(_Strict):
     """The program that answered."""
 
     product: str
     version: str
 
 
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmEntry:
+class ArmEntry(_Strict):
     """How the series of one arm are found, and what runs there."""
 
-    matchers: _Matchers
+    matchers: Annotated[str, AfterValidator(_check_matchers)]
     release: str
 
 
-def _both_arms(arms: Mapping[str, ArmEntry]) -> Mapping[str, ArmEntry]:
+class MetricsEntry(_Strict):
+    """Names of the metrics in the capture."""
+
+    latency: _MetricName
+    requests: _MetricName
+    error_matchers: Annotated[str, Field(min_length=1), AfterValidator(_check_matchers)]
+    unit: Literal["seconds", "milliseconds"]
+
+
+def _check_arms(arms: Mapping[str, ArmEntry]) -> Mapping[str, ArmEntry]:
     missing = {"baseline", "canary"} - set(arms)
     if missing:
         raise ValueError(f"the arm {min(missing)} is missing")
     return arms
 
 
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricsEntry:
-    """Names of the metrics in the capture."""
-
-    latency: str
-    requests: str
-    error_matchers: _Matchers
-    unit: Literal["seconds", "milliseconds"]
-
-    def names(self) -> MetricNames:
-        """Return the names as the counting wants them.
-
-        Raises:
-            SelectorError: A name is not valid.
-        """
-        return MetricNames(
-            latency=self.latency,
-            requests=self.requests,
-            error_matchers=parse_matchers(self.error_matchers, where="the manifest's error matchers"),
-            unit=self.unit,
-        )
-
-
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(_Strict):
     """What is known about a capture.
 
     Attributes:
-        schema: Format of the manifest.
+        schema_name: Format of the manifest; `schema` in the file.
         name: Name of the recording.
         recorded_at: When it was recorded.
         as_of: Instant at which pages on it are judged.
@@ -120,27 +88,24 @@ class Manifest:
         truth: What the client counted by itself.
     """
 
-    schema: Literal["reliability.capture/1"]
+    schema_name: Literal["reliability.capture/1"] = Field(alias="schema")
     name: str
-    recorded_at: _Instant
-    as_of: _Instant
+    recorded_at: AwareDatetime
+    as_of: AwareDatetime
     server: Server
     query: str
-    evaluated_at: _Instant
-    window: Annotated[Window, PlainSerializer(_interval)]
+    evaluated_at: AwareDatetime
+    window: Window
     scrape_interval_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     capture_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    arms: Annotated[Mapping[str, ArmEntry], AfterValidator(_both_arms)]
+    arms: Annotated[Mapping[str, ArmEntry], AfterValidator(_check_arms)]
     metrics: MetricsEntry
     warmup_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5
     service: str = ""
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()
-    experiment: Mapping[str, Any] = field(default_factory=dict)
-    truth: Mapping[str, Any] = field(default_factory=dict)
-
-
-_ADAPTER: Final = TypeAdapter(Manifest)
+    experiment: Mapping[str, Any] = {}
+    truth: Mapping[str, Any] = {}
 
 
 def parse_manifest(data: bytes, *, where: str) -> Manifest:
@@ -156,19 +121,11 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
     Raises:
         BrokenEvidenceError: It is not JSON, of another schema, or a value is impossible.
     """
-    try:
-        manifest = _ADAPTER.validate_json(data)
-        manifest.metrics.names()
-    except ValidationError as err:
-        raise BrokenEvidenceError(
-            f"{where} is no manifest of schema {SCHEMA}: {first_problem(err)}. Record the capture again."
-        ) from err
-    except SelectorError as err:
-        raise BrokenEvidenceError(f"{where}: {err.args[0]} Record the capture again.") from err
-    return manifest
+    with refusing(f"{where} is no manifest of schema {SCHEMA}", cure="Record the capture again."):
+        return Manifest.model_validate_json(data)
 
 
 def manifest_text(manifest: Manifest) -> str:
     """Print a manifest with sorted keys, one value a line."""
-    document = _ADAPTER.dump_python(manifest, mode="json")
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    document = manifest.model_dump(by_alias=True)
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, default=format_instant) + "\n"

@@ -4,19 +4,18 @@
 `reliability.sources.captures`.
 """
 
-import difflib
 import tomllib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError, UsageError
+from reliability.errors import BrokenEvidenceError, UsageError
 from reliability.sources.captures import Capture, read_capture
-from reliability.sources.validation import first_problem
+from reliability.sources.validation import read_evidence, refusing
 from reliability.window import Window
 
 LIST_NAME: Final = "samples.toml"
@@ -31,6 +30,7 @@ class _Entry(BaseModel):
 
 
 _ADAPTER: Final = TypeAdapter(dict[str, _Entry])
+_CURE: Final = "Install the package again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +42,12 @@ class Sample:
         capture: The capture it is taken from.
         window: The capture's window, cut to the sample's first minutes.
         canary_matchers: Matchers that take the place of the manifest's; None for these.
-        as_of: Instant at which pages on it are judged.
-        label: Name for readers.
     """
 
     name: str
     capture: Capture
     window: Window
     canary_matchers: str | None
-    as_of: datetime
-    label: str
 
 
 def open_sample(name: str, *, folder: Path | None = None) -> Sample:
@@ -65,16 +61,14 @@ def open_sample(name: str, *, folder: Path | None = None) -> Sample:
         The sample.
 
     Raises:
-        UsageError: There is no sample of this name; the message offers the nearest.
+        UsageError: There is no sample of this name; the message lists the names.
         MissingEvidenceError: The list or the capture does not exist.
         BrokenEvidenceError: The list or the capture cannot be read.
     """
     place = folder or shipped_samples()
     entries = _read_list(place)
     if name not in entries:
-        near = difflib.get_close_matches(name, entries, n=1, cutoff=0.5)
-        offer = f"did you mean '{near[0]}'? There are" if near else "there are"
-        raise UsageError(f"there is no sample '{name}'; {offer}: {', '.join(entries)}.")
+        raise UsageError(f"there is no sample '{name}'; there are: {', '.join(entries)}.")
     entry = entries[name]
     capture = read_capture(place / entry.capture)
     return Sample(
@@ -82,14 +76,7 @@ def open_sample(name: str, *, folder: Path | None = None) -> Sample:
         capture=capture,
         window=_first_minutes(capture.manifest.window, entry.minutes),
         canary_matchers=entry.canary_matchers,
-        as_of=capture.manifest.as_of,
-        label=f"sample '{name}'",
     )
-
-
-def sample_names(*, folder: Path | None = None) -> tuple[str, ...]:
-    """Return the names of all samples, in the order of the list."""
-    return tuple(_read_list(folder or shipped_samples()))
 
 
 def shipped_samples() -> Path:
@@ -105,11 +92,10 @@ def _first_minutes(window: Window, minutes: float | None) -> Window:
 
 def _read_list(folder: Path) -> dict[str, _Entry]:
     path = folder / LIST_NAME
+    data = read_evidence(path, cure=_CURE)
     try:
-        return _ADAPTER.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as err:
-        raise MissingEvidenceError(f"{path} does not exist; install the package again.") from err
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
-        raise BrokenEvidenceError(f"{path} cannot be read ({err}); install the package again.") from err
-    except ValidationError as err:
-        raise BrokenEvidenceError(f"{path}: {first_problem(err)}; install the package again.") from err
+        document = tomllib.loads(data.decode())
+    except ValueError as err:
+        raise BrokenEvidenceError(f"{path} cannot be read ({err}). {_CURE}") from err
+    with refusing(str(path), cure=_CURE):
+        return _ADAPTER.validate_python(document)

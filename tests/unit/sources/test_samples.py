@@ -6,7 +6,7 @@ import pytest
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, UsageError
 from reliability.sources.captures import write_capture
 from reliability.sources.manifest import parse_manifest
-from reliability.sources.samples import LIST_NAME, open_sample, sample_names
+from reliability.sources.samples import LIST_NAME, open_sample
 
 MANIFEST = b"""{
  "schema": "reliability.capture/1", "name": "pass", "query": "up[5m]",
@@ -38,13 +38,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_sample_is_a_capture_judged_at_its_own_instant(folder: Path):
+def test_a_sample_is_a_capture(folder: Path):
     sample = open_sample("pass", folder=folder)
 
     assert sample.window == sample.capture.manifest.window
-    assert sample.as_of == sample.capture.manifest.as_of
     assert sample.canary_matchers is None
-    assert sample.label == "sample 'pass'"
 
 
 def test_a_sample_may_be_the_first_minutes_of_a_capture(folder: Path):
@@ -58,31 +56,21 @@ def test_a_sample_may_look_at_another_arm(folder: Path):
     assert open_sample("nodata", folder=folder).canary_matchers == 'arm="standby"'
 
 
-def test_the_names_are_in_the_order_of_the_list(folder: Path):
-    assert sample_names(folder=folder) == ("pass", "unsure", "nodata")
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("unsrue", "did you mean 'unsure'? There are: pass"), ("zzz", "'zzz'; there are: pass")],
-)
-def test_an_unknown_name_is_answered_with_the_known_ones(folder: Path, name: str, words: str):
-    with pytest.raises(UsageError) as caught:
-        open_sample(name, folder=folder)
-
-    assert words in str(caught.value)
+def test_an_unknown_name_is_answered_with_the_known_ones(folder: Path):
+    with pytest.raises(UsageError, match="'unsrue'; there are: pass, unsure, nodata"):
+        open_sample("unsrue", folder=folder)
 
 
 def test_a_capture_that_is_not_there_is_missing_evidence(folder: Path):
     (folder / LIST_NAME).write_text('[gone]\ncapture = "gone"')
 
-    with pytest.raises(MissingEvidenceError, match="gone does not exist"):
+    with pytest.raises(MissingEvidenceError, match=r"gone/manifest\.json could not be read"):
         open_sample("gone", folder=folder)
 
 
 def test_a_list_that_is_not_there_is_missing_evidence(tmp_path: Path):
-    with pytest.raises(MissingEvidenceError, match="install the package again"):
-        sample_names(folder=tmp_path)
+    with pytest.raises(MissingEvidenceError, match="Install the package again"):
+        open_sample("pass", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +81,10 @@ def test_a_list_that_is_not_there_is_missing_evidence(tmp_path: Path):
 def test_a_list_that_makes_no_sense_is_broken_evidence(folder: Path, text: str):
     (folder / LIST_NAME).write_text(text)
 
-    with pytest.raises(BrokenEvidenceError, match="install the package again"):
+    with pytest.raises(BrokenEvidenceError, match="Install the package again"):
         open_sample("pass", folder=folder)
 
 
-def test_the_shipped_list_names_the_four_samples():
-    assert set(sample_names()) == {"pass", "fail", "unsure", "nodata"}
+@pytest.mark.parametrize("name", ["pass", "fail", "unsure", "nodata"])
+def test_the_four_samples_ship(name: str):
+    assert open_sample(name).name == name

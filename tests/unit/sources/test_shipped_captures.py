@@ -10,6 +10,7 @@ import pytest
 from reliability.judge.counts import ArmCounts
 from reliability.sources.captures import Capture, read_capture
 from reliability.sources.increments import Pairing, pair_counts
+from reliability.sources.metrics import MetricNames
 from reliability.sources.promql import parse_matchers
 from reliability.sources.samples import shipped_samples
 from reliability.window import Window
@@ -23,7 +24,13 @@ def capture(request: pytest.FixtureRequest) -> Capture:
 
 
 def counted(capture: Capture, window: Window, *, canary: str = "canary") -> Pairing:
-    names = capture.manifest.metrics.names()
+    recorded = capture.manifest.metrics
+    names = MetricNames(
+        latency=recorded.latency,
+        requests=recorded.requests,
+        error_matchers=parse_matchers(recorded.error_matchers),
+        unit=recorded.unit,
+    )
     answers = [
         capture.fetch(
             metrics=names.fetched(),
