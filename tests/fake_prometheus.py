@@ -80,7 +80,7 @@ class FakePrometheus:
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
         """Return the samples as `MetricsSource` asks."""
-        length = range_seconds(window, scrape_interval_seconds=self.interval_seconds)
+        length = range_seconds(window)
         query = range_selector(metrics=metrics, matchers=matchers, seconds=length)
         body = self.body(
             metrics=metrics,
@@ -90,11 +90,11 @@ class FakePrometheus:
         )
         return decode_answer(body, where=self.description, query=query, evaluated_at=window.end)
 
-    def both_arms(self, window: Window) -> tuple[Answer, Answer]:
+    def both_arms(self, window: Window, *, names: MetricNames = NAMES) -> tuple[Answer, Answer]:
         """Return the answers of the baseline and of the canary."""
         return (
-            self.fetch(metrics=NAMES.fetched(), matchers=BASELINE, window=window),
-            self.fetch(metrics=NAMES.fetched(), matchers=CANARY, window=window),
+            self.fetch(metrics=names.fetched(), matchers=BASELINE, window=window),
+            self.fetch(metrics=names.fetched(), matchers=CANARY, window=window),
         )
 
     def body(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], start: float, end: float) -> bytes:

@@ -5,18 +5,20 @@ scrapes do not belong here.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from reliability.errors import PrometheusAnswerError
 from reliability.sources.answer import Answer, FloatArray, Series
 from reliability.sources.metrics import PROCESS_START, UP, MetricNames
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 IntArray: TypeAlias = npt.NDArray[np.intp]
 _START_TOLERANCE_SECONDS: Final = 0.5
+_BOUND_DIGITS: Final = 12  # "0.1" and "0.10" are one bound, also after milliseconds became seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,173 +28,119 @@ class Replica:
     Attributes:
         instance: Label `instance`; empty when the series have none.
         times_seconds: Unix instants of its successful scrapes, shape `(S,)`, increasing.
-        tried_seconds: Unix instants of all scrapes that are known of, increasing.
         restarted: The process was started anew since the scrape before, shape `(S,)`.
-        started_seconds: Unix instant at which the process started, shape `(S,)`; NaN where
-            that is not known.
-        rows: Labels of its counters, `R` of them, in a fixed order.
+        counts_from_zero: Its process is known to have started inside the window, so that
+            the first scrape's values were gained there.
+        rows: Labels of its counters, `R` of them.
+        bounds_seconds: Bucket bound of each row, shape `(R,)`; NaN for other counters.
         gains: What each counter gained since the scrape before, shape `(R, S)`. The first
-            scrape gains nothing.
-        first_values: What each counter showed at the first scrape, shape `(R,)`; zero for
-            counters that were born later.
+            scrape gains nothing unless `counts_from_zero`.
     """
 
     instance: str
     times_seconds: FloatArray
-    tried_seconds: FloatArray
     restarted: BoolArray
-    started_seconds: FloatArray
+    counts_from_zero: bool
     rows: tuple[Mapping[str, str], ...]
+    bounds_seconds: FloatArray
     gains: FloatArray
-    first_values: FloatArray
 
 
-def read_replicas(answer: Answer, *, names: MetricNames) -> tuple[Replica, ...]:
+def read_replicas(answer: Answer, *, names: MetricNames, start_seconds: float) -> tuple[Replica, ...]:
     """Split an answer into replicas and repair their counters.
 
-    A counter that drops began again at zero, and with it all buckets of its histogram;
-    when the process started anew, so did all its counters. A counter that appears at a
-    replica that was scraped before was born at zero.
+    A counter that drops began again at zero; when the process started anew, so did all
+    its counters. A counter that appears at a replica that was scraped before was born at
+    zero.
 
     Args:
         answer: Series of one arm.
         names: Names of the metrics that count.
+        start_seconds: Unix instant at which the window begins.
 
     Returns:
         The replicas that were scraped at least once, by job and instance.
+
+    Raises:
+        PrometheusAnswerError: A bucket has no bound that can be read.
     """
     by_replica: dict[tuple[str, str], list[Series]] = {}
     for series in answer.series:
         key = (series.labels.get("job", ""), series.labels.get("instance", ""))
         by_replica.setdefault(key, []).append(series)
-    replicas = (_replica(key[1], by_replica[key], names) for key in sorted(by_replica))
-    return tuple(replica for replica in replicas if replica.times_seconds.size)
+    found = (_replica(key[1], by_replica[key], names, start_seconds) for key in sorted(by_replica))
+    return tuple(replica for replica in found if replica.times_seconds.size)
 
 
-def _replica(instance: str, members: list[Series], names: MetricNames) -> Replica:
-    finite = [_finite(series) for series in members]
-    counting = {names.bucket, names.total, names.latency_sum, names.requests}
-    counters = sorted(
-        (series for series in finite if series.name in counting and series.values.size),
-        key=lambda series: sorted(series.labels.items()),
-    )
-    starts = [series for series in finite if series.name == PROCESS_START]
-    ups = [series for series in finite if series.name == UP]
-    times = _instants([*counters, *starts, *(_successful(up) for up in ups)])
-    values = _table(counters, times)
-    started = _started(starts, times)
-    groups = _groups(counters, names)
-    counts = np.array([series.name != names.latency_sum for series in counters], dtype=np.bool_)
-    drops = _drops(values) & counts[:, np.newaxis]  # a falling sum of latencies is no sure sign
-    restarted = _restarts(started, drops[counts], values[counts])
-    resets = _resets_by_group(drops, groups) | restarted
+def _replica(instance: str, members: Sequence[Series], names: MetricNames, start_seconds: float) -> Replica:
+    counting = (names.bucket, names.latency_sum, names.requests)
+    counters = sorted((one for one in members if one.name in counting), key=lambda one: sorted(one.labels.items()))
+    starts = [one for one in members if one.name == PROCESS_START]
+    ups = [one for one in members if one.name == UP]
+    seen = [one.times_seconds[np.isfinite(one.values)] for one in [*counters, *starts]]
+    times = np.unique(np.concatenate([*seen, *(up.times_seconds[up.values == 1] for up in ups), np.empty(0)]))
+    values, started = _table(counters, times), _table(starts[:1], times)
+    values[:, :1] = np.nan_to_num(values[:, :1])  # what is not there yet stands at zero
+    restarted = _restarts(_carried(started), values)
+    values[:, restarted] = np.nan_to_num(values[:, restarted])
+    standing = _carried(values)
+    steps = np.diff(standing, axis=1, prepend=0)
+    gains = np.where((steps < 0) | restarted, standing, steps)
+    counts_from_zero = bool((started[:, :1] >= start_seconds).any())
+    if not counts_from_zero:
+        gains[:, :1] = 0
     return Replica(
         instance=instance,
         times_seconds=times,
-        tried_seconds=_instants([*counters, *starts, *ups]),
         restarted=restarted,
-        started_seconds=started,
-        rows=tuple(series.labels for series in counters),
-        gains=_gains(values, resets[groups]),
-        first_values=np.nan_to_num(values[:, 0]) if times.size else np.zeros(len(counters)),
+        counts_from_zero=counts_from_zero,
+        rows=tuple(one.labels for one in counters),
+        bounds_seconds=np.array([_bound(one.labels, names) for one in counters], dtype=np.float64),
+        gains=gains,
     )
 
 
-def _finite(series: Series) -> Series:
-    return _only(series, np.isfinite(series.values))
-
-
-def _successful(up: Series) -> Series:
-    return _only(up, up.values == 1)
-
-
-def _only(series: Series, chosen: BoolArray) -> Series:
-    return replace(series, times_seconds=series.times_seconds[chosen], values=series.values[chosen])
-
-
-def _instants(series: Sequence[Series]) -> FloatArray:
-    return np.unique(np.concatenate([one.times_seconds for one in series])) if series else np.empty(0)
-
-
-def _table(series: list[Series], times: FloatArray) -> FloatArray:
-    """Put series on the scrapes, one a row; NaN where a series has no sample."""
+def _table(series: Sequence[Series], times: FloatArray) -> FloatArray:
+    """Put series on the scrapes, one a row; NaN where a series has no finite sample."""
     table = np.full((len(series), times.size), np.nan)
     for row, one in enumerate(series):
-        table[row, np.searchsorted(times, one.times_seconds)] = one.values
+        finite = np.isfinite(one.values)
+        table[row, np.searchsorted(times, one.times_seconds[finite])] = one.values[finite]
     return table
 
 
-def _started(starts: list[Series], times: FloatArray) -> FloatArray:
-    table = _table(starts[:1], times)  # one process has one start; a second series says nothing more
-    return table[0] if starts else np.full(times.size, np.nan)
+def _carried(table: FloatArray) -> FloatArray:
+    """Fill each hole with the last sample before it."""
+    columns = np.where(np.isnan(table), 0, np.arange(table.shape[1]))
+    return np.take_along_axis(table, np.maximum.accumulate(columns, axis=1), axis=1)
 
 
-def _groups(counters: list[Series], names: MetricNames) -> IntArray:
-    """Number the counters so that those which can only begin anew together share a number."""
-    histogram = {names.bucket, names.total, names.latency_sum}
-    numbers: dict[object, int] = {}
-    found = []
-    for series in counters:
-        in_histogram = series.name in histogram
-        hidden = {"le", "__name__"} if in_histogram else set()
-        key = frozenset(item for item in series.labels.items() if item[0] not in hidden)
-        found.append(numbers.setdefault((in_histogram, key), len(numbers)))
-    return np.array(found, dtype=np.intp)
-
-
-def _last_sample(values: FloatArray) -> IntArray:
-    """Return the column of each cell's last sample before it, -1 where there is none."""
-    columns = np.where(np.isnan(values), -1, np.arange(values.shape[1]))
-    before = np.full(values.shape, -1, dtype=np.intp)
-    before[:, 1:] = np.maximum.accumulate(columns, axis=1)[:, :-1]
-    return before
-
-
-def _before(values: FloatArray) -> FloatArray:
-    """Return each cell's last sample before it, NaN where there is none."""
-    last = _last_sample(values)
-    return np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=1), np.nan)
-
-
-def _drops(values: FloatArray) -> BoolArray:
-    """Tell where a counter fell."""
-    if not values.size:
-        return np.zeros(values.shape, dtype=np.bool_)
-    fell: BoolArray = values < _before(values)
-    return fell
-
-
-def _restarts(started: FloatArray, drops: BoolArray, values: FloatArray) -> BoolArray:
+def _restarts(started: FloatArray, values: FloatArray) -> BoolArray:
     """Tell at which scrapes the process was a new one, by its start, else by falling counters.
 
     Without a start most of what was counted must have fallen: a single label that the
     service removed is no restart.
     """
-    before = _before(started[np.newaxis])[0] if started.size else started
-    known = np.isfinite(started) & np.isfinite(before)
-    by_start = known & (np.abs(started - np.where(known, before, started)) > _START_TOLERANCE_SECONDS)
-    if not values.size:
-        return by_start
-    had = np.where(np.isnan(values), 0, np.nan_to_num(_before(values)))
-    by_fall = (had * drops).sum(axis=0) * 2 > had.sum(axis=0)
-    return np.where(known, by_start, by_fall)
+    before = _carried(values)[:, :-1]
+    now = values[:, 1:]
+    by_fall = 2 * np.where(now < before, before, 0).sum(axis=0) > np.where(np.isnan(now), 0, before).sum(axis=0)
+    moved = np.abs(np.diff(started, axis=1)).sum(axis=0) if started.size else np.full(by_fall.size, np.nan)
+    known = np.where(np.isnan(moved), by_fall, moved > _START_TOLERANCE_SECONDS)
+    return np.concatenate([[False], known])[: values.shape[1]].astype(np.bool_)
 
 
-def _resets_by_group(drops: BoolArray, groups: IntArray) -> BoolArray:
-    resets = np.zeros((int(groups.max(initial=-1)) + 1, drops.shape[1]), dtype=np.bool_)
-    np.logical_or.at(resets, groups, drops)
-    return resets
-
-
-def _gains(values: FloatArray, resets: BoolArray) -> FloatArray:
-    """Return the gain of each cell over its last sample; after a reset, or at birth, all of it."""
-    if not values.size:
-        return np.zeros(values.shape)
-    last = _last_sample(values)
-    reset_count: IntArray = np.cumsum(resets, axis=1)
-    since = reset_count - np.take_along_axis(reset_count, np.maximum(last, 0), axis=1)
-    anew = (last < 0) | (since > 0)
-    before = np.where(anew, 0, np.take_along_axis(values, np.maximum(last, 0), axis=1))
-    gains = np.nan_to_num(values - before)
-    gains[:, 0] = 0
-    return gains
+def _bound(labels: Mapping[str, str], names: MetricNames) -> float:
+    """Read `le` as a number: servers write 1, 1.0 or 1e0 for the same bound."""
+    if labels["__name__"] != names.bucket:
+        return np.nan
+    text = labels.get("le", "")
+    try:
+        bound = float(text)
+    except ValueError:
+        bound = np.nan
+    if np.isnan(bound):
+        raise PrometheusAnswerError(
+            f"a series of {names.bucket} has the bound le='{text}', which is no number; histograms need le "
+            f"(VictoriaMetrics' own vmrange must be converted with prometheus_buckets)."
+        )
+    return float(f"{bound * names.seconds_per_unit:.{_BOUND_DIGITS}g}")

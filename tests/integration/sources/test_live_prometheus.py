@@ -108,7 +108,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def scraped(server: PrometheusServer, arm: str, count: int) -> bool:
-    values = server.query_values(f'sum({NAMES.total}{{arm="{arm}"}})')
+    values = server.query_values(f'sum({NAMES.latency}_count{{arm="{arm}"}})')
     return bool(values) and values[0][1] == count
 
 
@@ -150,7 +150,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
 
 
 def counted(server: PrometheusServer, arm: str) -> bool:
-    return bool(server.query_values(f'{NAMES.total}{{arm="{arm}"}}'))
+    return bool(server.query_values(f'{NAMES.latency}_count{{arm="{arm}"}}'))
 
 
 def both_arms(source: MetricsSource, window: Window) -> tuple[Answer, Answer]:
@@ -161,7 +161,7 @@ def both_arms(source: MetricsSource, window: Window) -> tuple[Answer, Answer]:
 
 
 def live_pairing(staged: Staged) -> Pairing:
-    source = PrometheusSource(staged.server.url, scrape_interval_seconds=1)
+    source = PrometheusSource(staged.server.url)
     return pair_counts(*both_arms(source, staged.window), names=NAMES, window=staged.window)
 
 

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,9 +9,8 @@ import pytest
 from reliability.errors import PrometheusAnswerError, SelectorError
 from reliability.judge.counts import ArmCounts, PairedCounts
 from reliability.sources.answer import Answer, Series
-from reliability.sources.increments import REASONS, Pairing, pair_counts
+from reliability.sources.increments import Pairing, pair_counts
 from reliability.sources.metrics import MetricNames
-from reliability.sources.pair_health import NOTES
 from reliability.sources.promql import parse_matchers
 from reliability.window import Window
 from tests.fake_prometheus import NAMES, FakePrometheus, FakeReplica, FakeRequest
@@ -47,7 +45,7 @@ def pair(
 ) -> Pairing:
     everyone = [*(baseline or [replica("baseline")]), *canary]
     prometheus = FakePrometheus(replicas=everyone, rounds=range(-6, 34), **server)
-    return pair_counts(*prometheus.both_arms(window), names=names, window=window)
+    return pair_counts(*prometheus.both_arms(window, names=names), names=names, window=window)
 
 
 def counts_of(pairing: Pairing) -> PairedCounts:
@@ -143,13 +141,12 @@ def test_the_first_request_of_an_idle_replica_counts_from_zero():
     pairing = pair([replica(requests=steady(start=101)), replica(number=1)])
 
     assert pairing.health.canary[0].requests == 100
-    assert not pairing.health.canary[0].born
+    assert pairing.health.notes == ()
 
 
 def test_a_replica_that_started_inside_the_window_counts_from_zero():
     pairing = pair([replica(), replica(number=1, lives=((ZERO + 95, FOREVER),), requests=steady(start=96))])
 
-    assert pairing.health.canary[1].born
     assert pairing.health.canary[1].requests == 103
     assert pairing.health.notes == ("replica-born",)
     assert pairing.health.used_scrapes == 31
@@ -168,7 +165,6 @@ def test_a_replica_that_is_scraped_no_more_contributes_nothing_and_blocks_nothin
     pairing = pair([replica(), replica(number=1, lives=((LONG_AGO, ZERO + 155),))])
 
     assert pairing.health.used_scrapes == 31
-    assert pairing.health.canary[1].gone
     assert pairing.health.canary[1].requests == 75
     assert pairing.health.notes == ("replica-gone",)
     assert pairing.health.lost_requests_at_most == 5
@@ -237,7 +233,6 @@ def test_arms_scraped_at_different_intervals_are_compared_at_the_longer_one():
     counts = counts_of(pairing)
     assert counts.scrape_interval_seconds == 30
     assert counts.canary.requests.tolist() == counts.baseline.requests.tolist() == [15.0] * 10
-    assert "intervals-differ" in pairing.health.notes
 
 
 def test_bounds_are_numbers_and_may_be_written_differently():
@@ -273,19 +268,13 @@ def test_milliseconds_become_seconds():
 
 
 def test_the_histogram_itself_may_count_the_requests():
-    names = replace(NAMES, requests=NAMES.total, error_matchers=parse_matchers('route="/broken"'))
+    names = replace(NAMES, requests=f"{NAMES.latency}_count", error_matchers=parse_matchers('route="/broken"'))
     broken = FakeRequest(ZERO + 55, 0.2, route="/broken")
 
     counts = counts_of(pair([replica(requests=[*steady(), broken])], names=names))
 
     assert counts.canary.requests.sum() == 151
     assert counts.canary.errors.sum() == 1
-
-
-def test_without_an_infinite_bucket_the_count_is_the_total():
-    counts = counts_of(pair([replica(bounds=("0.1", "0.2", "0.4", "0.8"))]))
-
-    assert counts.canary.bucket_counts[:, -1].tolist() == [5.0] * 30
 
 
 def test_without_sums_the_latency_sum_is_unknown():
@@ -335,7 +324,7 @@ def test_samples_that_are_not_numbers_are_missed_scrapes():
         ([replica(requests=[])], [replica("baseline", requests=[])], {}, "no-traffic"),
         ([replica(requests=steady(end=-20))], None, {}, "no-traffic-canary"),
         ([replica(lives=((LONG_AGO, ZERO - 5),))], None, {}, "no-traffic-canary"),
-        ([replica()], None, {"hidden": frozenset({NAMES.bucket, NAMES.total, NAMES.requests})}, "no-traffic"),
+        ([replica()], None, {"hidden": frozenset({NAMES.bucket, NAMES.requests})}, "no-traffic"),
         ([replica()], None, {"hidden": frozenset({NAMES.bucket})}, "buckets-missing"),
         ([replica()], None, {"hidden": frozenset({NAMES.requests})}, "requests-missing"),
         ([replica(bounds=("0.15", "0.3", "+Inf"))], None, {}, "bounds-differ"),
@@ -353,7 +342,6 @@ def test_arms_that_cannot_be_compared_say_why(
 
     assert pairing.counts is None
     assert pairing.health.reason == reason
-    assert reason in REASONS
 
 
 def test_a_window_with_less_than_two_scrapes_has_too_few():
@@ -362,7 +350,6 @@ def test_a_window_with_less_than_two_scrapes_has_too_few():
     pairing = pair([replica()], window=window)
 
     assert pairing.health.reason == "too-few-scrapes"
-    assert pairing.health.expected_scrapes == 1
 
 
 def test_arms_that_were_never_there_together_have_too_few_scrapes():
@@ -414,14 +401,13 @@ def test_a_counter_that_disagrees_with_the_histogram_is_noted():
     assert pairing.health.notes == ("requests-differ",)
 
 
-def test_more_errors_than_requests_are_noted():
+def test_there_are_never_more_errors_than_requests():
     errors = [FakeRequest(one.at_seconds, one.latency_seconds, "500") for one in steady()]
     baseline, canary = both_answers([replica(requests=errors)])
     doubled = [replace(one, values=one.values * 2) if one.name == NAMES.requests else one for one in canary.series]
 
     pairing = pair_counts(baseline, replace(canary, series=tuple(doubled)), names=NAMES, window=WINDOW)
 
-    assert "errors-exceed-requests" in pairing.health.notes
     assert canary_of(pairing).errors.tolist() == canary_of(pairing).requests.tolist()
 
 
@@ -431,38 +417,3 @@ def test_requests_for_the_metrics_page_are_noted():
     pairing = pair([replica(requests=[*steady(), *scrapes])])
 
     assert pairing.health.notes == ("metrics-route",)
-
-
-def test_every_note_is_explained():
-    assert all(text and code == code.lower() for code, text in NOTES.items())
-
-
-def test_four_hundred_and_eighty_series_take_well_under_a_third_of_a_second():
-    answers = large_answer("baseline"), large_answer("canary")
-    window = Window(start=START, end=START + timedelta(seconds=10 * 238))
-
-    begun = time.process_time()
-    pairing = pair_counts(*answers, names=NAMES, window=window)
-    seconds = time.process_time() - begun
-
-    assert sum(len(answer.series) for answer in answers) == 480
-    assert counts_of(pairing).canary.requests.size == 238
-    assert seconds < 0.3
-
-
-def large_answer(arm: str) -> Answer:
-    chance = np.random.default_rng(7)
-    times = np.linspace(ZERO - 10, ZERO + 2380, 240)
-    bounds = [f"{0.05 * 1.1**number:.4f}" for number in range(27)] + ["+Inf"]
-    series = []
-    for instance in range(2):
-        for route in range(4):
-            target = {"arm": arm, "instance": f"{arm}-{instance}", "job": "big", "route": str(route)}
-            steps = np.cumsum(chance.poisson(3, (len(bounds), times.size)), axis=0)
-            rows = [(NAMES.bucket, {"le": bound}) for bound in bounds]
-            rows += [(NAMES.total, {}), (NAMES.requests, {"code": "200"})]
-            values = [*np.cumsum(steps, axis=1), *[np.cumsum(steps[-1])] * 2]
-            for (name, extra), value in zip(rows, values, strict=True):
-                labels = {"__name__": name, **target, **extra}
-                series.append(Series(labels=labels, times_seconds=times, values=value.astype(float)))
-    return Answer(series=tuple(series))

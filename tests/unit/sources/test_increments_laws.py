@@ -145,7 +145,7 @@ def test_a_round_is_usable_unless_a_living_replica_missed_it_or_an_arm_was_not_t
 
 
 def fetched_rounds(server: FakePrometheus, one: FakeReplica, window: Window) -> list[int]:
-    start, end = window.start.timestamp() - 2 * INTERVAL, window.end.timestamp()
+    start, end = window.start.timestamp() - 120, window.end.timestamp()
     return [number for number in successful_rounds(server, one) if start <= one.scrape_seconds(number, INTERVAL) <= end]
 
 
