@@ -125,6 +125,21 @@ def test_a_label_that_a_living_service_removed_is_no_restart_of_the_rest():
     assert pairing.health.restarts == 0
 
 
+def test_buckets_keep_their_order_when_only_some_of_them_show_a_reset():
+    baseline, canary = both_answers([replica()])
+    reset = [
+        replace(one, values=np.where(one.times_seconds > ZERO + 150, one.values - 20, one.values))
+        if one.labels.get("le") == "0.4"
+        else one
+        for one in canary.series
+    ]
+
+    pairing = pair_counts(baseline, replace(canary, series=tuple(reset)), names=NAMES, window=WINDOW)
+
+    assert (np.diff(canary_of(pairing).bucket_counts, axis=1) >= 0).all()
+    assert (canary_of(pairing).bucket_counts[:, -1] == canary_of(pairing).requests).all()
+
+
 def both_answers(canary: Sequence[FakeReplica], **server: Any) -> tuple[Answer, Answer]:
     everyone = [replica("baseline"), *canary]
     return FakePrometheus(replicas=everyone, rounds=range(-6, 34), **server).both_arms(WINDOW)
