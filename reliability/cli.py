@@ -42,7 +42,8 @@ class _LazyGroup(click.Group):
             if err.name and err.name.startswith("reliability"):
                 raise
             raise UsageError(
-                f"the staging service needs the package '{err.name}'; install it with: pip install 'reliability[staging]'."
+                f"the staging service needs the package '{err.name}'; install it with: "
+                f"pip install 'reliability[staging]'."
             ) from err
         return staging
 
@@ -76,6 +77,7 @@ Examples:
 @click.pass_context
 def report(
     ctx: click.Context,
+    *,
     names: tuple[str, ...],
     sample: str | None,
     assignments: tuple[str, ...],
@@ -176,23 +178,27 @@ def run(arguments: list[str]) -> int:
     """
     try:
         status = cli.main(args=arguments, prog_name="reliability", standalone_mode=False)
-    except click.exceptions.Exit as err:
+    except Exception as err:  # noqa: BLE001 -- the one place: an unknown fault is a run error, never a pass
+        return _failed(err)
+    except KeyboardInterrupt:
+        return _failed(click.Abort())
+    return status if isinstance(status, int) else 0
+
+
+def _failed(err: Exception) -> int:
+    """Say on stderr what went wrong, and return its exit status."""
+    message, status = f"{type(err).__name__}: {err}. This is a defect of the program. [internal]", RUN_ERROR_STATUS
+    if isinstance(err, click.exceptions.Exit):
         return err.exit_code
-    except click.ClickException as err:
+    if isinstance(err, click.ClickException):
         err.show()
         return USAGE_STATUS
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; files that exist are whole", err=True)
-        return INTERRUPTED_STATUS
-    except ReliabilityError as err:
-        click.echo(f"error: {err}", err=True)
-        return _status_of(err)
-    except BrokenPipeError:
-        return 0
-    except Exception as err:  # noqa: BLE001 -- the one place: an unknown fault is a run error, never a pass
-        click.echo(f"error: {type(err).__name__}: {err}. This is a defect of the program. [internal]", err=True)
-        return RUN_ERROR_STATUS
-    return status if isinstance(status, int) else 0
+    if isinstance(err, click.Abort):
+        message, status = "interrupted; files that exist are whole", INTERRUPTED_STATUS
+    elif isinstance(err, ReliabilityError):
+        message, status = str(err), _status_of(err)
+    click.echo(f"error: {message}", err=True)
+    return status
 
 
 def _status_of(err: ReliabilityError) -> int:

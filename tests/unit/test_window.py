@@ -32,5 +32,5 @@ def test_a_window_must_have_a_length(end):
 def test_cutting_the_warmup_leaves_the_rest_or_nothing():
     window = Window(start=START, end=START + timedelta(minutes=20))
 
-    assert window.without_head(seconds=300).seconds == 900
+    assert window.without_head(seconds=300) == Window(start=START + timedelta(minutes=5), end=window.end)
     assert window.without_head(seconds=1200) is None
