@@ -29,7 +29,7 @@ from reliability.sources.promql import parse_matchers
 from reliability.staging.prometheus_server import PrometheusServer, ScrapeTarget, running_prometheus
 from reliability.window import Window
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prometheus_program")]
 
 ARMS = ("baseline", "canary")
 ERRORS = 'code=~"5.."'

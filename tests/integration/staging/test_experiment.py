@@ -10,7 +10,7 @@ from reliability.staging.agreement import CapturedCounters
 from reliability.staging.plans import ArmPlan, ExperimentPlan, KillPlan
 from reliability.staging.recorder import record_experiment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prometheus_program")]
 
 PLAN = ExperimentPlan(
     name="miniature",

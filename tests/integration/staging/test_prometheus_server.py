@@ -16,6 +16,7 @@ def test_a_missing_prometheus_is_named_with_its_cure(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.usefixtures("prometheus_program")
 def test_a_query_that_is_no_promql_is_an_error_with_the_servers_words(tmp_path):
     with running_prometheus([], scrape_interval_seconds=1, folder=tmp_path) as server:
         with pytest.raises(StagingError, match=r"400.*parse error"):
@@ -23,6 +24,7 @@ def test_a_query_that_is_no_promql_is_an_error_with_the_servers_words(tmp_path):
         assert server.query_values("vector(1)") == [({}, 1.0)]
 
 
+@pytest.mark.usefixtures("prometheus_program")
 def test_the_server_is_gone_after_the_block(tmp_path):
     with running_prometheus([], scrape_interval_seconds=1, folder=tmp_path) as server:
         pass
