@@ -83,7 +83,7 @@ def test_the_first_minutes_decide_nothing(minutes):
 
 
 def test_no_growing_window_of_the_passing_recording_ever_fails():
-    verdicts = [judged("pass", minutes=minutes)[2].verdict for minutes in range(6, 21, 2)]
+    verdicts = [judged("pass", minutes=minutes)[2].verdict for minutes in (6, 8, 12, 16, 20)]
 
     assert Verdict.FAIL not in verdicts
     assert verdicts[-1] is Verdict.PASS
