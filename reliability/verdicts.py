@@ -19,9 +19,7 @@ class Verdict(Enum):
     NO_DATA = "NO_DATA"
 
 
-EXIT_STATUS: Final = MappingProxyType(
-    {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3, Verdict.NO_DATA: 4}
-)
+EXIT_STATUS: Final = MappingProxyType({Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3, Verdict.NO_DATA: 4})
 _FOLD_ORDER: Final = (Verdict.FAIL, Verdict.NO_DATA, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 

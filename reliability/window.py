@@ -29,9 +29,7 @@ class Window:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError("a window needs instants with a time zone, for example 2026-11-26T18:40:00Z")
         if self.start >= self.end:
-            raise ValueError(
-                f"the window {self.start} / {self.end} is empty; its end must come after its start"
-            )
+            raise ValueError(f"the window {self.start} / {self.end} is empty; its end must come after its start")
         object.__setattr__(self, "start", self.start.astimezone(UTC))
         object.__setattr__(self, "end", self.end.astimezone(UTC))
 
