@@ -6,7 +6,6 @@ A missing number (None) is written as a dash, never as zero.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from typing import Final
@@ -19,9 +18,8 @@ from reliability.clock import parse_instant
 LOCALES: Final[Mapping[str, str]] = MappingProxyType({"en": "en_GB", "es": "es_ES"})
 NO_BREAK: Final = "\u00a0"
 MINUS: Final = "\u2212"
-MISSING: Final = "\u2013"
-_RANGE_DASH: Final = "\u2013"
-_NO_BREAK_DASH: Final = "\u2060\u2013\u2060"  # a line never breaks between two times of day
+DASH: Final = "\u2013"  # also stands for a missing number
+_NO_BREAK_DASH: Final = f"\u2060{DASH}\u2060"  # a line never breaks between two times of day
 _FILTER_NAMES: Final = (
     "number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant", "day",
     "clock", "interval", "plural",
@@ -29,102 +27,96 @@ _FILTER_NAMES: Final = (
 
 
 class Formats:
-    """Formats of one language.
-
-    Attributes:
-        language: Language code, a key of `LOCALES`.
-        locale: Babel locale whose number and date habits are followed.
-    """
+    """Formats of one language, by the number and date habits of its Babel locale."""
 
     def __init__(self, language: str) -> None:
-        self.language = language
-        self.locale = LOCALES[language]
+        self._locale = LOCALES[language]
+        self._percent_sign = "%" if language == "en" else f"{NO_BREAK}%"
 
     def filters(self) -> dict[str, object]:
         """Return the filters by their names in templates."""
         return {name: getattr(self, name) for name in _FILTER_NAMES}
 
-    def number(self, value: float | None, digits: int = 0) -> str:
-        """Write a number with grouped thousands and a fixed number of decimals."""
+    def number(self, value: float | None, digits: int = 0, *, scale: int = 1, unit: str = "", plus: str = "") -> str:
+        """Write a number with grouped thousands and a fixed number of decimals.
+
+        Args:
+            value: The number, or None for a dash.
+            digits: Decimals, rounded half up.
+            scale: What the number is multiplied with first.
+            unit: Written behind it.
+            plus: Sign of a number above zero.
+
+        Returns:
+            For example `+1,234.5 ms`.
+        """
         if value is None:
-            return MISSING
-        rounded = _round(value, digits)
-        return _sign(rounded) + self._decimal(abs(rounded), digits)
+            return DASH
+        rounded = Decimal(repr(float(value * scale))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+        sign = MINUS if rounded < 0 else plus if rounded else ""
+        pattern = f"#,##0.{'0' * digits}".rstrip(".")
+        return f"{sign}{format_decimal(abs(rounded), format=pattern, locale=self._locale)}{unit}"
 
     def percent(self, fraction: float | None, digits: int = 1) -> str:
         """Write a fraction as a percentage; "100" only when it is all of it."""
-        if fraction is None:
-            return MISSING
-        rounded = _round(fraction * 100, digits)
-        if rounded == 100 and fraction < 1:  # noqa: PLR2004 -- per cent
-            rounded -= Decimal(1).scaleb(-digits)
-        return _sign(rounded) + self._percent(abs(rounded), digits)
+        most = 1 - 0.01 * 10.0**-digits  # the largest percentage below 100 that has these digits
+        below = fraction if fraction is None or fraction <= most or fraction >= 1 else most
+        return self.number(below, digits, scale=100, unit=self._percent_sign)
 
     def signed_percent(self, fraction: float | None, digits: int = 1) -> str:
         """Write a relative change, always with its sign."""
-        if fraction is None:
-            return MISSING
-        rounded = _round(fraction * 100, digits)
-        return _full_sign(rounded) + self._percent(abs(rounded), digits)
+        return self.number(fraction, digits, scale=100, unit=self._percent_sign, plus="+")
 
     def points(self, fraction: float | None, digits: int = 2, unit: bool = True) -> str:
         """Write a difference of two fractions in percentage points, with its sign."""
-        if fraction is None:
-            return MISSING
-        rounded = _round(fraction * 100, digits)
-        return f"{_full_sign(rounded)}{self._decimal(abs(rounded), digits)}" + (f"{NO_BREAK}pp" if unit else "")
+        return self.number(fraction, digits, scale=100, unit=f"{NO_BREAK}pp" if unit else "", plus="+")
 
-    def ms(self, seconds: float | None, digits: int | None = None) -> str:
-        """Write seconds as milliseconds; without `digits`, three figures are kept."""
-        if seconds is None:
-            return MISSING
-        milliseconds = seconds * 1000
-        kept = digits if digits is not None else _figures(milliseconds)
-        return f"{self.number(milliseconds, kept)}{NO_BREAK}ms"
+    def ms(self, seconds: float | None) -> str:
+        """Write seconds as milliseconds; three figures are kept."""
+        size = abs(seconds or 0)
+        digits = sum(size < limit for limit in (0.09995, 0.009995))
+        return self.number(seconds, digits, scale=1000, unit=f"{NO_BREAK}ms")
 
     def seconds(self, value: float | None, digits: int = 1) -> str:
         """Write seconds with their unit."""
-        return MISSING if value is None else f"{self.number(value, digits)}{NO_BREAK}s"
+        return self.number(value, digits, unit=f"{NO_BREAK}s")
 
-    def minutes(self, value: float | None, digits: int = 0) -> str:
+    def minutes(self, value: float | None) -> str:
         """Write minutes with their unit."""
-        return MISSING if value is None else f"{self.number(value, digits)}{NO_BREAK}min"
+        return self.number(value, unit=f"{NO_BREAK}min")
 
     def duration(self, seconds: float | None) -> str:
         """Write a length of time in the units that people say: `11 min 42 s`."""
-        if seconds is None:
-            return MISSING
-        if seconds < 59.95:  # noqa: PLR2004 -- what one decimal still shows below a minute
-            tenths = round(float(seconds), 1)
-            return self.seconds(tenths, 0 if tenths.is_integer() else 1)
+        if seconds is None or seconds < 59.95:  # noqa: PLR2004 -- what one decimal still shows below a minute
+            return self.seconds(seconds, 0 if seconds is None or round(seconds, 1) == round(seconds) else 1)
         minutes, rest = divmod(round(seconds), 60)
         if minutes < 60:  # noqa: PLR2004 -- minutes an hour
-            return _join(self.minutes(minutes), self.seconds(rest, 0) if rest else "")
+            return f"{self.minutes(minutes)} {self.seconds(rest, 0)}" if rest else self.minutes(minutes)
         hours, minutes = divmod(round(seconds / 60), 60)
-        return _join(f"{self.number(hours)}{NO_BREAK}h", self.minutes(minutes) if minutes else "")
+        written = self.number(hours, unit=f"{NO_BREAK}h")
+        return f"{written} {self.minutes(minutes)}" if minutes else written
 
-    def instant(self, at: str | datetime | None) -> str:
+    def instant(self, at: str | None) -> str:
         """Write an instant in UTC: `22 Nov 2026, 10:06 UTC`."""
-        return MISSING if at is None else f"{self._when(at, 'd MMM y, HH:mm')}{NO_BREAK}UTC"
+        return self._when(at, "d MMM y, HH:mm", f"{NO_BREAK}UTC")
 
-    def day(self, at: str | datetime | None) -> str:
+    def day(self, at: str | None) -> str:
         """Write the UTC day of an instant: `22 Nov 2026`."""
-        return MISSING if at is None else self._when(at, "d MMM y")
+        return self._when(at, "d MMM y")
 
-    def clock(self, at: str | datetime | None) -> str:
+    def clock(self, at: str | None) -> str:
         """Write the UTC time of day of an instant: `10:06`."""
-        return MISSING if at is None else self._when(at, "HH:mm")
+        return self._when(at, "HH:mm")
 
-    def span(self, start: str | datetime, end: str | datetime) -> str:
+    def span(self, start: str, end: str) -> str:
         """Write a window: `22 Nov 2026, 09:00-10:00 UTC`, with both days when they differ."""
+        first = self._when(start, "d MMM y, HH:mm")
         if self.day(start) == self.day(end):
-            return f"{self._when(start, 'd MMM y, HH:mm')}{_NO_BREAK_DASH}{self.clock(end)}{NO_BREAK}UTC"
-        return f"{self._when(start, 'd MMM y, HH:mm')} {_RANGE_DASH} {self.instant(end)}"
+            return f"{first}{_NO_BREAK_DASH}{self.clock(end)}{NO_BREAK}UTC"
+        return f"{first} {DASH} {self.instant(end)}"
 
-    def interval(self, text: str | None) -> str:
+    def interval(self, text: str) -> str:
         """Write an ISO 8601 interval as a window; text that is none stays as it is."""
-        if text is None:
-            return MISSING
         start, _, end = text.partition("/")
         try:
             return self.span(start.strip(), end.strip())
@@ -136,38 +128,5 @@ class Formats:
         """Choose the word that goes with a count."""
         return one if count == 1 else many
 
-    def _decimal(self, value: Decimal, digits: int) -> str:
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return str(format_decimal(value, format=pattern, locale=self.locale))
-
-    def _percent(self, value: Decimal, digits: int) -> str:
-        return self._decimal(value, digits) + ("%" if self.language == "en" else f"{NO_BREAK}%")
-
-    def _when(self, at: str | datetime, pattern: str) -> str:
-        instant = parse_instant(at) if isinstance(at, str) else at.astimezone(UTC)
-        return str(format_datetime(instant, pattern, locale=self.locale))
-
-
-def _round(value: float, digits: int) -> Decimal:
-    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-
-
-def _sign(value: Decimal) -> str:
-    return MINUS if value < 0 else ""
-
-
-def _full_sign(value: Decimal) -> str:
-    if value == 0:
-        return ""
-    return "+" if value > 0 else MINUS
-
-
-def _figures(milliseconds: float) -> int:
-    size = abs(milliseconds)
-    if size >= 99.95:  # noqa: PLR2004 -- three figures are kept
-        return 0
-    return 1 if size >= 9.995 else 2  # noqa: PLR2004 -- three figures are kept
-
-
-def _join(first: str, second: str) -> str:
-    return f"{first} {second}" if second else first
+    def _when(self, at: str | None, pattern: str, zone: str = "") -> str:
+        return DASH if at is None else f"{format_datetime(parse_instant(at), pattern, locale=self._locale)}{zone}"

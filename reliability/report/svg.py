@@ -10,14 +10,11 @@ Matplotlib is imported when the first chart is drawn, not with this module.
 
 import io
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
-from xml.etree.ElementTree import Element, register_namespace, tostring
 
-from defusedxml.ElementTree import fromstring
 from markupsafe import Markup
 
 if TYPE_CHECKING:
@@ -25,43 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Size = Literal["wide", "narrow"]
-SIZES: Final[tuple[Size, Size]] = ("wide", "narrow")
+SIZES: Final[tuple[Size, ...]] = ("wide", "narrow")
 WIDTH_INCHES: Final = MappingProxyType({"wide": 8.6, "narrow": 4.0})
 DASH: Final = (0, (2.2, 2.2))  # how limits and goals are drawn
-_NAMES: Final = (
-    "ink",
-    "soft",
-    "rule",
-    "card",
-    "base",
-    "cana",
-    "limit",
-    "pass",
-    "warn",
-    "fail",
-    "bandb",
-    "bandc",
-)
+_NAMES: Final = ("ink", "soft", "rule", "card", "base", "cana", "limit", "pass", "warn", "fail", "bandb", "bandc")
 COLOURS: Final = MappingProxyType({n: f"#{i:02x}{i + 1:02x}{i + 2:02x}" for i, n in enumerate(_NAMES, start=1)})
 _CLASS_OF: Final = {colour: name for name, colour in COLOURS.items()}
-_SVG: Final = "http://www.w3.org/2000/svg"
-_HREF: Final = "{http://www.w3.org/1999/xlink}href"
-_KEPT: Final = frozenset(
-    ("stroke-width", "stroke-dasharray", "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "opacity",
-     "fill-opacity", "stroke-opacity", "text-anchor", "font-size", "font-weight")
-)  # fmt: skip
-_ROUNDED: Final = (
-    "d",
-    "transform",
-    "x",
-    "y",
-    "width",
-    "height",
-    "points",
-    "stroke-width",
-    "stroke-dasharray",
+_SVG: Final = Markup(
+    '<svg viewBox="{box}" class="plot {size}" role="img" aria-labelledby="{uid}t {uid}d" stroke-linejoin="round" '
+    'stroke-linecap="butt"><title id="{uid}t">{title}</title><desc id="{uid}d">{description}</desc>{drawing}</svg>'
 )
-_EMPTY: Final = re.compile(r"<g>\s*</g>|<g\s*/>|<defs\s*/>|<defs></defs>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +49,20 @@ class FigureSpec:
     description: str
 
 
-@contextmanager
-def theme() -> Iterator[None]:
+def theme() -> AbstractContextManager[None]:
     """Set the look of every figure made inside the block."""
     import matplotlib as mpl  # noqa: PLC0415 -- the command line starts without it
 
     soft, rule = COLOURS["soft"], COLOURS["rule"]
-    settings: dict[str, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": "reliability", "font.family": "DejaVu Sans", "font.size": 10.5,
+    settings: dict[Any, Any] = {
+        "svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 10.5,
         "text.color": COLOURS["ink"], "axes.edgecolor": soft, "axes.labelcolor": soft, "xtick.color": soft,
         "ytick.color": soft, "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
         "axes.grid": True, "axes.grid.axis": "y", "grid.color": rule, "grid.linewidth": 0.8, "axes.axisbelow": True,
-        "figure.facecolor": "none", "axes.facecolor": "none", "ytick.major.size": 0, "xtick.major.size": 3.5,
+        "ytick.major.size": 0, "xtick.major.size": 3.5,
         "lines.linewidth": 2.0, "lines.solid_capstyle": "round", "path.simplify": True, "text.parse_math": False,
     }  # fmt: skip
-    with mpl.rc_context(settings):  # type: ignore[arg-type] # its keys are a very long Literal
-        yield
+    return mpl.rc_context(settings)
 
 
 def new_axes(size: Size, *, height_inches: float, unit: str, left_inches: float = 0.5) -> "tuple[Figure, Axes]":
@@ -112,9 +80,10 @@ def new_axes(size: Size, *, height_inches: float, unit: str, left_inches: float 
     from matplotlib.figure import Figure  # noqa: PLC0415 -- the command line starts without it
 
     width = WIDTH_INCHES[size]
-    figure = Figure(figsize=(width, height_inches))
+    figure = Figure(figsize=(width, height_inches), frameon=False)
     left, right, bottom, top = left_inches / width, 0.16 / width, 0.33 / height_inches, 0.34 / height_inches
     axes = figure.add_axes((left, bottom, 1 - left - right, 1 - bottom - top))
+    axes.patch.set_visible(False)
     axes.set_title(unit, loc="left", fontsize=10, color=COLOURS["soft"], pad=6, x=0)
     return figure, axes
 
@@ -124,111 +93,48 @@ def to_svg(spec: FigureSpec, *, uid: str, size: Size) -> Markup:
 
     Args:
         spec: The chart; call this inside the same `theme()`.
-        uid: Prefix of all ids, unique on the page.
+        uid: Makes all ids, unique on the page.
         size: Class that decides on which screens it is shown.
 
     Returns:
         The element; equal input gives equal bytes.
     """
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 -- as in `theme`
+    import matplotlib as mpl  # noqa: PLC0415 -- as in `theme`
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
 
-    buffer = io.BytesIO()
+    buffer = io.StringIO()
     canvas: Any = FigureCanvasSVG(spec.figure)
-    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    raw = buffer.getvalue()
-    root = fromstring(raw)
-    _drop(root, ("metadata", "style"))
-    used = dict.fromkeys(re.findall(r'(?:url\(|xlink:href=")#([^)"]+)[)"]', raw.decode()))
-    names = {old: f"{uid}{place}" for place, old in enumerate(used)}
-    for element in root.iter():
-        _restyle(element)
-        _rename(element, names)
-        _shorten(element)
-    _drop_invisible(root)
-    return Markup(_serialise(_named(root, spec, uid=uid, size=size)))  # noqa: S704 -- all text left ElementTree escaped
+    with mpl.rc_context({"svg.hashsalt": uid}):  # matplotlib hashes it into the ids that it refers to
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    head, drawing = buffer.getvalue().split("</defs>", 1)  # the first definition is matplotlib's own stylesheet
+    box = re.findall(r'viewBox="([^"]+)"', head)[0]
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', drawing))
+    drawing = re.sub(r"<[^>]+>", lambda tag: _themed(tag[0], used), drawing.removesuffix("</svg>\n"))
+    drawing = re.sub(r"<(g|defs)>\s*</\1>|<(g|defs) ?/>", "", re.sub(r">\s+<", "><", drawing)).strip()
+    return _SVG.format(
+        box=box, size=size, uid=uid, title=spec.title, description=spec.description,
+        drawing=Markup(drawing),  # noqa: S704 -- matplotlib escapes the texts
+    )  # fmt: skip
 
 
-def _drop(root: Element, tags: tuple[str, ...]) -> None:
-    for parent in list(root.iter()):
-        for child in [c for c in parent if c.tag.rsplit("}", 1)[-1] in tags]:
-            parent.remove(child)
+def _themed(tag: str, used: set[str]) -> str:
+    """Rewrite one tag: style to classes and attributes, short numbers, only the ids that something refers to."""
+    tag = re.sub(r' style="([^"]*)"', _attributes, tag)
+    tag = re.sub(r' id="([^"]*)"', lambda own: own[0] if own[1] in used else "", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag).replace("xlink:href", "href")
+    tag = re.sub(r"-?\d+\.\d+", lambda number: f"{round(float(number[0]), 1) + 0:g}", tag)  # + 0 turns -0 into 0
+    return " ".join(tag.split()).replace(' "', '"')
 
 
-def _restyle(element: Element) -> None:
-    """Move declarations of the style attribute into classes and presentation attributes."""
-    pairs = (part.split(":", 1) for part in element.attrib.pop("style", "").split(";") if ":" in part)
-    style = {name.strip(): value.strip() for name, value in pairs}
-    font = re.search(r"(?:(bold|[5-9]00)\s+)?([\d.]+)px", style.pop("font", ""))
-    if font:
-        style["font-size"] = font[2]
-        style.update({"font-weight": font[1]} if font[1] else {})
-    classes = []
-    for name, letter in (("fill", "f"), ("stroke", "s")):
-        colour = (style.pop(name, None) or element.attrib.pop(name, "")).lower()
-        if colour in _CLASS_OF:
-            classes.append(f"{letter}-{_CLASS_OF[colour]}")
-        elif colour:
-            element.set(name, colour)
-    for name in _KEPT & style.keys():
-        element.set(name, style[name].replace("px", ""))
-    if classes:
-        element.set("class", " ".join(classes))
-
-
-def _drop_invisible(root: Element) -> None:
-    """Remove background patches that neither fill nor stroke."""
-    for parent in list(root.iter()):
-        for child in [c for c in parent if c.tag == f"{{{_SVG}}}path" and c.get("fill") == "none"]:
-            if "class" not in child.attrib and "stroke" not in child.attrib:
-                parent.remove(child)
-
-
-def _rename(element: Element, names: Mapping[str, str]) -> None:
-    """Give the ids that something refers to their new names and drop the others."""
-    target = element.attrib.pop(_HREF, None)
-    if target is not None:
-        element.set("href", f"#{names[target.removeprefix('#')]}")
-    own = element.attrib.pop("id", "")
-    if own in names:
-        element.set("id", names[own])
-    for name in ("clip-path", "fill", "stroke"):
-        reference = re.fullmatch(r"url\(#(.+)\)", element.get(name, ""))
-        if reference:
-            element.set(name, f"url(#{names[reference[1]]})")
-
-
-def _shorten(element: Element) -> None:
-    if element.get("transform", "").startswith("rotate(-0 "):
-        del element.attrib["transform"]
-    for name in _ROUNDED:
-        if name in element.attrib:
-            text = re.sub(r"\s+", " ", element.attrib[name]).strip()
-            element.set(name, re.sub(r"-?\d+\.\d+", _tenth, text))
-
-
-def _tenth(match: re.Match[str]) -> str:
-    text = f"{float(match.group()):.1f}".rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
-
-
-def _named(root: Element, spec: FigureSpec, *, uid: str, size: Size) -> Element:
-    box = root.get("viewBox", "")
-    root.attrib.clear()
-    root.attrib.update({
-        "viewBox": box, "class": f"plot {size}", "role": "img", "aria-labelledby": f"{uid}t {uid}d",
-        "stroke-linejoin": "round", "stroke-linecap": "butt",
-    })  # fmt: skip
-    for tag, text in (("desc", spec.description), ("title", spec.title)):
-        element = Element(f"{{{_SVG}}}{tag}", {"id": uid + tag[0]})
-        element.text = text
-        root.insert(0, element)
-    return root
-
-
-def _serialise(root: Element) -> str:
-    register_namespace("", _SVG)
-    text = re.sub(r">\s+<", "><", tostring(root, encoding="unicode")).replace(f' xmlns="{_SVG}"', "", 1)
-    previous = ""
-    while previous != text:
-        previous, text = text, _EMPTY.sub("", text)
-    return text
+def _attributes(style: re.Match[str]) -> str:
+    """Write the declarations of a style attribute as classes for our colours and presentation attributes."""
+    classes, attributes = [], []
+    for declaration in style[1].split("; "):
+        name, value = declaration.split(": ", 1)
+        if value in _CLASS_OF:
+            classes.append(f"{name[0]}-{_CLASS_OF[value]}")
+        elif name in ("font", "font-size"):
+            attributes.append(f' font-size="{re.findall(r"([0-9.]+)px", value)[0]}"')
+        elif name != "font-family":
+            attributes.append(f' {name}="{value}"')
+    return "".join(attributes) + (f' class="{" ".join(classes)}"' if classes else "")

@@ -4,35 +4,29 @@ Charts set all ticks themselves: an automatic formatter without decimals turns 4
 """
 
 import math
+from decimal import Decimal
+
+from matplotlib.ticker import MaxNLocator
 
 
-def round_ticks(low: float, high: float, *, about: int = 5) -> tuple[list[float], int]:
-    """Choose ticks at multiples of 1, 2, 2.5 or 5 times a power of ten.
+def round_ticks(low: float, high: float) -> tuple[list[float], int]:
+    """Choose about five ticks at multiples of 1, 2, 2.5 or 5 times a power of ten.
 
     Args:
         low: Smallest value shown.
         high: Largest value shown.
-        about: How many ticks are wanted.
 
     Returns:
         The ticks inside `[low, high]`, at least one, and the decimals that tell them apart.
     """
-    span = high - low
-    if not span > 0:
+    if not high > low:
         return [low], 0 if float(low).is_integer() else 2
-    power = 10.0 ** math.floor(math.log10(span / about))
-    step = next((f * power for f in (1, 2, 2.5, 5) if span / (f * power) <= about), 10 * power)
-    first = math.ceil(low / step - 1e-9)
-    ticks = [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)] or [low]
-    digits = max(0, -math.floor(math.log10(step)))
-    if round(step * 10**digits, 6) != round(step * 10**digits):
-        digits += 1
-    return ticks, digits
+    ticks = [float(tick) for tick in MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
+    exponent = Decimal(f"{ticks[1] - ticks[0]:.6g}").normalize().as_tuple().exponent
+    return [tick for tick in ticks if low <= tick <= high] or [low], max(0, -int(exponent))
 
 
 def thinned(count: int, most: int) -> list[int]:
     """Return evenly spaced places among `count`, at most `most` of them, the first included."""
-    if count <= 0:
-        return []
-    step = next((s for s in (1, 2, 5, 10, 15, 20, 30, 60) if count / s <= most), math.ceil(count / most))
-    return list(range(0, count, step))
+    steps = (1, 2, 5, 10, 15, 20, 30, 60)
+    return list(range(0, count, next((step for step in steps if count / step <= most), math.ceil(count / most))))
