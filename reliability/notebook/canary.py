@@ -24,11 +24,11 @@ TOPIC: Final = "canary"
 Data = dict[str, object]
 _LATENCY_FIELDS: Final = (
     "increase_fraction", "increase_interval", "margin_fraction", "deciding_upper_fraction", "deciding_lower_fraction",
-    "guard_fraction", "reason", "requests_needed", "minutes_needed", "suggested_bounds_seconds",
+    "guard_fraction", "requests_needed", "minutes_needed", "suggested_bounds_seconds",
 )  # fmt: skip
 _ERROR_FIELDS: Final = (
     "baseline_fraction", "canary_fraction", "difference_fraction", "interval", "allowed_fraction",
-    "allowed_difference_fraction", "deciding_upper_fraction", "deciding_lower_fraction", "reason", "requests_needed",
+    "allowed_difference_fraction", "deciding_upper_fraction", "deciding_lower_fraction", "requests_needed",
 )  # fmt: skip
 _P95_FIGURE: Final = ("increase_fraction", "increase_interval", "margin_fraction")
 _ERRORS_FIGURE: Final = (*_ERROR_FIELDS[:4], "allowed_difference_fraction")
@@ -104,7 +104,7 @@ def _latency_summary(found: CanaryEvidence) -> Data:
     return {
         **_releases(found),
         **{name: _plain(getattr(judged, name)) for name in _LATENCY_FIELDS},
-        "verdict": judged.verdict.value,
+        **_outcome(found, "latency"),
         "baseline_p95_seconds": _plain(judged.baseline_seconds),
         "canary_p95_seconds": _plain(judged.canary_seconds),
         "bucket_bounds": {
@@ -138,7 +138,7 @@ def _latency(found: CanaryEvidence) -> Data:
 
 def _errors_summary(found: CanaryEvidence) -> Data:
     judged = found.errors
-    return {**{name: _plain(getattr(judged, name)) for name in _ERROR_FIELDS}, "verdict": judged.verdict.value}
+    return {**{name: _plain(getattr(judged, name)) for name in _ERROR_FIELDS}, **_outcome(found, "errors")}
 
 
 def _errors(found: CanaryEvidence) -> Data:
@@ -254,6 +254,12 @@ def _figures(found: CanaryEvidence) -> list[Data]:
             "expected_count": health.expected_scrapes, "restarts_count": health.restarts,
         },
     ]  # fmt: skip
+
+
+def _outcome(found: CanaryEvidence, measure: str) -> Data:
+    """Return verdict and reason of a measure as they count: after Holm's correction."""
+    check = found.judgement.check(measure)
+    return {"verdict": check.verdict.value, "reason": check.reason}
 
 
 def _releases(found: CanaryEvidence) -> Data:

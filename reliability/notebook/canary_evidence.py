@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, cast
 from reliability.clock import parse_instant
 from reliability.errors import ParameterError
 from reliability.judge.canary import CanaryJudgement, judge_canary
-from reliability.judge.error_rate import ErrorJudgement, judge_errors
-from reliability.judge.latency import LatencyJudgement, judge_latency
+from reliability.judge.error_rate import ErrorJudgement, judge_errors, unjudged_errors
+from reliability.judge.latency import LatencyJudgement, judge_latency, unjudged_latency
 from reliability.judge.timeline import Timeline, draw_timeline
 from reliability.sources.answer import Answer
 from reliability.sources.captures import Capture, read_capture
@@ -242,8 +242,8 @@ def _judged(
     absolute, relative = parameters["error_margin_points"] / 100, parameters["error_margin_percent"] / 100
     counts, reason = pairing.counts, pairing.health.reason or "no-traffic"
     if counts is None:
-        latency = LatencyJudgement(reason=reason, margin_fraction=margin)
-        errors = ErrorJudgement(reason=reason, margin_absolute_fraction=absolute, margin_relative_fraction=relative)
+        latency = unjudged_latency(reason, margin_fraction=margin)
+        errors = unjudged_errors(reason, margin_absolute_fraction=absolute, margin_relative_fraction=relative)
     else:
         latency = judge_latency(counts, margin_fraction=margin)
         errors = judge_errors(counts, margin_absolute_fraction=absolute, margin_relative_fraction=relative)

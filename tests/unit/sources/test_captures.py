@@ -193,7 +193,9 @@ def test_a_damaged_capture_is_refused_with_its_place(
     assert "again" in str(caught.value)
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b"<html>"), gzip.compress(b"{}")[:-4], b"plain"])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b"<html>"), gzip.compress(b"{}")[:-4], b"plain"], ids=["a page", "torn", "not packed"]
+)
 def test_a_body_that_matches_its_checksum_but_is_no_answer_is_refused(packed: bytes, tmp_path: Path):
     capture = Capture(folder=tmp_path, manifest=manifest_of(), packed=packed)
 
