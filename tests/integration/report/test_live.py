@@ -38,10 +38,9 @@ def write_open_metrics(answer, path):
     path.write_text("\n".join([*lines, "# EOF", ""]), encoding="utf-8")
 
 
-@pytest.fixture
-def server(tmp_path):
-    folder = tmp_path / "server"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
     write_open_metrics(open_sample("pass").capture.answer, folder / "samples.txt")
     backfill = ["promtool", "tsdb", "create-blocks-from", "openmetrics", folder / "samples.txt", folder / "tsdb"]
     subprocess.run(backfill, check=True, capture_output=True, timeout=SECONDS)

@@ -104,12 +104,19 @@ def test_missing_evidence_is_a_result_and_every_cell_says_so(tmp_path):
     assert {cell(run).kind for cell in CELLS} == {"missing"}
 
 
-def test_a_torn_body_is_found_by_its_checksum(tmp_path):
-    shutil.copytree(open_sample("pass").capture.folder, tmp_path / "torn")
-    body = tmp_path / "torn" / "capture.json.gz"
-    body.write_bytes(body.read_bytes()[:-1])
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("capture.json.gz", b"\x1f\x8b torn"), ("manifest.json", b'{"schema": "other"}'), ("manifest.json", b"{")],
+    ids=["torn body", "foreign manifest", "torn manifest"],
+)
+def test_a_torn_or_foreign_capture_is_broken_evidence_that_names_the_file(tmp_path, file, content):
+    shutil.copytree(open_sample("pass").capture.folder, tmp_path / "copy")
+    (tmp_path / "copy" / file).write_bytes(content)
 
-    assert report(tmp_path, source="torn")["reason"] == "broken-evidence"
+    data = report(tmp_path, source="copy")
+
+    assert (data["verdict"], data["reason"]) == ("NO_DATA", "broken-evidence")
+    assert file in data["error"]["message"]
 
 
 @pytest.mark.parametrize(
