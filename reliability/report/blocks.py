@@ -12,7 +12,6 @@ boolean. The same template serves the page and the notebook.
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -37,16 +36,15 @@ VIEWS: Final[Mapping[str, View]] = MappingProxyType({
     "experiment": canary_view.view_experiment,
     "run": verdict_view.view_run,
 })  # fmt: skip
-_KIND: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def knows_block(kind: str) -> bool:
     """Tell whether there is a template for this kind."""
-    return bool(_KIND.fullmatch(kind)) and (shipped_folder("templates") / "blocks" / f"{kind}.html.j2").is_file()
+    return kind in {path.name.removesuffix(".html.j2") for path in (shipped_folder("templates") / "blocks").iterdir()}
 
 
 def render_block(
-    kind: str, data: Mapping[str, Any], *, language: str, uid: str | None = None, heading: str = "h2"
+    kind: str, data: Mapping[str, Any], *, language: str, uid: str | None = None, heading: str = "h2", **context: Any
 ) -> Markup:
     """Render one block as HTML that needs the stylesheet around it.
 
@@ -56,24 +54,22 @@ def render_block(
         language: Language of words, numbers and instants.
         uid: Prefix of element ids, unique on the page; by default made from the data.
         heading: Element of the main sentence; `h1` on a page, where the next steps have a section of their own.
+        **context: More for the template, for example the `sizes` of its charts.
 
     Returns:
         The markup; equal input gives equal bytes.
 
     Raises:
-        KeyError: No such block or language.
+        jinja2.TemplateNotFound: No such block.
     """
-    if not knows_block(kind):
-        raise KeyError(f"no template templates/blocks/{kind}.html.j2")
-    words = words_in(language)
-    view = dict(VIEWS[kind](data, words)) if kind in VIEWS else {}
+    view = VIEWS[kind](data, words_in(language)) if kind in VIEWS else {}
     template = page_environment(language).get_template(f"blocks/{kind}.html.j2")
-    html = template.render(d=data, v=view, uid=uid or _uid(kind, data), heading=heading, hoisted=heading == "h1")
-    return Markup(html)  # noqa: S704 -- rendered with autoescape
+    uid = uid or f"{kind}-{hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:8]}-"
+    return Markup(template.render(d=data, v=view, uid=uid, heading=heading, **context))  # noqa: S704 -- autoescape
 
 
 def render_for_notebook(kind: str, data: Mapping[str, Any], *, language: str = "en") -> str:
-    """Render one block for JupyterLab, with a stylesheet that stays inside the block.
+    """Render one block for JupyterLab, with a stylesheet that stays inside the block and charts in one width.
 
     Args:
         kind: Name of the block.
@@ -84,9 +80,4 @@ def render_for_notebook(kind: str, data: Mapping[str, Any], *, language: str = "
         HTML of one element.
     """
     box = Markup('<div class="reliability" lang="{}"><style>{}</style>{}</div>')
-    return str(box.format(language, notebook_css(), render_block(kind, data, language=language)))
-
-
-def _uid(kind: str, data: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
-    return f"{kind}-{digest[:8]}-"
+    return str(box.format(language, notebook_css(), render_block(kind, data, language=language, sizes=["wide"])))

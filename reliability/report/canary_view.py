@@ -1,8 +1,8 @@
 """What canary blocks say beyond their numbers: which sentence fits, which rows a table has.
 
 Every comparison that a sentence rests on is made here and tested, so that templates and
-catalogues only choose by booleans. No sentence says that a whole range is inside the
-budget unless `range_inside` is true.
+catalogues only choose. No sentence says that a whole range is inside the budget unless
+`range_inside` is true.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,28 +21,25 @@ def verdict_values(report: Data) -> dict[str, object]:
         report: The canary report's JSON; without evidence it has no numbers.
 
     Returns:
-        Booleans and numbers by name; `reason_detail` (latency, errors or both) says which
-        measure carries the verdict.
+        Values by name; `reason_detail` (latency, errors or both) says which measure
+        carries the verdict.
     """
-    latency, errors = report.get("latency") or {}, report.get("errors") or {}
+    latency = report.get("latency", {})
     baseline, margin = latency.get("baseline_p95_seconds"), latency.get("margin_fraction")
+    verdicts = {check["id"]: check["verdict"] for check in report["checks"]}
+    blamed = [name for name in ("latency", "errors") if verdicts.get(name) == report["verdict"]]
     return {
         "range_inside": range_inside(latency.get("increase_interval"), margin),
         "deciding_fraction": deciding(latency),
-        "limit_seconds": None if baseline is None or margin is None else baseline * (1 + margin),
-        "has_range": latency.get("increase_interval") is not None,
-        "has_wait": latency.get("minutes_needed") is not None,
-        "has_needed": latency.get("requests_needed") is not None,
-        "has_errors_needed": errors.get("requests_needed") is not None,
-        "reason_detail": _blamed(report),
+        "limit_seconds": baseline and baseline * (1 + margin),
+        "reason_detail": "both" if len(blamed) > 1 else "".join(blamed),
     }
 
 
 def range_inside(interval: Sequence[float | None] | None, limit: float | None) -> bool:
     """Tell whether the whole likely range stays at or under the limit."""
-    if interval is None or limit is None or interval[1] is None:
-        return False
-    return interval[1] <= limit
+    high = interval[1] if interval else None
+    return high is not None and limit is not None and high <= limit
 
 
 def deciding(judged: Data) -> float | None:
@@ -54,43 +51,27 @@ def deciding(judged: Data) -> float | None:
 def view_latency(data: Data, words: Words) -> dict[str, object]:
     """Derive sentence, deciding number and table rows of the latency block."""
     series = data["by_minute"]
-    derived: dict[str, object] = {
-        "range_inside": range_inside(data["increase_interval"], data["margin_fraction"]),
-        "deciding_fraction": deciding(data),
-        "deciding_is_lower": data["verdict"] == "FAIL",
-        "has_guard": bool(data["guard_fraction"]),
-        "has_wait": data["minutes_needed"] is not None,
-        "has_needed": data["requests_needed"] is not None,
-    }
-    rows = [
-        (start, base, canary, None if not base or canary is None else canary / base - 1)
-        for start, base, canary in zip(
-            series["starts"], series["baseline_seconds"], series["canary_seconds"], strict=True
-        )
-    ]
+    courses = series["baseline_seconds"], series["canary_seconds"]
     return {
-        **derived,
-        "rows": rows,
-        "has_course": any(v is not None for v in (*series["baseline_seconds"], *series["canary_seconds"])),
+        **_judged("latency", data, range_inside(data["increase_interval"], data["margin_fraction"]), words),
+        "rows": [
+            (start, base, canary, canary / base - 1 if base and canary is not None else None)
+            for start, base, canary in zip(series["starts"], *courses, strict=True)
+        ],
+        "has_course": any(value is not None for course in courses for value in course),
         "suggested": ", ".join(words.formats.ms(bound) for bound in data["suggested_bounds_seconds"]),
-        "sentence": _sentence("latency", data, derived, words),
     }
 
 
 def view_errors(data: Data, words: Words) -> dict[str, object]:
     """Derive sentence, deciding number and table rows of the error block."""
     steps = data["by_step"]
-    derived: dict[str, object] = {
-        "range_inside": range_inside(data["interval"], data["allowed_difference_fraction"]),
-        "deciding_fraction": deciding(data),
-        "deciding_is_lower": data["verdict"] == "FAIL",
-        "has_needed": data["requests_needed"] is not None,
-    }
     rows = [
-        (start, base, _fraction(base), canary, _fraction(canary))
-        for start, base, canary in zip(steps["starts"], steps["baseline"], steps["canary"], strict=True)
+        (start, *(part for step in pair for part in (step, _error_fraction(step))))
+        for start, *pair in zip(steps["starts"], steps["baseline"], steps["canary"], strict=True)
     ]
-    return {**derived, "rows": rows, "sentence": _sentence("errors", data, derived, words)}
+    inside = range_inside(data["interval"], data["allowed_difference_fraction"])
+    return {**_judged("errors", data, inside, words), "rows": rows}
 
 
 def view_exposure(data: Data, words: Words) -> dict[str, object]:
@@ -115,10 +96,8 @@ def view_buckets(data: Data, words: Words) -> dict[str, object]:
     written = ["0", *(None if bound is None else bound_text(bound, words) for bound in bounds)]
     rows = list(zip(written[:-1], written[1:], data["baseline_share"], data["canary_share"], strict=True))
     first, last = filled_span(data)
-    same = data["baseline_bucket_seconds"] is not None and (
-        data["baseline_bucket_seconds"] == data["canary_bucket_seconds"]
-    )
-    return {"rows": rows[first:last], "same_bucket": same}
+    bucket = data["baseline_bucket_seconds"]
+    return {"rows": rows[first:last], "same_bucket": bool(bucket) and bucket == data["canary_bucket_seconds"]}
 
 
 def bound_text(seconds: float, words: Words) -> str:
@@ -129,47 +108,40 @@ def bound_text(seconds: float, words: Words) -> str:
 
 def view_experiment(data: Data, _: Words) -> dict[str, object]:
     """Derive what was done on purpose in a recorded experiment; absent facts are left out."""
-    arms, power, kill = data.get("arms", {}), data.get("planned_power"), data.get("kill")
+    arms, kill = data.get("arms", {}), data.get("kill")
     canary = arms.get("canary", {})
-    factor = canary.get("delay_factor")
+    away = parse_instant(kill["restarted_at"]) - parse_instant(kill["killed_at"]) if kill else None
     return {
-        "delay_fraction": None if factor is None else factor - 1,
+        "delay_fraction": canary.get("delay_factor", 1) - 1,
         "delay_name": canary.get("delay_name"),
-        "errors": {arm: arms[arm].get("error_fraction") for arm in ("baseline", "canary") if arm in arms},
-        "power": power,
+        "errors": {arm: told.get("error_fraction") for arm, told in arms.items()},
+        "power": data.get("planned_power"),
         "kill": kill,
-        "away_seconds": _seconds_between(kill["killed_at"], kill["restarted_at"]) if kill else None,
+        "away_seconds": away.total_seconds() if away else None,
         "cpu_fraction": data.get("cpu_fraction"),
-        "cpu_seconds": data.get("cpu_seconds_per_request") or {},
+        "cpu_seconds": data.get("cpu_seconds_per_request"),
         "texts": [data[name] for name in ("service_times", "storage") if data.get(name)],
     }
 
 
 def filled_span(data: Data) -> tuple[int, int]:
     """Return the first and the past-the-last bucket that hold any request, one neighbour added."""
-    filled = [
-        place for place, pair in enumerate(zip(data["baseline_share"], data["canary_share"], strict=True)) if any(pair)
-    ]
-    if not filled:
-        return 0, len(data["upper_bounds_seconds"])
-    return max(0, filled[0] - 1), min(len(data["upper_bounds_seconds"]), filled[-1] + 2)
+    shares = zip(data["baseline_share"], data["canary_share"], strict=True)
+    filled = [place for place, pair in enumerate(shares) if any(pair)] or [0]
+    return max(0, filled[0] - 1), filled[-1] + 2
 
 
-def _sentence(part: str, data: Data, derived: Data, words: Words) -> str:
+def _judged(part: str, data: Data, inside: bool, words: Words) -> dict[str, object]:
+    """Derive what both measures say: the deciding number and the sentence of the reason."""
     key = f"canary.{part}.reason.{data['reason']}"
-    return words.text(key if words.knows(key) else f"frame.verdict.{data['verdict']}.lead", **{**data, **derived})
+    values = {
+        "range_inside": inside,
+        "deciding_fraction": deciding(data),
+        "deciding_is_lower": data["verdict"] == "FAIL",
+    }
+    text = words.text(key if words.knows(key) else f"frame.verdict.{data['verdict']}.lead", **{**data, **values})
+    return {**values, "sentence": text}
 
 
-def _blamed(report: Data) -> str:
-    """Name the measure whose check carries the report's verdict, when one or both do."""
-    verdicts = {check["id"]: check["verdict"] for check in report["checks"]}
-    blamed = [name for name in ("latency", "errors") if verdicts.get(name) == report["verdict"]]
-    return "both" if len(blamed) == 2 else "".join(blamed)  # noqa: PLR2004 -- latency and errors
-
-
-def _seconds_between(start: str, end: str) -> float:
-    return (parse_instant(end) - parse_instant(start)).total_seconds()
-
-
-def _fraction(step: Data) -> float | None:
+def _error_fraction(step: Data) -> float | None:
     return step["errors"] / step["requests"] if step["requests"] else None

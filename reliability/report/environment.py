@@ -5,26 +5,26 @@ catalogues (`t("canary.latency.title")`), small drawings and charts in globals.
 
 Filters: number(digits) percent(digits) signed_percent(digits) points(digits) ms seconds
 duration minutes instant day clock interval plural(one, many).
-Globals: t(key, **values), lines(key, **values), knows(key), span(start, end), status(verdict, cautions),
-chip(verdict, cautions), icon(name), swatch(kind), gauge(value, limit=, verdict=, limit_label=,
-interval=), chart(name, data), language.
+Globals: t(key, **values), knows(key), span(start, end), status(verdict, cautions), chart(name, data), language,
+figures_of(report), and the macros of `templates/marks.html.j2`: chip, icon, swatch, gauge.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from reliability.report.charts import draw_chart
-from reliability.report.marks import chip, gauge, icon, status_of, swatch
-from reliability.report.words import LANGUAGES, words_in
+from reliability.report.marks import gauge_places, status_of
+from reliability.report.svg import SIZES
+from reliability.report.words import words_in
 from reliability.shipped import shipped_folder
 
 
-@lru_cache(maxsize=len(LANGUAGES))
+@lru_cache
 def page_environment(language: str) -> Environment:
     """Make the environment of one language.
 
@@ -33,31 +33,30 @@ def page_environment(language: str) -> Environment:
 
     Returns:
         The shared environment; do not change it.
-
-    Raises:
-        KeyError: No such language.
     """
-    environment = Environment(
-        loader=FileSystemLoader(shipped_folder("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    loader = FileSystemLoader(shipped_folder("templates"))
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     equip(environment, language=language)
     return environment
 
 
 def equip(environment: Environment, *, language: str) -> None:
-    """Give an environment our filters and globals in one language."""
+    """Give an environment that finds our templates our filters and globals in one language."""
     words = words_in(language)
 
     @pass_context
     def chart(context: Context, name: str, data: Mapping[str, Any]) -> Markup:
-        return draw_chart(name, data, words=words, uid=str(context.get("uid", "")))
+        uid, sizes = str(context.get("uid", "")), context.get("sizes", SIZES)
+        return draw_chart(name, data, words=words, uid=uid, sizes=sizes)
 
+    def figures_of(report: str) -> Template:
+        return environment.select_template([f"figures/{report}.html.j2", "figures/default.html.j2"])
+
+    environment.undefined = StrictUndefined
     environment.filters.update(words.formats.filters())
     environment.globals.update(
-        t=words.text, lines=words.lines, knows=words.knows, span=words.formats.span, status=status_of,
-        chip=partial(chip, words), icon=icon, swatch=swatch, gauge=gauge, chart=chart, language=language,
+        t=words.text, knows=words.knows, span=words.formats.span, status=status_of, gauge_places=gauge_places,
+        chart=chart, figures_of=figures_of, language=language,
     )  # fmt: skip
+    marks = environment.get_template("marks.html.j2").module
+    environment.globals.update({name: getattr(marks, name) for name in ("chip", "icon", "swatch", "gauge")})

@@ -7,17 +7,17 @@ foreign HTML only the tables survive, tag by tag. What had to go is said in a no
 import base64
 import re
 from collections.abc import Mapping
-from html.parser import HTMLParser
 from typing import Any, Final
 
-from markupsafe import Markup, escape
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString
+from markupsafe import Markup
 
 from reliability.report.words import Words
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _TABLE_TAGS: Final = frozenset(("table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption"))
-_WRAPPERS: Final = frozenset(("div", "p", "style", "html", "body"))
-_SILENT: Final = frozenset(("style", "script", "template", "noscript"))
+_WRAPPERS: Final = frozenset(("div", "p", "style", "html", "body"))  # not worth a note
 _SPANS: Final = ("colspan", "rowspan")
 
 
@@ -41,7 +41,7 @@ def picture(output: Mapping[str, Any], mime_type: str, *, words: Words) -> Marku
     if mime_type == "image/svg+xml":
         data = base64.b64encode(data.encode()).decode()
     metadata = output.get("metadata", {})
-    alt = metadata.get("alt") or dict(metadata.get(mime_type, {})).get("alt") or words.plain("frame.no_alt")
+    alt = metadata.get("alt") or metadata.get(mime_type, {}).get("alt") or words.plain("frame.no_alt")
     return Markup('<img src="data:{};base64,{}" alt="{}">').format(mime_type, re.sub(r"\s", "", data), alt)
 
 
@@ -55,56 +55,27 @@ def foreign_html(data: Mapping[str, Any], *, words: Words) -> Markup:
     Returns:
         Markup of table tags and escaped text only.
     """
-    reader = _TableReader()
-    reader.feed("".join(data["text/html"]))
-    reader.close()
+    soup = BeautifulSoup("".join(data["text/html"]), "html.parser")
+    dropped = {tag.name for tag in soup(True)} - _TABLE_TAGS - _WRAPPERS
+    tables = [table for table in soup("table") if not table.find_parent("table")]
     note = Markup('<p class="note">{}</p>').format(words.text("frame.html_dropped"))
-    if not reader.has_table:
+    if not tables:
         return plain_output("".join(data.get("text/plain", ""))) + note
-    label = words.text("frame.table")
-    table = Markup('<div class="scroll" role="region" aria-label="{}" tabindex="0">{}</div>').format(
-        label, reader.markup
-    )
-    return table + (note if reader.dropped else Markup(""))
+    kept = Markup("").join(_clean(table) for table in tables)
+    box = Markup('<div class="scroll" role="region" aria-label="{}" tabindex="0">{}</div>')
+    return box.format(words.text("frame.table"), kept) + (note if dropped else "")
 
 
-class _TableReader(HTMLParser):
-    """Keeps the tags of tables, closes what was left open, escapes all text."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.has_table = False
-        self.dropped = False
-        self._parts: list[Markup] = []
-        self._open: list[str] = []
-        self._silent = 0
-
-    @property
-    def markup(self) -> Markup:
-        """The tables, well-formed; an empty heading becomes an empty cell."""
-        ends = [Markup("</{}>").format(tag) for tag in reversed(self._open)]
-        whole = Markup("").join([*self._parts, *ends])
-        return Markup(re.sub(r"<th>\s*</th>", "<td></td>", whole))  # noqa: S704 -- built from allowed tags and escaped text
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _TABLE_TAGS and (tag == "table" or self._open):
-            self.has_table = True
-            self._open.append(tag)
-            spans = [Markup(' {}="{}"').format(n, v) for n, v in attrs if n in _SPANS and v and v.isdecimal()]
-            self._parts.append(Markup("<{}{}>").format(tag, Markup("").join(spans)))
-            return
-        self._silent += tag in _SILENT
-        self.dropped = self.dropped or tag not in _WRAPPERS
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT and self._silent:
-            self._silent -= 1
-        while tag in self._open:
-            last = self._open.pop()
-            self._parts.append(Markup("</{}>").format(last))
-            if last == tag:
-                break
-
-    def handle_data(self, data: str) -> None:
-        if self._open and not self._silent:
-            self._parts.append(escape(data))
+def _clean(table: Any) -> Markup:
+    """Keep the tags of a table and its text; an empty heading becomes an empty cell."""
+    for text in table(string=True):
+        if type(text) is not NavigableString:  # comments, declarations, scripts and styles
+            text.extract()
+    for tag in table(True):
+        if tag.name not in _TABLE_TAGS:
+            tag.unwrap()
+        elif tag.name == "th" and not tag.get_text(strip=True):
+            tag.name = "td"
+    for tag in [table, *table(True)]:
+        tag.attrs = {name: value for name, value in tag.attrs.items() if name in _SPANS and value.isdecimal()}
+    return Markup(table)  # noqa: S704 -- only allowed tags are left, and the serialiser escapes text

@@ -4,134 +4,74 @@ Pages are plain files that link each other relatively, so that a folder of them 
 disk. How the frame looks belongs to `templates/frame.html.j2`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from markupsafe import Markup
+from collections.abc import Mapping
+from typing import Any
 
 from reliability import __version__
 from reliability.report.stylesheet import content_security_policy, page_css
-from reliability.report.words import Words, words_in
+from reliability.report.words import LANGUAGES, words_in
 
 INDEX = "index"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One link of the frame.
-
-    Attributes:
-        href: Relative address.
-        label: Visible text.
-        current: Whether it is this page.
-    """
-
-    href: str
-    label: str
-    current: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
-    """One entry of the language switch.
-
-    Attributes:
-        code: Language code, shown in capitals.
-        name: Its own name for it.
-        href: The same page in it.
-        current: Whether this page is in it.
-    """
-
-    code: str
-    name: str
-    href: str
-    current: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """Values of the frame of one page.
-
-    Attributes:
-        language: Language code.
-        title: Title of the page, without the brand.
-        home: Address of the overview.
-        links: Links to the other pages.
-        languages: The language switch.
-        notice: What must be known before reading, for example that the data are a sample.
-        css: Stylesheet.
-        policy: Content-Security-Policy that admits it.
-        version: Version of this package.
-    """
-
-    language: str
-    title: str
-    home: str
-    links: tuple[Link, ...]
-    languages: tuple[Language, ...]
-    notice: str | None
-    css: Markup
-    policy: str
-    version: str
-
-
-def page_file(name: str, language: str, *, main_language: str) -> str:
-    """Name the file of a page: the main language has no suffix.
+def page_files(name: str, main_language: str) -> dict[str, str]:
+    """Name the files of a page, for example `canary_comparison.es.html`.
 
     Args:
         name: Report or `index`.
-        language: Language of the page.
-        main_language: Language of the settings.
+        main_language: Language of the settings; its file has no suffix.
 
     Returns:
-        For example `canary_comparison.es.html`.
+        File name by language, the main one first.
     """
-    return f"{name}.html" if language == main_language else f"{name}.{language}.html"
+    ordered = sorted(LANGUAGES, key=lambda language: language != main_language)
+    return {code: f"{name}.html" if code == main_language else f"{name}.{code}.html" for code in ordered}
 
 
-def make_frame(
-    name: str,
-    *,
-    language: str,
-    languages: Sequence[str],
-    main_language: str,
-    title: str,
-    home: str,
-    links: Sequence[Link],
-    notice: str | None,
-) -> Frame:
-    """Make the frame of a page.
+def page_frame(
+    name: str, *, status: str, language: str, main_language: str, home: str, links: Mapping[str, str], notice: str
+) -> dict[str, Any]:
+    """Collect what the frame of a page shows.
 
     Args:
         name: Report or `index`.
+        status: Status of its verdict.
         language: Language of this page.
-        languages: All languages it is made in.
         main_language: The one without a suffix.
-        title: Title of the page.
-        home: Address of the overview.
-        links: Links to the other pages.
-        notice: What must be known before reading, or None.
+        home: Folder of the overview as seen from this page; empty or ending in a slash.
+        links: Address of the pages of the reports.
+        notice: What must be known before reading, for example that the data are a sample, or nothing.
 
     Returns:
-        The frame.
+        Values by their names in `templates/frame.html.j2`.
     """
-    words = words_in(language)
-    switch = tuple(
-        Language(
-            code=code,
-            name=words.plain(f"frame.languages.{code}"),
-            href=page_file(name, code, main_language=main_language),
-            current=code == language,
-        )
-        for code in languages
-    )
-    return Frame(
-        language=language, title=title, home=home, links=tuple(links), languages=switch, notice=notice,
-        css=page_css(), policy=content_security_policy(), version=__version__,
-    )  # fmt: skip
+    words, files = words_in(language), page_files(name, main_language)
+    overview = f"{home}{page_files(INDEX, main_language)[language]}"
+    return {
+        "language": language,
+        "title": f"{report_name(name, language)}: {words.plain(f'frame.status.{status}')}",
+        "home": overview,
+        "links": [
+            {"href": href, "label": report_name(report, language, form="short"), "current": report == name}
+            for report, href in {INDEX: overview, **links}.items()
+        ],
+        "languages": [
+            {
+                "code": code,
+                "name": words.plain(f"frame.languages.{code}"),
+                "href": files[code],
+                "current": code == language,
+            }
+            for code in LANGUAGES
+        ],
+        "notice": notice,
+        "css": page_css(),
+        "policy": content_security_policy(),
+        "version": __version__,
+    }
 
 
-def short_name(report: str, words: Words) -> str:
-    """Return how navigation calls a report; its own name when it ships no words."""
-    key = f"frame.short.{report}"
-    return words.plain(key) if words.knows(key) else report.replace("_", " ").capitalize()
+def report_name(name: str, language: str, *, form: str = "name") -> str:
+    """Return how a report is called, in its `short` form in navigation; its own name when it ships no words."""
+    words, key = words_in(language), f"frame.{form}.{name}"
+    return words.plain(key) if words.knows(key) else name

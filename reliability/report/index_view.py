@@ -5,18 +5,16 @@ them and tests nothing against a limit.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from reliability.judge.release import ReleaseJudgement
-from reliability.report.environment import page_environment
-from reliability.report.history import HistoryEntry
 from reliability.report.marks import status_of
+from reliability.report.verdict_view import view_report
 from reliability.report.words import Words
-from reliability.shipped import shipped_folder
 
+Report = Mapping[str, Any]
 LEAD_WORDS: Final = 35
 _CARDS: Final = (
     ("canary_comparison", "p95"),
@@ -28,30 +26,14 @@ _WHOLE_GATE: Final = ("canary_comparison", "rollback_readiness")  # one card sta
 _STATUS_ORDER: Final = ("fail", "none", "hold", "warn", "pass")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Current:
-    """The report that counts now for one gate.
-
-    Attributes:
-        entry: Where it lies.
-        data: Its JSON.
-        href: Address of its page from the index; None when there is none.
-    """
-
-    entry: HistoryEntry
-    data: Mapping[str, Any]
-    href: str | None
-
-
-def headline_values(judgement: ReleaseJudgement, current: Mapping[str, Current], words: Words) -> dict[str, object]:
-    """Return what the headline names: release, first gate, counts."""
-    canary = current.get("canary_comparison")
-    release = canary.data.get("releases", {}).get("canary") if canary else None
+def headline_values(judgement: ReleaseJudgement, found: Mapping[str, Report], words: Words) -> dict[str, Any]:
+    """Return what the headline names: release, first gate, counts; and the service under test."""
+    canary = found.get("canary_comparison", {})
+    release = canary.get("releases", {}).get("canary")
     first = judgement.first_to_do or judgement.gates[0].report
     return {
-        "release": words.plain("index.release.named", name=release)
-        if release
-        else words.plain("index.release.unnamed"),
+        "service": canary.get("service"),
+        "release": words.plain("index.release.named" if release else "index.release.unnamed", name=release),
         "release_name": release,
         "gate": words.plain(f"index.gate.{first}"),
         "passed_count": judgement.passed_count,
@@ -60,92 +42,77 @@ def headline_values(judgement: ReleaseJudgement, current: Mapping[str, Current],
     }
 
 
-def tighten_view(phase: Current | None, words: Words) -> dict[str, Any]:
+def tighten_view(phase: Report, words: Words) -> dict[str, Any]:
     """Return whether thresholds may be tightened, with the texts of all conditions in one language.
 
     Args:
-        phase: The current phase report, or None.
+        phase: The current phase report; empty when there is none.
         words: Language.
 
     Returns:
-        `answer` (allowed, open or unknown), `total`, `open` (texts) and `conditions`
-        (text and met).
+        `answer` (allowed, open or unknown), `open` (texts) and `conditions` (text and met).
     """
-    found = (phase.data.get("phase") or {}).get("tighten") if phase else None
-    if not found or found.get("allowed") is None:
-        return {"answer": "unknown", "total": 0, "open": [], "conditions": []}
-    texts = [_in_language(condition["text"], words) for condition in found["open"]]
-    listed = found.get("conditions") or [{"text": condition["text"], "met": False} for condition in found["open"]]
+    found = phase.get("phase", {}).get("tighten")
+    if found is None:
+        return {"answer": "unknown", "open": [], "conditions": []}
     return {
         "answer": "allowed" if found["allowed"] else "open",
-        "total": found["total"],
-        "open": texts,
-        "conditions": [{"text": _in_language(c["text"], words), "met": c["met"]} for c in listed],
+        "open": [condition["text"][words.language] for condition in found["open"]],
+        "conditions": [{"text": c["text"][words.language], "met": c["met"]} for c in found["conditions"]],
     }
 
 
 def fitted_lead(tighten: Mapping[str, Any], words: Words) -> Markup:
     """Write the answer about thresholds, naming as many open conditions as a lead can hold."""
-    key = f"index.tighten.{tighten['answer']}"
-    texts = tighten["open"]
+    texts, total = tighten["open"], len(tighten["conditions"])
     for named in range(len(texts), -1, -1):
-        rest = len(texts) - named
-        values = {"open_count": len(texts), "total": tighten["total"], "named": "; ".join(texts[:named]),
-                  "has_named": named > 0, "rest_count": rest, "has_rest": rest > 0}  # fmt: skip
-        if len(words.plain(key, **values).split()) <= LEAD_WORDS:
+        lead = words.text(
+            f"index.tighten.{tighten['answer']}", open_count=len(texts), total=total, named="; ".join(texts[:named]),
+            rest_count=len(texts) - named,
+        )  # fmt: skip
+        if len(lead.split()) <= LEAD_WORDS:
             break
-    return words.text(key, **values)
+    return lead
 
 
-def make_cards(judgement: ReleaseJudgement, current: Mapping[str, Current], words: Words) -> list[Markup]:
-    """Render the cards of the gates, the worst first; a gate without a report says so."""
-    ranked = [_card(name, wanted, current.get(name), words) for name, wanted in _CARDS]
+def make_cards(
+    judgement: ReleaseJudgement, found: Mapping[str, Report], pages: Mapping[str, str | None], words: Words
+) -> list[dict[str, Any]]:
+    """Collect the cards of the gates, the worst first; a gate without a report says so."""
     gates = [gate.report for gate in judgement.gates]
-    ranked.sort(key=lambda card: (_STATUS_ORDER.index(card[0]), gates.index(card[1])))
-    return [card[2] for card in ranked]
+    cards = [_card(name, figure_id, found.get(name), pages.get(name), words) for name, figure_id in _CARDS]
+    return sorted(cards, key=lambda card: (_STATUS_ORDER.index(card["status"]), gates.index(card["gate"])))
 
 
-def key_figure(data: Mapping[str, Any], words: Words) -> str:
+def key_figure(report: Report, words: Words) -> str:
     """Write the one number of a report that the history shows; a dash when it has none."""
-    key = f"index.key.{data['report']}"
-    wanted = dict(_CARDS[:3]).get(data["report"])
-    figure = _figure(data, wanted)
-    if figure is None or figure["id"] != wanted or not words.knows(key):
-        return words.plain("index.no_key")
-    return words.text(key, **figure)
+    figure = _figure(report, dict(reversed(_CARDS)).get(report["report"]))
+    return words.plain(f"index.key.{report['report']}", **figure) if figure else words.plain("index.no_key")
 
 
-def _card(name: str, wanted: str, current: Current | None, words: Words) -> tuple[str, str, Markup]:
-    """Render one card; return its status and gate beside it, to sort by."""
-    environment = page_environment(words.language)
-    figure = _figure(current.data, wanted) if current else None
-    extra: dict[str, object] = {
-        "title": words.plain(f"index.card.{name}.{wanted}"), "label": words.plain(f"index.open.{name}"),
-        "href": current.href if current else None, "tag": None, "verdict": None, "cautions": [],
+def reason_of(report: Report | None, words: Words) -> Markup:
+    """Say why a gate asks for something: its first caution, else its headline; or that there is no report."""
+    if report is None:
+        return words.text("index.no_report")
+    view = view_report(report, words)
+    told: list[Markup] = view["cautions"] if report["verdict"] == "PASS" else [view["headline"]]
+    return told[0]
+
+
+def _card(name: str, figure_id: str, report: Report | None, page: str | None, words: Words) -> dict[str, Any]:
+    """Choose the figure of one card, and the verdict that stands on it."""
+    figure = _figure(report, figure_id) if report else None
+    shown = report if name in _WHOLE_GATE else figure
+    verdict = shown["verdict"] if figure and shown else "NO_DATA"
+    cautions = shown.get("cautions", []) if figure and shown else []
+    return {
+        "gate": name, "status": status_of(verdict, cautions), "verdict": verdict, "cautions": cautions,
+        "figure": figure, "report": report, "href": page,
+        "title": words.plain(f"index.card.{name}.{figure_id}"), "label": words.plain(f"index.open.{name}"),
+        "tag": words.plain("index.sample") if report and report["sample"] else None,
+        "note": words.plain("index.no_figure" if report else "index.no_report"),
     }  # fmt: skip
-    if current is None or figure is None:
-        empty: Any = environment.get_template("figures/default.html.j2").module
-        note = words.plain("index.no_figure" if current else "index.no_report")
-        return "none", name, empty.nothing(extra["title"], note, extra)
-    shown = current.data if name in _WHOLE_GATE else figure
-    extra |= {
-        "tag": words.plain("index.sample") if current.data["sample"] else None,
-        "verdict": shown["verdict"], "cautions": shown.get("cautions", []),
-    }  # fmt: skip
-    macros: Any = environment.get_template(f"figures/{_template(name)}.html.j2").module
-    status = status_of(shown["verdict"], shown.get("cautions", []))
-    return status, name, getattr(macros, figure["id"])(figure, current.data, extra)
 
 
-def _template(name: str) -> str:
-    return name if (shipped_folder("templates") / "figures" / f"{name}.html.j2").is_file() else "default"
-
-
-def _figure(data: Mapping[str, Any], wanted: str | None) -> Mapping[str, Any] | None:
-    return next((figure for figure in data["figures"] if figure["id"] == wanted), None)
-
-
-def _in_language(text: object, words: Words) -> str:
-    if isinstance(text, Mapping):
-        return str(text.get(words.language) or next(iter(text.values()), ""))
-    return str(text)
+def _figure(report: Report, figure_id: str | None) -> Mapping[str, Any] | None:
+    return next((figure for figure in report["figures"] if figure["id"] == figure_id), None)

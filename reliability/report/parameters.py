@@ -5,88 +5,81 @@ reads `1.10` as a number. What a value means belongs to `reliability.settings`.
 """
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import yaml
+from papermill import inspect_notebook
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from reliability.errors import ParameterError
 
-_TRUE = {"true": True, "false": False}
+Declared = Mapping[str, Any]  # what papermill tells of a parameter: inferred_type_name, help, ...
+_TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
+    "float": TypeAdapter(FiniteFloat), "int": TypeAdapter(int), "bool": TypeAdapter(bool), "str": TypeAdapter(str),
+}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """One line of a notebook's parameters cell.
-
-    Attributes:
-        name: Name of the parameter.
-        kind: Its annotation: `str`, `float`, `int` or `bool`.
-        help: The comment behind it.
-    """
-
-    name: str
-    kind: str
-    help: str
-
-
-def read_declared(notebook: Path) -> dict[str, Declared]:
-    """Read the parameters that a notebook declares.
+def gather_parameters(file: Path | None, assignments: Sequence[str], sample: str | None) -> dict[str, object]:
+    """Join what the command line gives: file first, `-p` over it, `--sample` as a source.
 
     Args:
-        notebook: A notebook with a cell tagged `parameters`.
+        file: YAML file of `-f`, a mapping of names to plain values, or None.
+        assignments: Texts of `-p`, for example `["margin_percent=5", "canary_release=1.10"]`.
+        sample: Name of a canary sample, or None.
 
     Returns:
-        The declared parameters by name, in order.
+        Values by name; texts get their type from the notebook.
 
     Raises:
-        ParameterError: The notebook has no readable parameters cell.
+        ParameterError: A bad file or assignment, or two sources.
     """
-    from papermill import inspect_notebook  # noqa: PLC0415 -- half a second, only needed here
-
-    found = inspect_notebook(str(notebook))
-    if not found:
-        raise ParameterError(f"{notebook} has no cell tagged 'parameters'; tag one in the property inspector.")
-    return {
-        name: Declared(name=name, kind=entry["inferred_type_name"], help=entry["help"]) for name, entry in found.items()
-    }
-
-
-def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
-    """Split `name=value` texts as given to `-p`.
-
-    Args:
-        assignments: For example `["margin_percent=5", "canary_release=1.10"]`.
-
-    Returns:
-        Text values by name; they get their type from the notebook.
-
-    Raises:
-        ParameterError: A text has no `=`.
-    """
-    pairs: dict[str, str] = {}
+    given = _read_file(file) if file else {}
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise ParameterError(f"-p {text}: write it as -p name=value.")
-        pairs[name] = value
-    return pairs
+        given[name] = value
+    if sample is not None:
+        if given.get("source") is not None:
+            raise ParameterError(f"--sample {sample} and source={given['source']} both name a source; keep one.")
+        given["source"] = f"sample:{sample}"
+    return given
 
 
-def read_parameter_file(path: Path) -> dict[str, object]:
-    """Read a YAML file of parameters as given to `-f`.
+def choose_parameters(notebooks: Mapping[str, Path], given: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Give every notebook the parameters that it declares, in the types that it declares.
 
     Args:
-        path: A YAML mapping of names to plain values.
+        notebooks: Notebook by report name; each has a cell tagged `parameters`.
+        given: Texts from the command line, or typed values from a file; None is left out.
 
     Returns:
-        Values by name.
+        Typed values by report and name.
 
     Raises:
-        ParameterError: The file is missing, no YAML, or no mapping of plain values.
+        ParameterError: A notebook without a parameters cell, a name that none of them declares, a wrong type.
     """
+    declared = {report: _read_declared(path) for report, path in notebooks.items()}
+    every = {name for names in declared.values() for name in names}
+    for name in given:
+        if name not in every:
+            close = difflib.get_close_matches(name, every, n=1, cutoff=0.5)
+            hint = f"; did you mean '{close[0]}'?" if close else "."
+            where = " and ".join(str(path) for path in notebooks.values())
+            raise ParameterError(f"{where} has no parameter '{name}'{hint} It takes: {', '.join(sorted(every))}.")
+    return {
+        report: {
+            name: _typed(notebooks[report], name, names[name], value)
+            for name, value in given.items()
+            if name in names and value is not None
+        }
+        for report, names in declared.items()
+    }
+
+
+def _read_file(path: Path) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
@@ -99,82 +92,20 @@ def read_parameter_file(path: Path) -> dict[str, object]:
     return content
 
 
-def choose_for(notebook: Path, declared: Mapping[str, Declared], given: Mapping[str, object]) -> dict[str, object]:
-    """Give every parameter the type that its notebook declares.
-
-    Args:
-        notebook: Named in messages.
-        declared: What `read_declared` found.
-        given: Texts from the command line, or typed values from a file.
-
-    Returns:
-        Typed values of the given parameters; None is left out.
-
-    Raises:
-        ParameterError: A name that the notebook does not declare, or a value of another type.
-    """
-    chosen: dict[str, object] = {}
-    for name, value in given.items():
-        if name not in declared:
-            raise ParameterError(unknown_parameter_message(str(notebook), name, declared))
-        if value is not None:
-            chosen[name] = _typed(notebook, declared[name], value)
-    return chosen
+def _read_declared(notebook: Path) -> Mapping[str, Declared]:
+    found: Mapping[str, Declared] = inspect_notebook(str(notebook))
+    if not found:
+        raise ParameterError(f"{notebook} has no cell tagged 'parameters'; tag one in the property inspector.")
+    return found
 
 
-def unknown_parameter_message(where: str, name: str, declared: Mapping[str, Declared]) -> str:
-    """Say that a name is unknown, with the nearest one that exists."""
-    close = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else "."
-    return f"{where} has no parameter '{name}'{hint} It takes: {', '.join(sorted(declared))}."
-
-
-def _typed(notebook: Path, parameter: Declared, value: object) -> object:
+def _typed(notebook: Path, name: str, declared: Declared, value: object) -> object:
+    """Read a text as the declared type; a value that has a type already must have the right one."""
+    kind, cure = declared["inferred_type_name"], declared["help"] or "mend the value"
+    adapter = _TYPES.get(kind, _TYPES["str"])
     try:
-        converted = _from_text(parameter.kind, value) if isinstance(value, str) else _from_value(parameter.kind, value)
-    except ValueError:
-        converted = None
-    if converted is None or (isinstance(converted, float) and not math.isfinite(converted)):
-        raise ParameterError(
-            f"{notebook}: {parameter.name} = {value!r} is no {parameter.kind}; {parameter.help or 'mend the value'}."
+        return (
+            adapter.validate_strings(value) if isinstance(value, str) else adapter.validate_python(value, strict=True)
         )
-    return converted
-
-
-def _from_text(kind: str, text: str) -> object:
-    if kind == "str":
-        return text
-    if kind == "bool":
-        return _TRUE.get(text.lower())
-    return int(text) if kind == "int" else float(text)
-
-
-def _from_value(kind: str, value: object) -> object:
-    if kind == "bool" or isinstance(value, bool):
-        return value if kind == "bool" and isinstance(value, bool) else None
-    if kind == "float" and isinstance(value, int | float):
-        return float(value)
-    return value if kind == "int" and isinstance(value, int) else None
-
-
-def gather_parameters(file: Path | None, assignments: Sequence[str], sample: str | None) -> dict[str, object]:
-    """Join what the command line gives: file first, `-p` over it, `--sample` as a source.
-
-    Args:
-        file: YAML file, or None.
-        assignments: Texts of `-p`.
-        sample: Name of a canary sample, or None.
-
-    Returns:
-        Values by name, still untyped where they are texts.
-
-    Raises:
-        ParameterError: A bad file or assignment, or two sources.
-    """
-    given: dict[str, object] = read_parameter_file(file) if file else {}
-    given.update(parse_assignments(assignments))
-    if sample is not None:
-        if given.get("source") is not None:
-            raise ParameterError(f"--sample {sample} and source={given['source']} both name a source; keep one.")
-        given["source"] = f"sample:{sample}"
-    return given
+    except ValidationError as err:
+        raise ParameterError(f"{notebook}: {name} = {value!r} is no {kind}; {cure}.") from err

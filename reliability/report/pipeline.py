@@ -7,25 +7,26 @@ made still gets a page that says so. Verdicts come out of the notebooks, never f
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+
+import nbformat
 
 from reliability.atomic import write_text_whole
 from reliability.clock import Clock, format_instant
-from reliability.errors import NotebookFailedError, ParameterError
+from reliability.errors import NotebookFailedError
 from reliability.report.exporter import export_pages
 from reliability.report.index import write_index
-from reliability.report.parameters import Declared, choose_for, read_declared, unknown_parameter_message
-from reliability.report.runner import Executed, execute_notebook
+from reliability.report.parameters import choose_parameters
+from reliability.report.results import SCHEMA
+from reliability.report.runner import execute_notebook
 from reliability.report.verdict_view import headline
 from reliability.settings import SECTION_OF_REPORT, Settings, resolve_parameters
 from reliability.verdicts import Verdict
 
-LANGUAGES: Final = ("en", "es")
-Progress = Callable[[str], None]
+Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,8 @@ class Made:
     """
 
     report: str
-    data: Mapping[str, Any]
-    pages: tuple[Path, ...]
+    data: Report
+    pages: list[Path]
     failed: bool
 
     @property
@@ -61,8 +62,8 @@ class Batch:
     """
 
     run_id: str
-    reports: tuple[Made, ...]
-    index: tuple[Path, ...]
+    reports: list[Made]
+    index: list[Path]
 
 
 def make_reports(
@@ -72,7 +73,7 @@ def make_reports(
     outputs: Path,
     settings: Settings,
     clock: Clock,
-    progress: Progress,
+    progress: Callable[[str], None],
 ) -> Batch:
     """Run notebooks and write their pages, JSON and the status page.
 
@@ -91,86 +92,49 @@ def make_reports(
         ParameterError: A parameter is unknown or has a wrong type; nothing has run.
         WriteError: The disk is full; files that exist are whole.
     """
-    parameters = _parameters_by_report(reports, given, settings)
-    language = settings.language
-    now = clock.now()
-    run_id = _new_run_id(now)
-    folder = outputs / "runs" / run_id
+    parameters = choose_parameters(reports, given)
+    for name in parameters.keys() & SECTION_OF_REPORT.keys():
+        resolve_parameters(settings, name, parameters[name])
+    started_at = clock.now()
+    run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    blank = {
+        "run_id": run_id, "language": settings.language, "made_at": format_instant(started_at),
+        "as_of": format_instant(started_at),
+    }  # fmt: skip
     made = []
     for name, notebook in reports.items():
         started = time.perf_counter()
         progress(f"{name}: running")
-        executed = execute_notebook(notebook, parameters[name])
-        data = _finished(name, executed, run_id=run_id, language=language, now=now, parameters=parameters[name])
-        pages = _write_report(name, executed, data, folder=folder, language=language, siblings=tuple(reports))
-        made.append(Made(report=name, data=data, pages=pages, failed=executed.failure is not None))
-        progress(f"{name}: {data['verdict']} in {time.perf_counter() - started:.1f} s")
-    index = write_index(outputs, languages=LANGUAGES, main_language=language, now=clock.now())
-    return Batch(run_id=run_id, reports=tuple(made), index=tuple(index))
+        one = _make_report(
+            name, notebook, parameters[name], blank, folder=outputs / "runs" / run_id, siblings=list(reports)
+        )
+        made.append(one)
+        progress(f"{name}: {one.verdict.value} in {time.perf_counter() - started:.1f} s")
+    index = write_index(outputs, main_language=settings.language, now=clock.now())
+    return Batch(run_id=run_id, reports=made, index=index)
 
 
-def _parameters_by_report(
-    reports: Mapping[str, Path], given: Mapping[str, object], settings: Settings
-) -> dict[str, dict[str, object]]:
-    declared = {name: read_declared(path) for name, path in reports.items()}
-    every: dict[str, Declared] = {}
-    for names in declared.values():
-        every.update(names)
-    for name in given:
-        if name not in every:
-            where = " and ".join(str(path) for path in reports.values())
-            raise ParameterError(unknown_parameter_message(where, name, every))
-    chosen = {
-        report: choose_for(reports[report], known, {n: v for n, v in given.items() if n in known})
-        for report, known in declared.items()
-    }
-    for report in chosen.keys() & SECTION_OF_REPORT.keys():
-        resolve_parameters(settings, report, chosen[report])
-    return chosen
+def _make_report(
+    name: str, notebook: Path, parameters: Mapping[str, object], blank: Report, *, folder: Path, siblings: Sequence[str]
+) -> Made:
+    """Run one notebook and write all its files; `blank` holds what every report of the run carries."""
+    executed = execute_notebook(notebook, parameters)
+    if executed.failure:
+        data = _failed_report(name, executed.failure, {**blank, "parameters": dict(parameters)})
+    else:
+        data = {**executed.report, "run_id": blank["run_id"]}
+    write_text_whole(folder / f"{name}.ipynb", nbformat.writes(executed.notebook))  # type: ignore[no-untyped-call]
+    pages = export_pages(executed.notebook, data, main_language=blank["language"], siblings=siblings, folder=folder)
+    write_text_whole(folder / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return Made(report=name, data=data, pages=pages, failed=executed.failure is not None)
 
 
-def _new_run_id(now: datetime) -> str:
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-
-
-def _finished(
-    name: str,
-    executed: Executed,
-    *,
-    run_id: str,
-    language: str,
-    now: datetime,
-    parameters: Mapping[str, object],
-) -> dict[str, Any]:
-    if executed.report is not None:
-        return {**executed.report, "run_id": run_id}
-    topic = SECTION_OF_REPORT.get(name, "frame")
-    failure = executed.failure or NotebookFailedError(f"{name} left no verdict.")
-    data: dict[str, Any] = {
-        "schema": "reliability.report/1", "report": name, "topic": topic, "run_id": run_id, "language": language,
-        "sample": None, "verdict": Verdict.NO_DATA.value, "reason": failure.slug, "cautions": [], "figures": [],
-        "checks": [], "error": {"slug": failure.slug, "message": str(failure)}, "made_at": format_instant(now),
-        "as_of": format_instant(now), "parameters": dict(parameters),
+def _failed_report(name: str, failure: NotebookFailedError, blank: Report) -> Report:
+    """Return the JSON of a report that could not be made."""
+    data = {
+        **blank, "schema": SCHEMA, "report": name, "topic": SECTION_OF_REPORT.get(name, "frame"), "sample": None,
+        "verdict": Verdict.NO_DATA.value, "reason": failure.slug, "cautions": [], "figures": [], "checks": [],
+        "error": {"slug": failure.slug, "message": str(failure)},
         "provenance": {"commit": None, "dirty": None, "window": None, "source": None, "queries": [], "versions": {}},
     }  # fmt: skip
-    data["headline"] = headline(data, language=language)
-    return data
-
-
-def _write_report(
-    name: str,
-    executed: Executed,
-    data: Mapping[str, Any],
-    *,
-    folder: Path,
-    language: str,
-    siblings: tuple[str, ...],
-) -> tuple[Path, ...]:
-    import nbformat  # noqa: PLC0415 -- comes with papermill, which has been imported by now
-
-    write_text_whole(folder / f"{name}.ipynb", nbformat.writes(executed.notebook))  # type: ignore[no-untyped-call]
-    pages = export_pages(
-        executed.notebook, data, languages=LANGUAGES, main_language=language, siblings=siblings, folder=folder
-    )
-    write_text_whole(folder / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    return tuple(pages)
+    return {**data, "headline": headline(data, language=blank["language"])}

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from reliability.report.exporter import export_pages
 from reliability.report.index import write_index
-from tests.browser.executed import LANGUAGES, write_report
+from tests.browser.executed import write_report
 from tests.unit.notebook.evidence import write_coverage, write_drill, write_junit
 from tests.unit.report import examples
 
@@ -54,7 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_report(name, parameters[name], folder=outputs / "runs" / examples.RUN_ID, siblings=REPORTS)
     finally:
         os.chdir(before)
-    write_index(outputs, languages=LANGUAGES, main_language="en", now=datetime(2026, 11, 27, 9, 5, tzinfo=UTC))
+    write_index(outputs, main_language="en", now=datetime(2026, 11, 27, 9, 5, tzinfo=UTC))
     _write_examples(outputs)
     return outputs
 
@@ -73,5 +73,5 @@ def _write_examples(outputs: Path) -> None:
         ]
         folder = outputs / "examples" / name
         notebook = examples.canary_notebook(report, *(cells if name == "hostile" else []))
-        export_pages(notebook, report, languages=LANGUAGES, main_language="en", siblings=(), folder=folder)
+        export_pages(notebook, report, main_language="en", siblings=(), folder=folder)
         (folder / "canary_comparison.json").write_text(json.dumps(report), encoding="utf-8")

@@ -31,7 +31,7 @@ def write_report(name: str, parameters: Mapping[str, object], *, folder: Path, s
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
     (folder / f"{name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
-    export_pages(notebook, report, languages=LANGUAGES, main_language="en", siblings=siblings, folder=folder)
+    export_pages(notebook, report, main_language="en", siblings=siblings, folder=folder)
 
 
 def _execute(source: str, namespace: dict[str, Any]) -> object:

@@ -7,7 +7,7 @@ short name. A template shows it with `{{ chart("<topic>.<name>", d) }}`. The leg
 HTML above the plot, the data table a folded `<details class="keep">` below it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +19,7 @@ from reliability.report.words import Words
 Drawer = Callable[[Mapping[str, Any], Words, Size], FigureSpec]
 
 
-def draw_chart(name: str, data: Mapping[str, Any], *, words: Words, uid: str) -> Markup:
+def draw_chart(name: str, data: Mapping[str, Any], *, words: Words, uid: str, sizes: Sequence[Size] = SIZES) -> Markup:
     """Draw one chart in both widths; the page shows the one that fits.
 
     Args:
@@ -27,20 +27,19 @@ def draw_chart(name: str, data: Mapping[str, Any], *, words: Words, uid: str) ->
         data: Data of the block that shows it.
         words: Language of all text in it.
         uid: Prefix of ids, unique on the page.
+        sizes: Widths to draw; one alone is shown on every screen.
 
     Returns:
-        Two SVG elements.
+        One SVG element for each width.
 
     Raises:
         KeyError: No chart has this name.
     """
     topic, short_name = name.split(".", 1)
     drawers: Mapping[str, Drawer] = import_module(f"reliability.report.charts.{topic}").CHARTS
-    if short_name not in drawers:
-        raise KeyError(f"no chart '{name}'; {topic} has: {', '.join(drawers)}")
     with theme():
         drawings = [
             to_svg(drawers[short_name](data, words, size), uid=f"{uid}{short_name}-{size[0]}-", size=size)
-            for size in SIZES
+            for size in sizes
         ]
     return Markup("").join(drawings)

@@ -208,10 +208,15 @@ def phase_report(**changes: Any) -> Json:
             "text": {"en": "spacy and Postgres suites isolated", "es": "suites de spacy y Postgres aisladas"},
         },
     ]
+    met = [{"id": name, "text": {"en": name, "es": name}, "met": True} for name in ("suite", "tasks")]
     report["phase"] = {
         "title": {"en": "FASE 3", "es": "FASE 3"},
         "own": None,
-        "tighten": {"allowed": False, "total": 4, "open": conditions},
+        "tighten": {
+            "allowed": False,
+            "open": conditions,
+            "conditions": [{**condition, "met": False} for condition in conditions] + met,
+        },
     }
     return {**report, **changes}
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import TemplateNotFound
 
 from reliability.report.blocks import knows_block, render_block, render_for_notebook
 from reliability.report.canary_view import range_inside, view_latency
@@ -16,7 +17,7 @@ BLOCKS: dict[str, Callable[[], dict[str, Any]]] = {
     "buckets": examples.buckets,
     "exposure": examples.exposure, "checks": examples.checks, "queries": examples.queries,
     "missing": lambda: {"slug": "missing-evidence", "message": "no such file"},
-    "error": lambda: {"name": "ValueError", "message": "no"}, "run": lambda: {"report": "canary_comparison"},
+    "error": lambda: {"ename": "ValueError", "evalue": "no"}, "run": lambda: {"report": "canary_comparison"},
 }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def test_words_of_users_are_inert() -> None:
     exposure = {**examples.exposure(instance=hostile), "warnings": [hostile], "notes": [hostile]}
     queries = {"source": hostile, "queries": [{"arm": "canary", "query": hostile, "series": 1, "samples": 1}]}
 
-    missing, error = {"slug": "x", "message": hostile}, {"name": hostile, "message": hostile}
+    missing, error = {"slug": "x", "message": hostile}, {"ename": hostile, "evalue": hostile}
     blocks = {"report": report, "latency": latency, "errors": errors, "exposure": exposure, "queries": queries}
 
     for kind, data in {**blocks, "missing": missing, "error": error}.items():
@@ -111,7 +112,7 @@ def test_a_block_in_a_notebook_brings_a_style_that_stays_inside() -> None:
 
 def test_a_kind_that_leaves_the_templates_folder_is_unknown() -> None:
     assert not knows_block("../frame")
-    with pytest.raises(KeyError, match="no template"):
+    with pytest.raises(TemplateNotFound):
         render_block("../frame", {}, language="en")
 
 

@@ -18,7 +18,6 @@ def page(report: dict[str, Any], *cells: Any, language: str = "en", siblings: tu
         canary_notebook(report, *cells),
         report,
         language=language,
-        languages=("en", "es"),
         main_language="en",
         siblings=siblings,
     )
@@ -206,9 +205,7 @@ def test_equal_input_gives_equal_bytes(english: str) -> None:
 def test_pages_are_written_whole_with_the_main_language_first(tmp_path: Path) -> None:
     report = canary_report()
 
-    written = export_pages(
-        canary_notebook(report), report, languages=("en", "es"), main_language="es", siblings=SIBLINGS, folder=tmp_path
-    )
+    written = export_pages(canary_notebook(report), report, main_language="es", siblings=SIBLINGS, folder=tmp_path)
 
     assert [path.name for path in written] == ["canary_comparison.html", "canary_comparison.en.html"]
     assert '<html lang="es"' in written[0].read_text(encoding="utf-8")
@@ -221,6 +218,4 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path
     report = canary_report()
 
     with pytest.raises(WriteError, match="could not be written"):
-        export_pages(
-            canary_notebook(report), report, languages=("en",), main_language="en", siblings=(), folder=blocked
-        )
+        export_pages(canary_notebook(report), report, main_language="en", siblings=(), folder=blocked)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from reliability.report.history import read_history
 from reliability.report.index import write_index
 from reliability.report.index_view import LEAD_WORDS, fitted_lead
+from reliability.report.results import read_history
 from reliability.report.words import words_in
 from tests.unit.report import examples
 
@@ -25,7 +25,7 @@ def save(outputs: Path, report: dict[str, Any], *, run_id: str = examples.RUN_ID
 
 
 def index(outputs: Path, language: str = "en") -> str:
-    paths = write_index(outputs, languages=("en", "es"), main_language="en", now=NOW)
+    paths = write_index(outputs, main_language="en", now=NOW)
     return paths[["en", "es"].index(language)].read_text(encoding="utf-8")
 
 
@@ -93,7 +93,7 @@ def test_the_lead_answers_whether_thresholds_may_be_tightened(outputs: Path) -> 
 @pytest.mark.parametrize("count", [0, 1, 3, 9])
 def test_a_lead_names_as_many_conditions_as_fit(count: int, language: str) -> None:
     texts = [f"condition number {n} is met in full" for n in range(count)]
-    view = {"answer": "open" if count else "allowed", "total": 9, "open": texts, "conditions": []}
+    view: dict[str, Any] = {"answer": "open" if count else "allowed", "open": texts, "conditions": [{}] * 9}
 
     assert len(fitted_lead(view, words_in(language)).split(" ")) <= LEAD_WORDS
 

@@ -79,11 +79,6 @@ def test_a_chart_without_any_data_is_still_a_picture() -> None:
     assert "<svg " in draw_chart("canary.latency", data, words=words_in("en"), uid="u-")
 
 
-def test_an_unknown_chart_names_those_there_are() -> None:
-    with pytest.raises(KeyError, match=r"no chart 'canary\.nothing'; canary has: latency, errors, buckets"):
-        draw_chart("canary.nothing", {}, words=words_in("en"), uid="u-")
-
-
 def test_pages_start_without_matplotlib_and_nbconvert() -> None:
     heavy = ("matplotlib", "nbconvert", "pandas")
     code = f"import sys, reliability.report.index; print([m for m in {heavy} if m in sys.modules])"

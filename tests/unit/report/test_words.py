@@ -110,7 +110,7 @@ def test_lines_that_come_out_empty_are_left_out() -> None:
     report = examples.undecided_report()
     report["latency"]["minutes_needed"] = None
 
-    lines = Words("en").lines("canary.next.INCONCLUSIVE", has_wait=False, **report)
+    lines = Words("en").lines("canary.next.INCONCLUSIVE", **report)
 
     assert len(lines) == 2
     assert "longer window" in lines[1]
