@@ -94,7 +94,7 @@ def shared_intervals(counts: PairedCounts, *, by_histogram: bool) -> SharedInter
     size = _scrapes_to_merge(baseline, canary, by_histogram=by_histogram)
     if size > 1:
         starts = np.arange(0, seconds.size, size)
-        baseline, canary = _merged(baseline, starts), _merged(canary, starts)
+        baseline, canary = merge_intervals(baseline, starts), merge_intervals(canary, starts)
         seconds = np.add.reduceat(seconds, starts)
     baseline_requests, canary_requests = (_requests(arm, by_histogram=by_histogram) for arm in (baseline, canary))
     shared = (baseline_requests > 0) & (canary_requests > 0)
@@ -120,7 +120,16 @@ def _scrapes_to_merge(baseline: ArmCounts, canary: ArmCounts, *, by_histogram: b
     return min(wanted, _MAX_MERGED_SCRAPES, scrapes)
 
 
-def _merged(arm: ArmCounts, starts: "np.ndarray[tuple[int], np.dtype[np.int_]]") -> ArmCounts:
+def merge_intervals(arm: ArmCounts, starts: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> ArmCounts:
+    """Sum neighbouring intervals of one arm.
+
+    Args:
+        arm: Counts of `T` intervals.
+        starts: First interval of each group, increasing from 0.
+
+    Returns:
+        Counts of one interval a group.
+    """
     return ArmCounts(
         bucket_counts=np.add.reduceat(arm.bucket_counts, starts, axis=0),
         requests=np.add.reduceat(arm.requests, starts),

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts
+from reliability.judge.intervals import merge_intervals
 from reliability.judge.survival import survival_curve
 
 _FEWEST_REQUESTS: Final = 20
@@ -66,7 +67,7 @@ def draw_timeline(counts: PairedCounts, *, step_seconds: float) -> Timeline:
     ends, start = counts.edges_seconds[1:], counts.edges_seconds[0]
     step = np.ceil((ends - start) / step_seconds - 1e-6).astype(int) - 1
     _, first = np.unique(step, return_index=True)
-    baseline, canary = (_grouped(arm, first) for arm in (counts.baseline, counts.canary))
+    baseline, canary = (merge_intervals(arm, first) for arm in (counts.baseline, counts.canary))
     bounds = counts.upper_bounds_seconds
     return Timeline(
         starts_seconds=tuple(float(start + step_seconds * step[index]) for index in first),
@@ -99,15 +100,6 @@ def wilson_interval(errors: float, requests: float, *, confidence: float = 0.95)
     middle = (share + z * z / (2 * requests)) / scale
     half = z * math.sqrt(share * (1 - share) / requests + z * z / (4 * requests**2)) / scale
     return max(middle - half, 0.0), min(middle + half, 1.0)
-
-
-def _grouped(arm: ArmCounts, first: "np.ndarray[tuple[int], np.dtype[np.int_]]") -> ArmCounts:
-    return ArmCounts(
-        bucket_counts=np.add.reduceat(arm.bucket_counts, first, axis=0),
-        requests=np.add.reduceat(arm.requests, first),
-        errors=np.add.reduceat(arm.errors, first),
-        latency_sum_seconds=np.add.reduceat(arm.latency_sum_seconds, first),
-    )
 
 
 def _p95(upper_bounds_seconds: FloatArray, cumulative: FloatArray) -> float | None:
