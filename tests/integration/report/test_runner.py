@@ -43,7 +43,7 @@ def test_a_parameter_reaches_the_kernel_and_the_report_comes_back(write_notebook
 def test_a_cell_that_raises_gives_no_report_but_a_failure_that_names_the_cell(write_notebook):
     executed = execute_notebook(write_notebook("token = 'hunter2'; raise ValueError('no such arm')", FINISH), {})
 
-    assert executed.report is None
+    assert executed.report == {}
     assert "own.ipynb, cell" in str(executed.failure)
     assert "ValueError: no such arm" in str(executed.failure)
     assert "hunter2" not in str(executed.failure)
@@ -52,7 +52,7 @@ def test_a_cell_that_raises_gives_no_report_but_a_failure_that_names_the_cell(wr
 def test_a_report_before_a_cell_that_raises_is_not_taken(write_notebook):
     executed = execute_notebook(write_notebook(FINISH, "1 / 0"), {})
 
-    assert executed.report is None
+    assert executed.report == {}
     assert "ZeroDivisionError" in str(executed.failure)
 
 
@@ -66,7 +66,7 @@ def test_a_kernel_that_dies_is_a_failure(write_notebook):
     executed = execute_notebook(write_notebook("import os; os._exit(1)"), {})
 
     assert "own.ipynb" in str(executed.failure)
-    assert executed.report is None
+    assert executed.report == {}
 
 
 def test_the_executed_notebook_holds_no_absolute_path(write_notebook, tmp_path):
