@@ -2,39 +2,83 @@
 
 import ast
 import json
+import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from reliability.notebook.block import Block
 from reliability.report.exporter import export_pages
+from reliability.report.index import write_index
 from reliability.report.runner import find_report
 from reliability.shipped import shipped_folder
+from tests.unit.notebook.evidence import write_coverage, write_drill, write_junit
+from tests.unit.report import examples
 
-LANGUAGES = ("en", "es")
+PARAMETERS: Mapping[str, Mapping[str, object]] = {
+    "canary_comparison": {},
+    "phase_progress": {"coverage_file": "coverage.json", "junit_file": "junit.xml"},
+    "rollback_readiness": {"drill_file": "drill.jsonl"},
+}
 
 
-def write_report(name: str, parameters: Mapping[str, object], *, folder: Path, siblings: tuple[str, ...]) -> None:
-    """Execute one shipped notebook in the working directory and write its files into `folder`."""
+def write_site(project: Path) -> Path:
+    """Write an outputs folder into a project and return it."""
+    write_coverage(project / "coverage.json", covered=9200)
+    write_junit(project / "junit.xml", passed=46)
+    write_drill(project / "drill.jsonl")
+    outputs, before = project / "outputs", Path.cwd()
+    os.chdir(project)
+    try:
+        for name in PARAMETERS:
+            _write(name, *_execute(name), folder=outputs / "runs" / examples.RUN_ID, siblings=list(PARAMETERS))
+    finally:
+        os.chdir(before)
+    write_index(outputs, main_language="en", now=datetime(2026, 11, 27, 9, 5, tzinfo=UTC))
+    for kind, (report, cells) in _unhappy().items():
+        notebook = examples.canary_notebook(report, *cells)
+        _write("canary_comparison", notebook, report, folder=outputs / "examples" / kind, siblings=[])
+    return outputs
+
+
+def _unhappy() -> dict[str, tuple[dict[str, Any], list[Any]]]:
+    """Make reports that the index does not list: one with hostile words, one without evidence."""
+    words = examples.HOSTILE
+    hostile = examples.canary_report(service=words, releases={"baseline": words, "canary": words})
+    hostile["provenance"]["source"] = words
+    cells = [
+        examples.markdown(f"## Own analysis\n\n{words}"),
+        examples.code("x", examples.output({"text/html": words, "text/plain": words})),
+        examples.code("y", examples.failed("ValueError", words)),
+    ]
+    return {"hostile": (hostile, cells), "missing": (examples.report_without_evidence(), [])}
+
+
+def _write(name: str, notebook: Any, report: Mapping[str, Any], *, folder: Path, siblings: list[str]) -> None:
+    export_pages(notebook, report, main_language="en", siblings=siblings, folder=folder)
+    (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
+    (folder / f"{name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
+
+
+def _execute(name: str) -> tuple[Any, dict[str, Any]]:
+    """Execute one shipped notebook in the working directory."""
     notebook = nbformat.read(shipped_folder("notebooks") / f"{name}.ipynb", as_version=4)
     namespace: dict[str, Any] = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            shown = _execute(cell.source, namespace)
-            cell.outputs = [] if shown is None else [nbformat.v4.new_output("execute_result", data=_bundle(shown))]
+            shown = _run(cell.source, namespace)
+            cell.outputs = [examples.result(shown.kind, dict(shown.data))] if isinstance(shown, Block) else []
             if "parameters" in cell.metadata.get("tags", []):
-                namespace.update(parameters)
+                namespace.update(PARAMETERS[name])
     report = find_report(notebook)
     assert report is not None
-    report = {**report, "run_id": folder.name}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
-    (folder / f"{name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
-    export_pages(notebook, report, main_language="en", siblings=siblings, folder=folder)
+    return notebook, {**report, "run_id": examples.RUN_ID}
 
 
-def _execute(source: str, namespace: dict[str, Any]) -> object:
+def _run(source: str, namespace: dict[str, Any]) -> object:
     """Run a cell; return the value of its last expression, as a notebook would show it."""
     body = ast.parse(source).body
     last = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
@@ -43,8 +87,3 @@ def _execute(source: str, namespace: dict[str, Any]) -> object:
     if last is None:
         return None
     return eval(compile(ast.Expression(last), "cell", "eval"), namespace)  # noqa: S307 -- our own notebooks
-
-
-def _bundle(shown: Any) -> dict[str, object]:
-    bundle: dict[str, object] = json.loads(json.dumps(shown._repr_mimebundle_(), default=str))
-    return bundle
