@@ -7,9 +7,12 @@ A report's name is its notebook's file name. Running it belongs to
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from reliability.errors import UnknownReportError
 from reliability.shipped import shipped_folder
+
+Found = TypeVar("Found")
 
 
 def find_reports(project: Path) -> dict[str, Path]:
@@ -27,12 +30,12 @@ def find_reports(project: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def choose_reports(names: Sequence[str], reports: Mapping[str, Path]) -> dict[str, Path]:
+def choose_reports(names: Sequence[str], reports: Mapping[str, Found]) -> dict[str, Found]:
     """Pick reports by name or unambiguous beginning; all of them when none is named.
 
     Args:
         names: For example `["canary"]`.
-        reports: What `find_reports` found.
+        reports: What was found, by report name.
 
     Returns:
         The chosen reports, in the order of `reports`.
@@ -41,10 +44,10 @@ def choose_reports(names: Sequence[str], reports: Mapping[str, Path]) -> dict[st
         UnknownReportError: No report, or several, begin with a name.
     """
     chosen = {_match(name, reports) for name in names} or set(reports)
-    return {name: path for name, path in reports.items() if name in chosen}
+    return {name: found for name, found in reports.items() if name in chosen}
 
 
-def _match(name: str, reports: Mapping[str, Path]) -> str:
+def _match(name: str, reports: Mapping[str, object]) -> str:
     if name in reports:
         return name
     beginning = [report for report in reports if report.startswith(name)]

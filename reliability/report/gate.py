@@ -15,6 +15,7 @@ from reliability.report.results import find_runs, read_run
 from reliability.sources.checkout import Checkout
 from reliability.verdicts import EXIT_STATUS, Verdict, worst
 
+Report = Mapping[str, Any]
 RUN_ERROR_STATUS: Final = 5
 _STATUS_ORDER: Final = (1, 5, 4, 6, 3, 0)
 
@@ -25,15 +26,25 @@ class Gate:
 
     Attributes:
         run_id: The judged run.
-        verdict: Fold of all judged reports.
-        status: Exit status.
         reports: JSON by report name.
     """
 
     run_id: str
-    verdict: Verdict
-    status: int
-    reports: Mapping[str, Mapping[str, Any]]
+    reports: Mapping[str, Report]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Fold of all judged reports."""
+        return worst(Verdict(report["verdict"]) for report in self.reports.values())
+
+    @property
+    def status(self) -> int:
+        """Exit status: the worst one; a report that could not be made is a run error."""
+        found = {
+            RUN_ERROR_STATUS if _is_failed(report) else EXIT_STATUS[Verdict(report["verdict"])]
+            for report in self.reports.values()
+        }
+        return min(found, key=_STATUS_ORDER.index)
 
 
 def judge_gate(
@@ -56,27 +67,21 @@ def judge_gate(
         BrokenEvidenceError: A report is torn or foreign.
         UnknownReportError: A name fits no report.
     """
-    runs = find_runs(outputs)
-    if run_id is None and not runs:
+    runs = [run_id] if run_id else find_runs(outputs)
+    if not runs:
         raise MissingEvidenceError(f"{outputs} holds no run; make one with: reliability report.")
-    chosen = run_id or runs[0]
-    found = read_run(outputs, chosen)
-    wanted = _wanted(names, found, required, chosen)
-    reports = {name: found[name] for name in wanted}
+    gate = Gate(run_id=runs[0], reports=_wanted(names, read_run(outputs, runs[0]), required, runs[0]))
     if run_id is None:
-        _check_commit(reports, chosen, checkout)
-    verdict = worst(Verdict(report["verdict"]) for report in reports.values())
-    statuses = {_status(report) for report in reports.values()}
-    status = next(candidate for candidate in _STATUS_ORDER if candidate in statuses)
-    return Gate(run_id=chosen, verdict=verdict, status=status, reports=reports)
+        _check_commit(gate, checkout)
+    return gate
 
 
 def _wanted(
-    names: Sequence[str], found: Mapping[str, Mapping[str, Any]], required: Sequence[str], run_id: str
-) -> list[str]:
+    names: Sequence[str], found: Mapping[str, Report], required: Sequence[str], run_id: str
+) -> Mapping[str, Report]:
     if names:
         try:
-            return list(choose_reports(names, {name: Path(name) for name in found}))
+            return choose_reports(names, found)
         except UnknownReportError as err:
             raise UnknownReportError(f"run {run_id}: {Exception.__str__(err)}") from err
     missing = [name for name in required if name not in found]
@@ -84,24 +89,19 @@ def _wanted(
         raise MissingEvidenceError(
             f"run {run_id} lacks {', '.join(missing)}; make all with: reliability report, or name the reports to gate."
         )
-    return list(found)
+    return found
 
 
-def _check_commit(reports: Mapping[str, Mapping[str, Any]], run_id: str, checkout: Checkout) -> None:
-    for name, report in reports.items():
+def _check_commit(gate: Gate, checkout: Checkout) -> None:
+    for name, report in gate.reports.items():
         commit = report.get("provenance", {}).get("commit")
-        if report["reason"] != NotebookFailedError.slug and commit != checkout.commit:
+        if not _is_failed(report) and commit != checkout.commit:
+            measured, present = (text[:12] if text else "none" for text in (commit, checkout.commit))
             raise MissingEvidenceError(
-                f"the newest run {run_id} measured commit {_short(commit)} in {name}, but the checkout is at "
-                f"{_short(checkout.commit)}. Make the reports again, or judge it all the same with --run {run_id}."
+                f"the newest run {gate.run_id} measured commit {measured} in {name}, but the checkout is at "
+                f"{present}. Make the reports again, or judge it all the same with --run {gate.run_id}."
             )
 
 
-def _status(report: Mapping[str, Any]) -> int:
-    if report["reason"] == NotebookFailedError.slug:
-        return RUN_ERROR_STATUS
-    return EXIT_STATUS[Verdict(report["verdict"])]
-
-
-def _short(commit: str | None) -> str:
-    return commit[:12] if commit else "none"
+def _is_failed(report: Report) -> bool:
+    return bool(report["reason"] == NotebookFailedError.slug)
