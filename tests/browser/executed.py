@@ -38,23 +38,26 @@ def write_site(project: Path) -> Path:
     finally:
         os.chdir(before)
     write_index(outputs, main_language="en", now=datetime(2026, 11, 27, 9, 5, tzinfo=UTC))
-    for kind, (report, cells) in _unhappy().items():
-        notebook = examples.canary_notebook(report, *cells)
+    for kind, (report, notebook) in _unhappy().items():
         _write("canary_comparison", notebook, report, folder=outputs / "examples" / kind, siblings=[])
     return outputs
 
 
-def _unhappy() -> dict[str, tuple[dict[str, Any], list[Any]]]:
+def _unhappy() -> dict[str, tuple[dict[str, Any], Any]]:
     """Make reports that the index does not list: one with hostile words, one without evidence."""
-    words = examples.HOSTILE
+    words, missing = examples.HOSTILE, examples.report_without_evidence()
     hostile = examples.canary_report(service=words, releases={"baseline": words, "canary": words})
     hostile["provenance"]["source"] = words
     cells = [
         examples.markdown(f"## Own analysis\n\n{words}"),
         examples.code("x", examples.output({"text/html": words, "text/plain": words})),
         examples.code("y", examples.failed("ValueError", words)),
+        examples.code("z", examples.result("exposure", examples.exposure(instance=words))),
     ]
-    return {"hostile": (hostile, cells), "missing": (examples.report_without_evidence(), [])}
+    return {
+        "hostile": (hostile, nbformat.v4.new_notebook(cells=cells)),
+        "missing": (missing, examples.canary_notebook(missing)),
+    }
 
 
 def _write(name: str, notebook: Any, report: Mapping[str, Any], *, folder: Path, siblings: list[str]) -> None:
