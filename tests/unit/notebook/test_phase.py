@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def measure(project: Path, *, covered: int = 8231, failed: tuple[str, ...] = (), name: str = "shop.py") -> None:
+def measure(project: Path, *, covered: int = 9231, failed: tuple[str, ...] = (), name: str = "shop.py") -> None:
     write_coverage(project / "outputs/evidence/coverage.json", covered=covered, name=name)
     write_junit(project / "outputs/evidence/junit.xml", failed=failed)
 
@@ -51,11 +51,11 @@ def shown(block: Block, language: str = "en") -> str:
 @pytest.mark.parametrize(
     ("covered", "verdict", "reason"),
     [
-        (7999, "FAIL", "below-floor"),
-        (8000, "PASS", "above-floor"),
-        (8499, "PASS", "above-floor"),
-        (8500, "PASS", "goal-reached"),
-        (9000, "PASS", "last-goal-reached"),
+        (8999, "FAIL", "below-floor"),
+        (9000, "PASS", "above-floor"),
+        (9499, "PASS", "above-floor"),
+        (9500, "PASS", "goal-reached"),
+        (9700, "PASS", "last-goal-reached"),
     ],
 )
 def test_own_coverage_gates_at_the_floor_only(project: Path, covered: int, verdict: str, reason: str) -> None:
@@ -97,14 +97,14 @@ def test_the_imported_phase_answers_about_thresholds_and_gates_nothing(project: 
 
 
 def test_a_little_less_than_a_goal_is_never_shown_as_the_goal(project: Path) -> None:
-    measure(project, covered=84_999_999)
-    write_coverage(project / "outputs/evidence/coverage.json", covered=84_999_999, statements=100_000_000)
+    measure(project, covered=94_999_999)
+    write_coverage(project / "outputs/evidence/coverage.json", covered=94_999_999, statements=100_000_000)
 
     report = closed(opened(project))
 
-    assert report["phase"]["own"]["shown_fraction"] == 0.8499
+    assert report["phase"]["own"]["shown_fraction"] == 0.9499
     assert report["phase"]["own"]["missing_points"] == 0.01
-    assert "84.99%" in report["headline"]
+    assert "94.99%" in report["headline"]
 
 
 def test_the_two_phases_share_no_chart(project: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_two_phases_share_no_chart(project: Path) -> None:
     own, imported = shown(phase.coverage(run)), shown(phase.plan(run))
 
     assert "22.2" not in own
-    assert "82.3" not in imported
+    assert "92.3" not in imported
     assert "Not verified here" in imported
 
 
@@ -219,18 +219,18 @@ def entry(hours: int, covered: int, kind: EntryKind = "observation") -> Entry:
 
 
 def test_the_record_shows_its_course_and_what_cannot_be_read(project: Path) -> None:
-    measure(project, covered=8231)
+    measure(project, covered=9231)
     folder = project / "outputs/record/main-job"
-    for hours, covered in ((1, 8000), (2, 8200)):
+    for hours, covered in ((1, 9000), (2, 9200)):
         append_entry(folder, entry(hours, covered))
-    append_entry(folder, entry(3, 8100, "baseline"))
+    append_entry(folder, entry(3, 9100, "baseline"))
     (folder / "torn.json").write_text('{"schema"')
     run = opened(project)
 
     report, block = closed(run), phase.record(run)
 
     entries: Any = block.data["entries"]
-    assert [e["shown_fraction"] for e in entries] == [0.80, 0.82, 0.81]
+    assert [e["shown_fraction"] for e in entries] == [0.90, 0.92, 0.91]
     assert entries[1]["change_fraction"] == pytest.approx(0.02)
     assert report["cautions"] == ["unreadable-record"]
     assert report["phase"]["own"]["change_fraction"] == pytest.approx(0.0131)
@@ -263,7 +263,7 @@ def test_every_cell_becomes_html_in_both_languages(project: Path, language: str)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(("covered", "failed"), [(7999, 0), (8231, 0), (8500, 0), (9000, 0), (9000, 12)])
+@pytest.mark.parametrize(("covered", "failed"), [(8999, 0), (9231, 0), (9500, 0), (9700, 0), (9700, 12)])
 def test_headline_and_lead_are_short(project: Path, covered: int, failed: int, language: str) -> None:
     measure(project, covered=covered, failed=tuple(f"test_bad_{i}" for i in range(failed)))
     report = closed(opened(project))

@@ -58,8 +58,8 @@ def test_the_own_phase_names_its_floor_and_goals() -> None:
     own = read_phase_document(SAMPLE / "own_phase.toml", OwnPhase)
 
     assert own.kind == "own"
-    assert own.floor_fraction == Fraction(80, 100)
-    assert own.goal_fractions == (Fraction(85, 100), Fraction(90, 100))
+    assert own.floor_fraction == Fraction(90, 100)
+    assert own.goal_fractions == (Fraction(95, 100), Fraction(97, 100))
 
 
 def test_the_two_languages_say_different_words() -> None:
