@@ -49,8 +49,8 @@ def equip(environment: Environment, *, language: str) -> None:
         uid, sizes = str(context.get("uid", "")), context.get("sizes", SIZES)
         return draw_chart(name, data, words=words, uid=uid, sizes=sizes)
 
-    def figures_of(report: str) -> Template:
-        return environment.select_template([f"figures/{report}.html.j2", "figures/default.html.j2"])
+    def figures_of(topic: str) -> Template:
+        return environment.select_template([f"figures/{topic}.html.j2", "figures/default.html.j2"])
 
     environment.undefined = StrictUndefined
     environment.filters.update(words.formats.filters())

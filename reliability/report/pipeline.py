@@ -122,7 +122,7 @@ def _make_report(
     if executed.failure:
         data = _failed_report(name, executed.failure, {**blank, "parameters": dict(parameters)})
     else:
-        data = {**executed.report, "run_id": blank["run_id"]}
+        data = {**executed.report, "report": name, "run_id": blank["run_id"]}
     write_text_whole(folder / f"{name}.ipynb", nbformat.writes(executed.notebook))  # type: ignore[no-untyped-call]
     pages = export_pages(executed.notebook, data, main_language=blank["language"], siblings=siblings, folder=folder)
     write_text_whole(folder / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
