@@ -39,7 +39,8 @@ format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/nbstripout notebooks/*.ipynb
 
 clean:  ## Remove results and caches; the record of the phase stays
-	@rm -rf $(OUT)/runs $(OUT)/index*.html $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@$(if $(strip $(OUT)),,$(error OUT is empty; name the folder of results, for example make clean OUT=outputs))
+	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

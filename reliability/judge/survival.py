@@ -90,7 +90,8 @@ class SurvivalCurve:
             return high * (1.0 - slower_share) / (1.0 - self.first_share)
         if self.above(low) <= slower_share:
             return math.nextafter(low, high)
-        return float(brentq(lambda x: self.above(x) - slower_share, low, high, xtol=1e-12 * high))
+        found = float(brentq(lambda x: self.above(x) - slower_share, low, high, xtol=1e-12 * high))
+        return max(found, math.nextafter(low, high))  # the bucket is open below; a root may round onto its edge
 
 
 _UNKNOWN = SurvivalCurve(

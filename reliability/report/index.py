@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 
 from reliability.atomic import write_text_whole
 from reliability.clock import format_instant, parse_instant
+from reliability.errors import NotebookFailedError
 from reliability.judge.release import GATES, GateOutcome, judge_release
 from reliability.report.environment import page_environment
 from reliability.report.frame import INDEX, page_files, page_frame, report_name
@@ -66,7 +67,8 @@ def render_index(entries: Sequence[Entry], *, language: str, main_language: str,
     values, tighten = headline_values(judgement, found, words), tighten_view(found.get("phase_progress", {}), words)
     status = status_of(judgement.verdict.value, ["caution"] if judgement.has_cautions else [])
     samples = [data["as_of"] for data in found.values() if data["sample"]]
-    commits = sorted({data["provenance"]["commit"] or "" for data in found.values()})
+    measured = [data for data in found.values() if data["reason"] != NotebookFailedError.slug]  # those have no commit
+    commits = sorted({data["provenance"]["commit"] or "" for data in measured})
     frame = page_frame(
         INDEX, status=status, language=language, main_language=main_language, home="",
         links={name: page for name in _CRUMBS if (page := pages.get(name))},

@@ -1,5 +1,6 @@
 """Phase documents: both languages, exact figures, and no key that nobody knows."""
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -60,6 +61,14 @@ def test_the_own_phase_names_its_floor_and_goals() -> None:
     assert own.kind == "own"
     assert own.floor_fraction == Fraction(90, 100)
     assert own.goal_fractions == (Fraction(95, 100), Fraction(97, 100))
+
+
+def test_both_languages_name_the_floor_and_the_goals_in_force() -> None:
+    own = read_phase_document(SAMPLE / "own_phase.toml", OwnPhase)
+    numbers = [str(own.floor_percent), *(str(goal) for goal in own.goals_percent)]
+
+    for text in own.targets[0].model_dump().values():
+        assert re.findall(r"\d+", text) == numbers
 
 
 def test_the_two_languages_say_different_words() -> None:
