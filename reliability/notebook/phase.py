@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from reliability.clock import format_instant
 from reliability.errors import SourceError
 from reliability.judge.phase import judge_phase
 from reliability.notebook.block import Block
@@ -68,7 +69,12 @@ def _judged(found: PhaseEvidence, measured: Measured, phase: Mapping[str, object
     )
     own = {**coverage, "id": found.own.id, "evidence": dict(measured.files), "tests": counts}
     source = ", ".join(measured.files)
+    shipped: dict[str, Any] = {}
+    if measured.is_shipped:  # somebody else's measurement: a sample, as of when its tests ran
+        began_at = measured.tests.began_at
+        shipped = {"sample": "evidence"} | ({"as_of": format_instant(began_at)} if began_at else {})
     return {
+        **shipped,
         **judgement.to_json(),
         "figures": [
             {"id": "coverage", **coverage},

@@ -72,7 +72,7 @@ def render_index(entries: Sequence[Entry], *, language: str, main_language: str,
     frame = page_frame(
         INDEX, status=status, language=language, main_language=main_language, home="",
         links={name: page for name in _CRUMBS if (page := pages.get(name))},
-        notice=words.plain("index.sample_notice", at=samples[0]) if samples else "",
+        notice=words.plain("index.sample_notice", at=max(samples)) if samples else "",
     )  # fmt: skip
     html = page_environment(language).get_template("index.html.j2").render(
         page=frame, uid="index-", status=status, values=values, tighten=tighten, commits=commits,

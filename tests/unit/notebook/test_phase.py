@@ -281,3 +281,13 @@ def test_no_data_has_its_own_words(reason: str, language: str) -> None:
     assert len(headline(report, language=language).split()) <= 13
     assert len(lead(report, language=language).split()) <= 35
     assert headline(report, language=language) != headline({**report, "reason": "other"}, language=language)
+
+
+def test_evidence_that_came_with_the_package_is_a_sample_and_our_own_is_not(project: Path) -> None:
+    shipped = closed(opened(project))
+    measure(project)
+    own = closed(opened(project))
+
+    assert shipped["sample"] == "evidence"
+    assert shipped["as_of"] == shipped["phase"]["own"]["measured_at"]
+    assert own["sample"] is None

@@ -176,7 +176,7 @@ def test_samples_are_marked_and_said_at_the_top(outputs: Path) -> None:
     live = examples.canary_report(sample=None, made_at="2026-11-27T09:01:00Z")
 
     assert html.count('<span class="tag">sample</span>') == 4
-    assert "come from the recorded sample" in html
+    assert "come from recorded samples" in html
     for report in (live, examples.rollback_report(sample=None)):
         save(outputs, report)
     assert "come from the recorded sample" not in index(outputs)
