@@ -141,12 +141,15 @@ def gate(ctx: click.Context, names: tuple[str, ...], run_id: str | None, out: Pa
 
     NAMES limits the judgement to some reports; by default a release needs all three.
     """
-    from reliability.report.gate import judge_gate  # noqa: PLC0415 -- heavy rooms load on demand
+    from reliability.clock import SystemClock  # noqa: PLC0415 -- heavy rooms load on demand
+    from reliability.report.gate import judge_gate  # noqa: PLC0415
     from reliability.settings import SECTION_OF_REPORT, find_project_folder  # noqa: PLC0415
     from reliability.sources.checkout import read_checkout  # noqa: PLC0415
 
     checkout = read_checkout(find_project_folder(Path.cwd()))
-    decided = judge_gate(out, names, run_id=run_id, checkout=checkout, required=tuple(SECTION_OF_REPORT))
+    decided = judge_gate(
+        out, names, run_id=run_id, checkout=checkout, required=tuple(SECTION_OF_REPORT), now=SystemClock().now()
+    )
     if as_json:
         _print_json(
             {"run_id": decided.run_id, "verdict": decided.verdict.value, "status": decided.status,

@@ -1,15 +1,17 @@
 """Turn finished reports into one exit status and the sentences to print.
 
-Only the run of the present commit counts, unless an older one is named. Judging belongs
+Only a run of today and of the present tree counts, unless another one is named. Judging belongs
 to `reliability.judge`; this room finds the reports and words.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from reliability.errors import MissingEvidenceError, NotebookFailedError, UnknownReportError
+from reliability.clock import format_instant, parse_instant
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError, NotebookFailedError, UnknownReportError
 from reliability.report.catalogue import choose_reports
 from reliability.report.results import find_runs, read_run
 from reliability.sources.checkout import Checkout
@@ -17,6 +19,7 @@ from reliability.verdicts import EXIT_STATUS, Verdict, worst
 
 Report = Mapping[str, Any]
 RUN_ERROR_STATUS: Final = 5
+OLDEST: Final = timedelta(days=1)
 _STATUS_ORDER: Final = (1, 5, 4, 6, 3, 0)
 
 
@@ -48,7 +51,13 @@ class Gate:
 
 
 def judge_gate(
-    outputs: Path, names: Sequence[str], *, run_id: str | None, checkout: Checkout, required: Sequence[str]
+    outputs: Path,
+    names: Sequence[str],
+    *,
+    run_id: str | None,
+    checkout: Checkout,
+    required: Sequence[str],
+    now: datetime,
 ) -> Gate:
     """Judge one run.
 
@@ -58,12 +67,13 @@ def judge_gate(
         run_id: An older run to judge all the same; None means the newest.
         checkout: The present commit.
         required: Reports that a release needs.
+        now: A run made more than a day before counts only when it is named.
 
     Returns:
         The decision.
 
     Raises:
-        MissingEvidenceError: There is no run, it is of another commit, or a report is missing.
+        MissingEvidenceError: There is no run, it is old or of another tree, or a report is missing.
         BrokenEvidenceError: A report is torn or foreign.
         UnknownReportError: A name fits no report.
     """
@@ -72,7 +82,7 @@ def judge_gate(
         raise MissingEvidenceError(f"{outputs} holds no run; make one with: reliability report.")
     gate = Gate(run_id=runs[0], reports=_wanted(names, read_run(outputs, runs[0]), required, runs[0]))
     if run_id is None:
-        _check_commit(gate, checkout)
+        _check_present(gate, checkout, now)
     return gate
 
 
@@ -92,15 +102,33 @@ def _wanted(
     return found
 
 
-def _check_commit(gate: Gate, checkout: Checkout) -> None:
+def _check_present(gate: Gate, checkout: Checkout, now: datetime) -> None:
+    """Refuse a run that does not speak of the present tree, or not of today."""
     for name, report in gate.reports.items():
-        commit = report.get("provenance", {}).get("commit")
-        if not _is_failed(report) and commit != checkout.commit:
-            measured, present = (text[:12] if text else "none" for text in (commit, checkout.commit))
-            raise MissingEvidenceError(
-                f"the newest run {gate.run_id} measured commit {measured} in {name}, but the checkout is at "
-                f"{present}. Make the reports again, or judge it all the same with --run {gate.run_id}."
-            )
+        made_at, found = _made_at(name, report), report.get("provenance", {})
+        measured = _tree(found.get("commit"), found.get("dirty"))
+        present = _tree(checkout.commit, checkout.dirty)
+        if now - made_at > OLDEST:
+            problem = f"{name} was made at {format_instant(made_at)}, more than a day ago"
+        elif not _is_failed(report) and measured != present:
+            problem = f"{name} measured {measured}, but the checkout is at {present}"
+        else:
+            continue
+        raise MissingEvidenceError(
+            f"the newest run {gate.run_id} is not of now: {problem}. "
+            f"Make the reports again, or judge it all the same with --run {gate.run_id}."
+        )
+
+
+def _made_at(name: str, report: Report) -> datetime:
+    try:
+        return parse_instant(str(report.get("made_at")))
+    except ValueError as err:
+        raise BrokenEvidenceError(f"{name} does not say when it was made ({err}); make the report again.") from err
+
+
+def _tree(commit: str | None, dirty: bool | None) -> str:
+    return f"commit {commit[:12] if commit else 'none'}{' with local changes' if dirty else ''}"
 
 
 def _is_failed(report: Report) -> bool:

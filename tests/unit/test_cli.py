@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from reliability import cli
+from reliability.clock import SystemClock, format_instant
 
 HEAVY = ("pandas", "matplotlib", "papermill", "nbconvert", "scipy", "numpy", "prometheus_api_client", "pydantic")
 
@@ -76,6 +77,7 @@ def test_the_gate_prints_each_sentence_and_the_verdict(capsys, empty_project):
         "headline": "Wait: the data cannot decide yet.",
         "cautions": [],
         "sample": "unsure",
+        "made_at": format_instant(SystemClock().now()),
         "provenance": {"commit": None},
     }
     (folder / "canary_comparison.json").write_text(json.dumps(data))

@@ -131,7 +131,9 @@ def test_a_page_of_a_single_report_links_the_overview_only() -> None:
 
 
 def test_a_sample_says_so_at_the_top_and_live_data_do_not(english: str) -> None:
-    assert "Recorded sample that ships with the program, judged as of 26 Nov 2026, 18:40" in english.replace("\u00a0", " ")
+    assert "Recorded sample that ships with the program, judged as of 26 Nov 2026, 18:40" in english.replace(
+        "\u00a0", " "
+    )
     assert "Recorded sample" not in page(canary_report(sample=None))
 
 

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,19 @@ HERE = Checkout(commit="a" * 40, dirty=False)
 REQUIRED = ("canary_comparison", "phase_progress", "rollback_readiness")
 
 
-def write_run(outputs, run_id, *, reason="inside-budget", commit=HERE.commit, **verdicts):
+MADE_AT = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+
+
+def write_run(
+    outputs,
+    run_id,
+    *,
+    reason="inside-budget",
+    commit=HERE.commit,
+    dirty=False,
+    made_at="2026-11-26T12:00:00Z",
+    **verdicts,
+):
     folder = outputs / "runs" / run_id
     folder.mkdir(parents=True)
     for name, verdict in verdicts.items():
@@ -22,14 +35,15 @@ def write_run(outputs, run_id, *, reason="inside-budget", commit=HERE.commit, **
             "report": name,
             "verdict": verdict,
             "reason": reason,
-            "provenance": {"commit": commit},
+            "made_at": made_at,
+            "provenance": {"commit": commit, "dirty": dirty},
         }
         (folder / f"{name}.json").write_text(json.dumps(data))
     return outputs
 
 
-def gate(outputs, *names, run_id=None, checkout=HERE):
-    return judge_gate(outputs, names, run_id=run_id, checkout=checkout, required=REQUIRED)
+def gate(outputs, *names, run_id=None, checkout=HERE, now=MADE_AT):
+    return judge_gate(outputs, names, run_id=run_id, checkout=checkout, required=REQUIRED, now=now)
 
 
 @given(verdicts=st.tuples(*[st.sampled_from(Verdict)] * 3))
@@ -107,4 +121,29 @@ def test_a_torn_or_foreign_report_is_never_a_pass(tmp_path, content):
     (tmp_path / "runs" / "20261126T120000Z-0001" / "phase_progress.json").write_text(content)
 
     with pytest.raises(BrokenEvidenceError, match=r"phase_progress\.json"):
+        gate(tmp_path)
+
+
+def test_a_run_is_too_old_after_a_day_unless_it_is_named(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", **dict.fromkeys(REQUIRED, "PASS"))
+    day = timedelta(days=1)
+
+    assert gate(tmp_path, now=MADE_AT + day).status == 0
+    with pytest.raises(MissingEvidenceError, match=r"more than a day ago.*--run 20261126T120000Z-0001"):
+        gate(tmp_path, now=MADE_AT + day + timedelta(seconds=1))
+    assert gate(tmp_path, run_id="20261126T120000Z-0001", now=MADE_AT + 9 * day).status == 0
+
+
+def test_local_changes_since_the_run_are_not_the_measured_tree(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", **dict.fromkeys(REQUIRED, "PASS"))
+
+    with pytest.raises(MissingEvidenceError, match="with local changes"):
+        gate(tmp_path, checkout=Checkout(commit=HERE.commit, dirty=True))
+
+
+@pytest.mark.parametrize("made_at", [None, "yesterday", "2026-11-26T12:00:00"])
+def test_a_report_that_does_not_say_when_it_was_made_is_never_a_pass(tmp_path, made_at):
+    write_run(tmp_path, "20261126T120000Z-0001", made_at=made_at, **dict.fromkeys(REQUIRED, "PASS"))
+
+    with pytest.raises(BrokenEvidenceError, match="when it was made"):
         gate(tmp_path)
