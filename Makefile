@@ -8,9 +8,11 @@ BIN := $(VENV)/bin
 SAMPLE ?= pass
 OUT ?= outputs
 EVIDENCE := outputs/evidence
+need_out = $(if $(strip $(OUT)),,$(error OUT is empty; name the folder of results, for example OUT=outputs))
 
 ##@ Reports
 report: $(VENV)/.installed  ## Run the three notebooks on the recorded sample and write the pages (SAMPLE=pass|fail|unsure|nodata)
+	$(call need_out)
 	@$(BIN)/reliability report --sample "$(SAMPLE)" --out "$(OUT)"
 
 lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
@@ -18,11 +20,11 @@ lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
 
 ##@ Work on the program
 test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and layers, then run all tests that this machine can run
+	@rm -rf $(EVIDENCE) && mkdir -p $(EVIDENCE)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/count_lines.py
-	@mkdir -p $(EVIDENCE)
 	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered --cov-report=json:$(EVIDENCE)/coverage.json --junitxml=$(EVIDENCE)/junit.xml
 
 test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
@@ -39,7 +41,7 @@ format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/nbstripout notebooks/*.ipynb
 
 clean:  ## Remove results and caches; the record of the phase stays
-	@$(if $(strip $(OUT)),,$(error OUT is empty; name the folder of results, for example make clean OUT=outputs))
+	$(call need_out)
 	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 help:  ## Show this help

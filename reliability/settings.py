@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from reliability.clock import parse_instant
 from reliability.errors import ParameterError, SettingsError
 
 FILE_NAME: Final = "reliability.toml"
@@ -25,6 +26,14 @@ def _without_secrets(source: str) -> str:
     if parts.scheme in ("http", "https") and (parts.username or parts.password or parts.query or parts.fragment):
         raise ValueError("the URL carries a user, a password, a query or a fragment; give scheme, host and path only")
     return source
+
+
+def _instant(text: str) -> str:
+    try:
+        parse_instant(text)
+    except ValueError as err:
+        raise ValueError(f"'{text}' is no instant; write it as 2026-11-26T18:40:00Z") from err
+    return text
 
 
 class _Section(BaseModel):
@@ -50,7 +59,9 @@ class CanarySettings(_Section):
     requests_metric: str | None = Field(None, description="request counter; else http_requests_total")
     error_matchers: str | None = Field(None, description="label matchers of failed requests; else code 5xx")
     window_minutes: Minutes | None = Field(None, description="length with warm-up; live: 35; capture: all")
-    window_end: str | None = Field(None, description="end, for example 2026-11-26T18:40:00Z; live: now")
+    window_end: Annotated[str, AfterValidator(_instant)] | None = Field(
+        None, description="end, for example 2026-11-26T18:40:00Z; live: now"
+    )
     warmup_minutes: Annotated[float, Field(ge=0, le=1440)] | None = Field(None, description="cut off both arms; else 5")
     margin_percent: Percent = Field(10.0, description="largest P95 increase that still passes; else 10")
     error_margin_points: Percent = Field(0.5, description="largest rise of the error rate, percentage points; else 0.5")

@@ -206,6 +206,7 @@ def _exposure(found: CanaryEvidence) -> Data:
 
 def _arms(found: CanaryEvidence) -> list[Data]:
     counts, health = found.pairing.counts, found.pairing.health
+    seconds = float(np.ptp(counts.edges_seconds)) if counts else found.judged_window.seconds
     arms: list[Data] = []
     for name, replicas in (("baseline", health.baseline), ("canary", health.canary)):
         counted: ArmCounts | None = getattr(counts, name) if counts else None
@@ -215,7 +216,7 @@ def _arms(found: CanaryEvidence) -> list[Data]:
         arms.append({
             "arm": name, "release": entry.release, "matchers": entry.matchers_text,
             "requests": requests, "errors": failed,
-            "requests_per_second": requests / found.judged_window.seconds,
+            "requests_per_second": requests / seconds,
             "replicas": [asdict(replica) for replica in replicas],
         })  # fmt: skip
     return arms

@@ -4,6 +4,7 @@ papermill itself takes a misspelt parameter with a log line only, checks no type
 reads `1.10` as a number. What a value means belongs to `reliability.settings`.
 """
 
+import contextlib
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ import yaml
 from papermill import inspect_notebook
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
-from reliability.errors import ParameterError
+from reliability.errors import ParameterError, SourceError
+from reliability.sources.promql import check_metric_name, parse_matchers
+from reliability.sources.samples import open_sample
 
 Declared = Mapping[str, Any]  # what papermill tells of a parameter: inferred_type_name, help, ...
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
@@ -109,3 +112,24 @@ def _typed(notebook: Path, name: str, declared: Declared, value: object) -> obje
         )
     except ValidationError as err:
         raise ParameterError(f"{notebook}: {name} = {value!r} is no {kind}; {cure}.") from err
+
+
+def check_canary(resolved: Mapping[str, Any]) -> None:
+    """Refuse matchers, metric names and sample names that cannot be meant, before a kernel starts.
+
+    Args:
+        resolved: A value for every parameter of the canary report.
+
+    Raises:
+        UsageError: A matcher or name is not valid, or there is no such sample.
+    """
+    for name in ("baseline", "canary", "error_matchers"):
+        if resolved[name] is not None:
+            parse_matchers(resolved[name], where=name)
+    for name in ("latency_metric", "requests_metric"):
+        if resolved[name] is not None:
+            check_metric_name(resolved[name], where=name)
+    sample = resolved["source"].removeprefix("sample:")
+    if sample != resolved["source"]:
+        with contextlib.suppress(SourceError):  # evidence that is missing is a verdict, not a usage error
+            open_sample(sample)

@@ -19,7 +19,7 @@ from reliability.clock import Clock, format_instant
 from reliability.errors import NotebookFailedError
 from reliability.report.exporter import export_pages
 from reliability.report.index import write_index
-from reliability.report.parameters import choose_parameters
+from reliability.report.parameters import check_canary, choose_parameters
 from reliability.report.results import SCHEMA
 from reliability.report.runner import execute_notebook
 from reliability.report.verdict_view import headline
@@ -94,7 +94,9 @@ def make_reports(
     """
     parameters = choose_parameters(reports, given)
     for name in parameters.keys() & SECTION_OF_REPORT.keys():
-        resolve_parameters(settings, name, parameters[name])
+        resolved = resolve_parameters(settings, name, parameters[name])
+        if SECTION_OF_REPORT[name] == "canary":
+            check_canary(resolved)
     started_at = clock.now()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     blank = {

@@ -123,7 +123,7 @@ def test_a_torn_or_foreign_capture_is_broken_evidence_that_names_the_file(tmp_pa
     ("parameters", "error", "named"),
     [
         ({"window_minutes": 4.0}, ParameterError, "leaves nothing behind the warm-up"),
-        ({"window_end": "yesterday"}, ParameterError, "window_end = 'yesterday'"),
+        ({"window_end": "yesterday"}, ParameterError, "window_end: 'yesterday'"),
         ({"canary": "arm=canary"}, SelectorError, "arm=canary"),
         ({"canary": 'arm="canary"} or vector(1'}, SelectorError, "canary"),
         ({"latency_metric": "a b"}, SelectorError, "a b"),
