@@ -1,8 +1,12 @@
 """What holds for every test: a skipped test is a failure in CI, and its reason is said loudly elsewhere."""
 
 import os
+import signal
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: programs under test would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
