@@ -31,6 +31,12 @@ class SettingsError(UsageError):
     slug = "settings"
 
 
+class SecretError(SettingsError):
+    """A secret that the settings name cannot be read."""
+
+    slug = "secret"
+
+
 class ParameterError(UsageError):
     """A notebook parameter is unknown, has the wrong type or an impossible value."""
 
