@@ -1,19 +1,18 @@
-"""What a user may set: `reliability.toml` read into frozen settings, one place for defaults.
+"""What a user may set, each option with its unit, default and meaning: one place for all three.
 
-A notebook parameter that is None takes its value from here. Secrets never stand here;
-what a value means for a verdict belongs to the judges.
+A notebook parameter that is None takes its value from here. Secrets never stand here, only
+where they lie; reading files and variables belongs to `reliability.settings_file`, what a
+value means for a verdict to the judges.
 """
 
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from reliability.clock import parse_instant
-from reliability.errors import ParameterError, SettingsError
+from reliability.credentials import Secret
 
 FILE_NAME: Final = "reliability.toml"
 Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
@@ -28,6 +27,20 @@ def _without_secrets(source: str) -> str:
     return source
 
 
+def _address(url: str) -> str:
+    parts = urlsplit(_without_secrets(url))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write the address as http://host:9090, with its path prefix where there is one")
+    return url.rstrip("/")
+
+
+def _no_fraction(percent: float) -> float:
+    """Refuse what was meant as a fraction: a budget below one percent cannot be measured."""
+    if 0 < percent < 1:
+        raise ValueError(f"{percent:g} % is below one percent; it is given in percent, so write 10 for 10 %")
+    return percent
+
+
 def _instant(text: str) -> str:
     try:
         parse_instant(text)
@@ -40,6 +53,62 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class PrometheusSettings(_Section):
+    """The server that holds the metrics, and how it is asked.
+
+    Credentials are sent to this address only. A relative file starts at the project's folder.
+    """
+
+    url: Annotated[str, AfterValidator(_address)] | None = Field(
+        None, description="address, for example http://127.0.0.1:9090"
+    )
+    name: Annotated[str, Field(min_length=1, max_length=60)] = Field(
+        "Prometheus", description="what pages call the server; they do not show its address"
+    )
+    deadline_seconds: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)] = Field(
+        5.0, description="longest wait for one query, all tries together"
+    )
+    bearer_token_file: str | None = Field(None, description="file that holds a bearer token")
+    bearer_token_variable: str | None = Field(None, description="environment variable that holds a bearer token")
+    username: str | None = Field(None, description="user of basic authentication")
+    password_file: str | None = Field(None, description="file that holds its password")
+    password_variable: str | None = Field(None, description="environment variable that holds its password")
+    tenant: str | None = Field(None, description="X-Scope-OrgID of Mimir, Cortex or Loki")
+    ca_file: str | None = Field(None, description="certificates to trust; else those of the machine")
+    client_certificate_file: str | None = Field(None, description="own certificate, for mutual TLS")
+    client_key_file: str | None = Field(None, description="its key, in a file without a passphrase")
+    proxy: Annotated[str, AfterValidator(_address)] | None = Field(
+        None, description="address of a proxy; HTTP_PROXY is not used"
+    )
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Where the secrets lie that a query needs: the token or the password."""
+        named = (
+            ("bearer_token", "file", self.bearer_token_file),
+            ("bearer_token", "variable", self.bearer_token_variable),
+            ("password", "file", self.password_file),
+            ("password", "variable", self.password_variable),
+        )
+        return tuple(
+            Secret(option=f"prometheus.{option}_{kind}", kind=kind, name=name)  # type: ignore[arg-type]
+            for option, kind, name in named
+            if name is not None
+        )
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if len(self.secrets) > 1:
+            listed = " and ".join(secret.option for secret in self.secrets)
+            raise ValueError(f"{listed} are both set; keep one")
+        has_password = bool(self.password_file or self.password_variable)
+        if bool(self.username) != has_password:
+            raise ValueError("a username and a password_file or password_variable go together; set both or none")
+        if bool(self.client_certificate_file) != bool(self.client_key_file):
+            raise ValueError("client_certificate_file and client_key_file go together; set both or none")
+        return self
+
+
 class CanarySettings(_Section):
     """Where the two arms are measured and how much worse the canary may be.
 
@@ -48,7 +117,7 @@ class CanarySettings(_Section):
     """
 
     source: Annotated[str, AfterValidator(_without_secrets)] = Field(
-        "sample:pass", description="sample:NAME, a capture folder, or the URL of a Prometheus"
+        "sample:pass", description="prometheus (the server of [prometheus]), sample:NAME, a capture, or a URL"
     )
     baseline: str | None = Field(None, description="label matchers of the baseline; else label arm is baseline")
     canary: str | None = Field(None, description="label matchers of the canary; else label arm is canary")
@@ -63,11 +132,12 @@ class CanarySettings(_Section):
         None, description="end, for example 2026-11-26T18:40:00Z; live: now"
     )
     warmup_minutes: Annotated[float, Field(ge=0, le=1440)] | None = Field(None, description="cut off both arms; else 5")
-    margin_percent: Percent = Field(10.0, description="largest P95 increase that still passes; else 10")
+    margin_percent: Annotated[Percent, AfterValidator(_no_fraction)] = Field(
+        10.0, description="largest P95 increase that still passes; else 10"
+    )
     error_margin_points: Percent = Field(0.5, description="largest rise of the error rate, percentage points; else 0.5")
-    error_margin_percent: Percent = Field(50.0, description="largest rise of the error rate, relative; else 50")
-    query_deadline_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
-        5.0, description="longest wait for one query, retries included"
+    error_margin_percent: Annotated[Percent, AfterValidator(_no_fraction)] = Field(
+        50.0, description="largest rise of the error rate, relative; else 50"
     )
 
 
@@ -95,13 +165,10 @@ class RollbackSettings(_Section):
 
 
 class Settings(_Section):
-    """All settings of one project.
+    """All settings of one project."""
 
-    Attributes:
-        language: Main language of the pages; the other one is made too.
-    """
-
-    language: Literal["en", "es"] = "en"
+    language: Literal["en", "es"] = Field("en", description="main language of the pages; the other one is made too")
+    prometheus: PrometheusSettings = PrometheusSettings()
     canary: CanarySettings = CanarySettings()
     phase: PhaseSettings = PhaseSettings()
     rollback: RollbackSettings = RollbackSettings()
@@ -112,75 +179,3 @@ SECTION_OF_REPORT: Final[Mapping[str, str]] = {
     "phase_progress": "phase",
     "rollback_readiness": "rollback",
 }
-
-
-def find_project_folder(start: Path) -> Path:
-    """Find the nearest folder, upwards from `start`, with `reliability.toml` or a git checkout.
-
-    Args:
-        start: Usually the working directory; notebooks start in their own folder.
-
-    Returns:
-        The project's folder, or `start` itself when there is none.
-    """
-    here = start.resolve()
-    for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file() or (folder / ".git").exists():
-            return folder
-    return here
-
-
-def read_settings(project: Path) -> Settings:
-    """Read the project's `reliability.toml`; without one, all defaults hold.
-
-    Args:
-        project: Folder that may hold the file.
-
-    Returns:
-        Validated, frozen settings.
-
-    Raises:
-        SettingsError: The file is no TOML, has an unknown key or an impossible value.
-    """
-    path = project / FILE_NAME
-    if not path.is_file():
-        return Settings()
-    try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise SettingsError(f"{path} is not valid TOML: {err}. Mend that line and run again.") from err
-    except ValidationError as err:
-        raise SettingsError(f"{path}: {_first_problem(err)}") from err
-
-
-def resolve_parameters(settings: Settings, report: str, parameters: Mapping[str, object]) -> dict[str, object]:
-    """Lay a notebook's parameters over the settings; None means "from the settings".
-
-    Args:
-        settings: The project's settings.
-        report: Name of the report, which names the section.
-        parameters: What the notebook's parameters cell holds.
-
-    Returns:
-        A value for every key of the section.
-
-    Raises:
-        ParameterError: An unknown name, a wrong type or an impossible value.
-    """
-    section: _Section = getattr(settings, SECTION_OF_REPORT[report])
-    given = {name: value for name, value in parameters.items() if value is not None}
-    try:
-        merged = type(section).model_validate({**section.model_dump(), **given})
-    except ValidationError as err:
-        raise ParameterError(f"parameters of {report}: {_first_problem(err)}") from err
-    return merged.model_dump()
-
-
-def _first_problem(err: ValidationError) -> str:
-    problem = err.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"'{key}' is no setting; look for a misspelt name and remove or mend it."
-    if problem["type"] == "value_error":  # may hold a secret, so the value is not repeated
-        return f"{key}: {problem['msg'].removeprefix('Value error, ')}."
-    return f"{key} = {problem['input']!r}: {problem['msg']}. Mend the value and run again."

@@ -157,7 +157,7 @@ def _live_origin(parameters: Parameters, now: datetime) -> Origin:
         for arm in ("baseline", "canary")
     }
     return Origin(
-        source=PrometheusSource(parameters["source"], deadline_seconds=parameters["query_deadline_seconds"]),
+        source=PrometheusSource(parameters["source"]),
         window=Window(start=end - timedelta(minutes=minutes), end=end),
         as_of=now,
         sample=None,

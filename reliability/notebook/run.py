@@ -19,7 +19,8 @@ from reliability.errors import SourceError
 from reliability.notebook.block import Block
 from reliability.notebook.parts import present, read_part
 from reliability.report.verdict_view import headline
-from reliability.settings import find_project_folder, read_settings, resolve_parameters
+from reliability.settings import SECTION_OF_REPORT
+from reliability.settings_file import find_project_folder, read_settings, resolve_parameters
 from reliability.sources.checkout import read_checkout
 from reliability.verdicts import Verdict
 
@@ -88,7 +89,7 @@ def open_run(
     """
     project = find_project_folder(folder)
     settings = read_settings(project)
-    resolved = resolve_parameters(settings, report, parameters)
+    resolved = resolve_parameters(settings, SECTION_OF_REPORT[report], parameters, report=report)
     now = (clock or SystemClock()).now()
     return Run(
         report=report,

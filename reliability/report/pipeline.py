@@ -23,7 +23,8 @@ from reliability.report.parameters import check_canary, choose_parameters
 from reliability.report.results import SCHEMA
 from reliability.report.runner import execute_notebook
 from reliability.report.verdict_view import headline
-from reliability.settings import SECTION_OF_REPORT, Settings, resolve_parameters
+from reliability.settings import SECTION_OF_REPORT, Settings
+from reliability.settings_file import resolve_parameters
 from reliability.verdicts import Verdict
 
 Report = Mapping[str, Any]
@@ -94,7 +95,7 @@ def make_reports(
     """
     parameters = choose_parameters(reports, given)
     for name in parameters.keys() & SECTION_OF_REPORT.keys():
-        resolved = resolve_parameters(settings, name, parameters[name])
+        resolved = resolve_parameters(settings, SECTION_OF_REPORT[name], parameters[name], report=name)
         if SECTION_OF_REPORT[name] == "canary":
             check_canary(resolved)
     started_at = clock.now()

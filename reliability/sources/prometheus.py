@@ -107,7 +107,7 @@ class PrometheusSource:
         except (TimeoutError, requests.Timeout) as err:
             raise PrometheusUnreachableError(
                 f"{where} gave no whole answer within {self._deadline_seconds:g} s. "
-                f"Ask for a shorter window or raise query_deadline_seconds under [canary] in reliability.toml."
+                f"Ask for a shorter window or raise deadline_seconds under [prometheus] in reliability.toml."
             ) from err
         except requests.RequestException as err:
             raise PrometheusUnreachableError(

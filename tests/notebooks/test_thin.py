@@ -13,7 +13,6 @@ from reliability.shipped import shipped_folder
 
 REPORTS = sorted(SECTION_OF_REPORT)
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.Try, ast.With, ast.Lambda)
-WITHOUT_EFFECT = {"query_deadline_seconds"}  # a setting of the machine, not of an analysis
 
 
 def read(report):
@@ -58,7 +57,7 @@ def test_papermill_reads_every_parameter_and_the_settings_have_a_default_for_eac
 
     read_by_papermill = inspect_notebook(str(shipped_folder("notebooks") / f"{report}.ipynb"))
 
-    assert set(read_by_papermill) == set(type(section).model_fields) - WITHOUT_EFFECT
+    assert set(read_by_papermill) == set(type(section).model_fields)
     for name, entry in read_by_papermill.items():
         assert entry["help"] == type(section).model_fields[name].description
 

@@ -1,7 +1,8 @@
 import pytest
 
 from reliability.errors import ParameterError, SettingsError
-from reliability.settings import Settings, find_project_folder, read_settings, resolve_parameters
+from reliability.settings import Settings
+from reliability.settings_file import find_project_folder, read_settings, resolve_parameters
 
 
 def test_without_a_file_all_defaults_hold(tmp_path):
@@ -12,7 +13,7 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
     (tmp_path / "reliability.toml").write_text("[canary]\nmargin_percent = 5.0\nwarmup_minutes = 2.0\n")
     settings = read_settings(tmp_path)
 
-    resolved = resolve_parameters(settings, "canary_comparison", {"margin_percent": 7.0, "warmup_minutes": None})
+    resolved = resolve_parameters(settings, "canary", {"margin_percent": 7.0, "warmup_minutes": None}, report="canary_comparison")
 
     assert resolved["margin_percent"] == 7.0
     assert resolved["warmup_minutes"] == 2.0
@@ -51,7 +52,7 @@ def test_a_bad_file_is_refused_with_place_and_value(tmp_path, text, named):
 @pytest.mark.parametrize("value", ["ten", True, -3.0, float("nan")], ids=["text", "bool", "negative", "nan"])
 def test_an_impossible_parameter_is_refused_by_name(value):
     with pytest.raises(ParameterError, match="margin_percent"):
-        resolve_parameters(Settings(), "canary_comparison", {"margin_percent": value})
+        resolve_parameters(Settings(), "canary", {"margin_percent": value}, report="canary_comparison")
 
 
 def test_the_project_is_found_from_the_notebooks_folder(tmp_path):
@@ -66,6 +67,6 @@ def test_the_project_is_found_from_the_notebooks_folder(tmp_path):
 )
 def test_a_source_with_credentials_is_refused_without_repeating_them(url):
     with pytest.raises(ParameterError, match="source: the URL carries") as refusal:
-        resolve_parameters(Settings(), "canary_comparison", {"source": url})
+        resolve_parameters(Settings(), "canary", {"source": url}, report="canary_comparison")
 
     assert "hunter2" not in str(refusal.value)

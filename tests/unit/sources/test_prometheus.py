@@ -104,7 +104,7 @@ def test_a_server_without_a_whole_answer_in_time_is_given_up_at_the_deadline(beh
 
     assert isinstance(error, PrometheusUnreachableError)
     assert "within 0.3 s" in str(error)
-    assert "query_deadline_seconds" in str(error)
+    assert "deadline_seconds" in str(error)
 
 
 @pytest.mark.parametrize("behaviour", [closes, breaks_off], ids=lambda each: each.__name__)

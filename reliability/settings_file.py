@@ -1,0 +1,180 @@
+"""Settings of a project from their three places: command line over environment over `reliability.toml`.
+
+Says where a refused value stands and how to mend it. What may be set, and its defaults,
+stands in `reliability.settings`.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reliability.credentials import Secret
+from reliability.errors import ParameterError, SettingsError
+from reliability.settings import FILE_NAME, Settings
+
+PREFIX: Final = "RELIABILITY_"
+RUN_FILES: Final = "RELIABILITY_RUN_FILES"  # from the runner to its kernel: folder for what a run keeps
+RUN_CSV: Final = "RELIABILITY_RUN_CSV"  # from the runner to its kernel: keep the increments too
+_NO_SETTINGS: Final = frozenset((RUN_FILES, RUN_CSV))
+_WITH_UNIT: Final = re.compile(r"\s*[-+]?\d[\d.,_]*\s*(%|[a-zA-Zµ]+)\s*")
+Place = tuple[str, ...]
+
+
+def find_project_folder(start: Path) -> Path:
+    """Find the nearest folder, upwards from `start`, with `reliability.toml` or a git checkout.
+
+    Args:
+        start: Usually the working directory; notebooks start in their own folder.
+
+    Returns:
+        The project's folder, or `start` itself when there is none.
+    """
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file() or (folder / ".git").exists():
+            return folder
+    return here
+
+
+def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the project's settings; a variable `RELIABILITY_<SECTION>_<OPTION>` beats the file.
+
+    Args:
+        project: Folder that may hold `reliability.toml`; without one, the defaults hold.
+        environ: Environment variables; those of the process by default.
+
+    Returns:
+        Validated, frozen settings.
+
+    Raises:
+        SettingsError: The file is no TOML; a key or a variable is unknown, or its value is impossible.
+    """
+    path = project / FILE_NAME
+    values = _read_file(path)
+    variables = os.environ if environ is None else environ
+    options = _options(Settings)
+    origins: dict[Place, str] = {}
+    for name in sorted(options.keys() & variables.keys()):
+        place = options[name]
+        origins[place] = f"environment variable {name}"
+        _put(values, place, _typed(place, variables[name], origins[place]))
+    ours = {name for name in variables if name.startswith(PREFIX)}
+    for name in sorted(ours - options.keys() - _NO_SETTINGS - _secret_variables(values)):
+        raise SettingsError(
+            f"environment variable {name}: there is no such setting{_closest(name, options)}. Mend its name or unset it."
+        )
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as err:
+        place, problem = _first_problem(err, Settings)
+        raise SettingsError(f"{origins.get(place, path)}: {problem}") from err
+
+
+def resolve_parameters(
+    settings: Settings, section: str, parameters: Mapping[str, object], *, report: str
+) -> dict[str, object]:
+    """Lay a notebook's parameters over a section of the settings; None means "from the settings".
+
+    Args:
+        settings: The project's settings.
+        section: Name of the section, for example `canary`.
+        parameters: What the notebook's parameters cell holds.
+        report: Name of the report, for messages.
+
+    Returns:
+        A value for every key of the section.
+
+    Raises:
+        ParameterError: An unknown name, a wrong type or an impossible value.
+    """
+    chosen: BaseModel = getattr(settings, section)
+    given = {name: value for name, value in parameters.items() if value is not None}
+    try:
+        merged = type(chosen).model_validate({**chosen.model_dump(), **given})
+    except ValidationError as err:
+        raise ParameterError(f"parameters of {report}: {_first_problem(err, type(chosen))[1]}") from err
+    return merged.model_dump()
+
+
+def secrets_of(settings: Settings) -> tuple[Secret, ...]:
+    """List where all secrets of a project lie."""
+    return settings.prometheus.secrets
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise SettingsError(f"{path} is not valid TOML: {err}. Mend that line and run again.") from err
+
+
+def _options(model: type[BaseModel], place: Place = ()) -> dict[str, Place]:
+    """Return the place of every option by the name of its environment variable."""
+    found: dict[str, Place] = {}
+    for name, field in model.model_fields.items():
+        here = (*place, name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found.update(_options(field.annotation, here))
+        else:
+            found[PREFIX + "_".join(here).upper()] = here
+    return found
+
+
+def _secret_variables(values: Mapping[str, Any]) -> set[str]:
+    """Names of variables that hold secrets, as the file names them: they are no settings."""
+    section = values.get("prometheus")
+    return {str(section[key]) for key in section if key.endswith("_variable")} if isinstance(section, dict) else set()
+
+
+def _put(values: dict[str, Any], place: Place, value: object) -> None:
+    for key in place[:-1]:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return  # the file holds a value where a section stands; validation says so
+        values = inner
+    values[place[-1]] = value
+
+
+def _typed(place: Place, text: str, origin: str) -> object:
+    model: type[BaseModel] = Settings
+    for key in place[:-1]:
+        model = model.model_fields[key].annotation  # type: ignore[assignment]
+    field = model.model_fields[place[-1]]
+    try:
+        value: object = TypeAdapter(field.rebuild_annotation()).validate_strings(text)
+    except ValidationError as err:
+        raise SettingsError(f"{origin}: {_words(err.errors(include_url=False)[0], '.'.join(place))}") from err
+    return value
+
+
+def _first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[Place, str]:
+    problem = err.errors(include_url=False)[0]
+    place = tuple(str(part) for part in problem["loc"])
+    key = ".".join(place)
+    if problem["type"] != "extra_forbidden":
+        return place, _words(problem, key)
+    known = {".".join(option): option for option in _options(model).values()}
+    return place, f"'{key}' is no setting{_closest(key, known)}; mend or remove it."
+
+
+def _words(problem: Any, key: str) -> str:
+    """Put a refused value into words; a value that a rule of ours refused may hold a secret and is not repeated."""
+    if problem["type"] == "value_error":
+        return f"{key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}."
+    value = problem["input"]
+    if isinstance(value, str) and _WITH_UNIT.fullmatch(value) and "number" in problem["msg"]:
+        return f"{key} = {value!r}: write a plain number, the name of the option says its unit."
+    return f"{key} = {value!r}: {problem['msg']}. Mend the value and run again."
+
+
+def _closest(name: str, known: Mapping[str, Place]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
