@@ -1,11 +1,14 @@
-"""Decode the body of Prometheus' `/api/v1/query`, live or recorded, into arrays.
+"""Decode the body of Prometheus' query API, live or recorded, into arrays.
 
 Bytes arrive from `reliability.sources.prometheus` or `reliability.sources.captures`;
-counting the increments does not belong here.
+counting the increments does not belong here. The samples of a series become arrays while
+the JSON is read, so that a million of them never stand in memory as Python objects.
 """
 
+import gc
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -17,6 +20,8 @@ from reliability.errors import PrometheusAnswerError
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 _MESSAGE_LENGTH: Final = 300
+_YEAR_10000_SECONDS: Final = 253_402_300_800
+_UNFIT: Final = (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError)
 _CURES: Final = {
     "bad_data": "Check the metric names and the matchers.",
     "execution": "Ask for a shorter window or fewer series.",
@@ -51,18 +56,20 @@ class Answer:
     Attributes:
         series: One entry per label set.
         warnings: Warnings of the server: data may be missing.
+        infos: Remarks of the server, for example on the type of a metric.
         query: The query, empty when not known.
         evaluated_at: Instant of the evaluation.
     """
 
     series: tuple[Series, ...]
     warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
     query: str = ""
     evaluated_at: datetime | None = None
 
 
 def decode_answer(body: bytes, *, where: str, query: str = "", evaluated_at: datetime | None = None) -> Answer:
-    """Decode the body of an answer to a range selector.
+    """Decode the body of an answer: a matrix, a vector or a scalar.
 
     Args:
         body: Body as it came, not compressed.
@@ -71,30 +78,32 @@ def decode_answer(body: bytes, *, where: str, query: str = "", evaluated_at: dat
         evaluated_at: Instant for which it was asked.
 
     Returns:
-        The answer; instants that occur twice in a series are kept once.
+        The answer; instants that occur twice in a series are kept once. A vector has one
+        sample a series, a scalar is one series without labels.
 
     Raises:
         PrometheusAnswerError: The body is no answer, an error, or holds what cannot be
-            judged yet (native histograms).
+            judged (native histograms, text).
     """
-    document = read_document(body)
+    with _collection_paused():
+        document = read_document(body, hook=_packed)
     if "data" not in document:
         raise PrometheusAnswerError(f"{where} {words_of_error(document) or _words_of_foreign(body)}")
     try:
-        series = tuple(_series(entry, where) for entry in _matrix(document["data"]))
-        warnings = tuple(clipped(text) for text in document.get("warnings") or ())
-    except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as err:
+        series = tuple(_series(entry, where) for entry in _entries(document["data"], where))
+        warnings, infos = (tuple(clipped(text) for text in document.get(key) or ()) for key in ("warnings", "infos"))
+    except _UNFIT as err:
         raise PrometheusAnswerError(
             f"{where} answered with JSON that does not follow the query API ({clipped(repr(err))}); "
             f"check that it is a Prometheus or compatible with one."
         ) from err
-    return Answer(series=series, warnings=warnings, query=query, evaluated_at=evaluated_at)
+    return Answer(series=series, warnings=warnings, infos=infos, query=query, evaluated_at=evaluated_at)
 
 
-def read_document(body: bytes) -> dict[str, Any]:
+def read_document(body: bytes, *, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
     """Read a JSON object; what is none reads as an empty one."""
     try:
-        document = json.loads(body)
+        document = json.loads(body, object_hook=hook)
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
@@ -115,15 +124,48 @@ def clipped(text: str) -> str:
     return line if len(line) <= _MESSAGE_LENGTH else f"{line[:_MESSAGE_LENGTH]}..."
 
 
-def _matrix(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    if data["resultType"] != "matrix":
-        raise ValueError(f"a {data['resultType']} and no matrix")
-    result: list[Mapping[str, Any]] = data["result"]
-    return result
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Pause the search for cycles: JSON has none, and looking costs more than reading."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _packed(entry: dict[str, Any]) -> dict[str, Any]:
+    """Turn the samples of one series into arrays as soon as it is read; `_series` refuses what is unfit."""
+    if isinstance(entry.get("values"), list):
+        with suppress(*_UNFIT):
+            entry["values"] = _arrays(entry["values"])
+    return entry
+
+
+def _arrays(samples: list[Any]) -> tuple[FloatArray, FloatArray]:
+    """Return instants, in order and each once, and values."""
+    times, first = np.unique(np.array([sample[0] for sample in samples], dtype=np.float64), return_index=True)
+    if not (np.abs(times) < _YEAR_10000_SECONDS).all():
+        raise ValueError("an instant outside the calendar")
+    return times, np.array([float(sample[1]) for sample in samples], dtype=np.float64)[first]
+
+
+def _entries(data: Mapping[str, Any], where: str) -> list[Mapping[str, Any]]:
+    match data["resultType"]:
+        case "matrix" | "vector":
+            result: list[Mapping[str, Any]] = data["result"]
+            return result
+        case "scalar":
+            return [{"metric": {}, "value": data["result"]}]
+        case "string":
+            raise PrometheusAnswerError(f"{where} answered with a text; ask for a vector, a scalar or a range.")
+        case other:
+            raise ValueError(f"a result of type {other}")
 
 
 def _series(entry: Mapping[str, Any], where: str) -> Series:
-    """Build one series, in order of time and each instant once."""
     if "histogram" in entry or "histograms" in entry:
         raise PrometheusAnswerError(
             f"{where} answered with native histograms, which cannot be judged yet; "
@@ -131,12 +173,9 @@ def _series(entry: Mapping[str, Any], where: str) -> Series:
         )
     if not all(isinstance(value, str) for value in entry["metric"].values()):
         raise TypeError("a label is no text")
-    samples = entry["values"]
-    times, first = np.unique(np.array([sample[0] for sample in samples], dtype=np.float64), return_index=True)
-    if not np.isfinite(times).all():
-        raise ValueError("an instant that is not finite")
-    values = np.array([float(sample[1]) for sample in samples], dtype=np.float64)
-    return Series(labels=dict(entry["metric"]), times_seconds=times, values=values[first])
+    samples = entry["values"] if "values" in entry else [entry["value"]]
+    times, values = samples if isinstance(samples, tuple) else _arrays(samples)
+    return Series(labels=dict(entry["metric"]), times_seconds=times, values=values)
 
 
 def _words_of_foreign(body: bytes) -> str:

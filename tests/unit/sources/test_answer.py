@@ -1,6 +1,8 @@
 import contextlib
+import gc
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ MATRIX = {
         "result": [{"metric": {"__name__": "up", "arm": "canary"}, "values": [[10, "1"], [20.5, "0"]]}],
     },
     "warnings": ["store is down"],
+    "infos": ["metric might not be a counter"],
 }
 
 
@@ -47,7 +50,9 @@ def test_a_damaged_body_is_decoded_or_refused_with_our_error(cut: int, put: byte
         decode_answer(body[:cut] + put + body[cut + skip :], where="prom.json")
 
 
-@given(place=st.sampled_from(["data", "result", "metric", "values", "value", "resultType", "warnings"]), junk=JSON)
+@given(
+    place=st.sampled_from(["data", "result", "metric", "values", "value", "resultType", "warnings", "infos"]), junk=JSON
+)
 def test_a_foreign_document_is_decoded_or_refused_with_our_error(place: str, junk: Any):
     document = json.loads(json.dumps(MATRIX))
     target = {
@@ -58,6 +63,7 @@ def test_a_foreign_document_is_decoded_or_refused_with_our_error(place: str, jun
         "value": (document["data"]["result"][0]["values"], 0),
         "resultType": (document["data"], "resultType"),
         "warnings": (document, "warnings"),
+        "infos": (document, "infos"),
     }[place]
     target[0][target[1]] = junk
     try:
@@ -67,7 +73,7 @@ def test_a_foreign_document_is_decoded_or_refused_with_our_error(place: str, jun
     assert isinstance(answer, Answer)
 
 
-def test_a_matrix_keeps_labels_samples_and_warnings():
+def test_a_matrix_keeps_labels_samples_warnings_and_infos():
     answer = decode(MATRIX)
 
     assert answer.series[0].labels == {"__name__": "up", "arm": "canary"}
@@ -75,6 +81,58 @@ def test_a_matrix_keeps_labels_samples_and_warnings():
     assert answer.series[0].times_seconds.tolist() == [10, 20.5]
     assert answer.series[0].values.tolist() == [1, 0]
     assert answer.warnings == ("store is down",)
+    assert answer.infos == ("metric might not be a counter",)
+
+
+def test_a_vector_has_one_sample_a_series():
+    result = [
+        {"metric": {"arm": arm}, "value": [20.5, value]} for arm, value in (("baseline", "3"), ("canary", "+Inf"))
+    ]
+
+    answer = decode({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+    assert [series.labels["arm"] for series in answer.series] == ["baseline", "canary"]
+    assert [series.times_seconds.tolist() for series in answer.series] == [[20.5], [20.5]]
+    assert [series.values.tolist() for series in answer.series] == [[3], [math.inf]]
+
+
+def test_a_scalar_is_one_series_without_labels():
+    series = decode({"status": "success", "data": {"resultType": "scalar", "result": [20.5, "42"]}}).series
+
+    assert [(one.labels, one.times_seconds.tolist(), one.values.tolist()) for one in series] == [({}, [20.5], [42])]
+
+
+def test_a_text_is_refused_with_a_cure():
+    with pytest.raises(PrometheusAnswerError, match=r"prom\.json answered with a text; ask for a vector"):
+        decode({"status": "success", "data": {"resultType": "string", "result": [20.5, "words"]}})
+
+
+@pytest.mark.parametrize("was_on", [True, False], ids=["on", "off"])
+@pytest.mark.parametrize("body", [json.dumps(MATRIX).encode(), b"{"], ids=["answer", "no answer"])
+def test_the_search_for_cycles_is_left_as_it_was(body: bytes, was_on: bool):
+    (gc.enable if was_on else gc.disable)()
+    try:
+        with contextlib.suppress(PrometheusAnswerError):
+            decode_answer(body, where="prom.json")
+        found = gc.isenabled()
+    finally:
+        gc.enable()
+
+    assert found is was_on
+
+
+def test_the_samples_never_stand_in_memory_as_python_objects():
+    values = ",".join(f'[{1764000000 + 15 * number}.123,"{number}"]' for number in range(2000))
+    entry = f'{{"metric":{{"le":"1"}},"values":[{values}]}}'
+    body = f'{{"status":"success","data":{{"resultType":"matrix","result":[{",".join([entry] * 20)}]}}}}'.encode()
+
+    tracemalloc.start()
+    answer = decode_answer(body, where="prom.json")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sum(series.values.size for series in answer.series) == 40_000
+    assert peak < 3 * len(body)  # the text, the arrays and one series of objects; all objects would be 8 times the body
 
 
 def test_an_empty_result_is_no_error():
@@ -102,6 +160,12 @@ def test_labels_named_value_and_timestamp_are_labels():
 
     assert series.labels == metric
     assert series.values.tolist() == [5]
+
+
+@pytest.mark.parametrize("instant", [1e300, -1e12, math.nan, math.inf])
+def test_an_instant_outside_the_calendar_is_refused(instant: float):
+    with pytest.raises(PrometheusAnswerError, match="an instant outside the calendar"):
+        decode(one_series([instant, "5"]))
 
 
 @pytest.mark.parametrize("key", ["histogram", "histograms"])
@@ -132,9 +196,9 @@ def test_an_error_envelope_is_put_into_words():
         (b"[" * 100_000, "cut off or foreign"),
         (b"[]", "cut off or foreign"),
         (b'{"status": "fine"}', "not with the JSON of the query API"),
-        (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "a vector and no matrix"),
+        (b'{"status":"success","data":{"resultType":"streams","result":[]}}', "a result of type streams"),
     ],
-    ids=["empty", "HTML", "truncated", "packed", "deep", "list", "status", "vector"],
+    ids=["empty", "HTML", "truncated", "packed", "deep", "list", "status", "type"],
 )
 def test_what_is_no_answer_is_named_without_showing_it(body: bytes, words: str):
     with pytest.raises(PrometheusAnswerError) as caught:

@@ -132,6 +132,15 @@ def test_an_arm_that_was_not_recorded_is_empty_and_no_error(folder: Path):
     assert answer.series == ()
 
 
+def test_warnings_and_infos_of_the_recording_come_with_every_arm(tmp_path: Path):
+    body = b'{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["down"],"infos":["no counter"]}'
+    write_capture(tmp_path / "c", body, manifest_of())
+
+    answer = read_capture(tmp_path / "c").fetch(metrics=["up"], matchers=(), window=Window(start=START, end=END))
+
+    assert (answer.warnings, answer.infos) == (("down",), ("no counter",))
+
+
 def test_a_window_outside_of_the_recording_is_missing_evidence(folder: Path):
     window = Window(start=END, end=END + timedelta(minutes=5))
 
