@@ -23,6 +23,7 @@ RUN_FILES: Final = "RELIABILITY_RUN_FILES"  # from the runner to its kernel: fol
 RUN_CSV: Final = "RELIABILITY_RUN_CSV"  # from the runner to its kernel: keep the increments too
 _NO_SETTINGS: Final = frozenset((RUN_FILES, RUN_CSV))
 _WITH_UNIT: Final = re.compile(r"\s*[-+]?\d[\d.,_]*\s*(%|[a-zA-Zµ]+)\s*")
+_UNIT: Final = re.compile(r"_(days|hours|minutes|seconds|milliseconds|ms|percent|points|fraction)$")
 Place = tuple[str, ...]
 
 
@@ -176,5 +177,7 @@ def _words(problem: Any, key: str) -> str:
 
 
 def _closest(name: str, known: Mapping[str, Place]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+    """Name the option that was meant: the same with another unit, else the closest spelling."""
+    same = [option for option in known if _UNIT.sub("", option.lower()) == _UNIT.sub("", name.lower())]
+    close = same or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean {close[0]}?)" if close else ""

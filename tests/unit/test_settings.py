@@ -1,8 +1,9 @@
 import pytest
+from pydantic import ValidationError
 
 from reliability.errors import ParameterError, SettingsError
-from reliability.settings import Settings
-from reliability.settings_file import find_project_folder, read_settings, resolve_parameters
+from reliability.settings import CanarySettings, PhaseSettings, PrometheusSettings, RollbackSettings, Settings
+from reliability.settings_file import find_project_folder, read_settings, resolve_parameters, secrets_of
 
 
 def test_without_a_file_all_defaults_hold(tmp_path):
@@ -13,7 +14,9 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
     (tmp_path / "reliability.toml").write_text("[canary]\nmargin_percent = 5.0\nwarmup_minutes = 2.0\n")
     settings = read_settings(tmp_path)
 
-    resolved = resolve_parameters(settings, "canary", {"margin_percent": 7.0, "warmup_minutes": None}, report="canary_comparison")
+    resolved = resolve_parameters(
+        settings, "canary", {"margin_percent": 7.0, "warmup_minutes": None}, report="canary_comparison"
+    )
 
     assert resolved["margin_percent"] == 7.0
     assert resolved["warmup_minutes"] == 2.0
@@ -29,6 +32,18 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
         ('language = "fr"\n', "language = 'fr'"),
         ("[rollback]\nlimit_minutes = 20.0\n", "rollback.limit_minutes = 20.0"),
         ("[canary\n", "not valid TOML"),
+        ("[canary]\nwindow_seconds = 2100\n", "did you mean canary.window_minutes?"),
+        ('[canary]\nwindow_minutes = "35 min"\n', "write a plain number, the name of the option says its unit"),
+        ("[canary]\nmargin_percent = 0.1\n", "canary.margin_percent: 0.1 % is below one percent"),
+        ("canary = 5\n", "canary = 5"),
+        ('[prometheus]\nurl = "127.0.0.1:9090"\n', "prometheus.url: write the address as http://host:9090"),
+        ('[prometheus]\nbearer_token = "abc"\n', "did you mean prometheus.bearer_token_file?"),
+        ('[prometheus]\nusername = "ana"\n', "a username and a password_file or password_variable go together"),
+        ('[prometheus]\nclient_key_file = "k"\n', "client_certificate_file and client_key_file go together"),
+        (
+            '[prometheus]\nbearer_token_file = "t"\nbearer_token_variable = "T"\n',
+            "prometheus.bearer_token_file and prometheus.bearer_token_variable are both set",
+        ),
     ],
     ids=[
         "unknown key",
@@ -37,6 +52,15 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
         "unknown language",
         "limit over 15 minutes",
         "no TOML",
+        "wrong unit in the name",
+        "unit in the value",
+        "fraction for percent",
+        "value for a section",
+        "address without scheme",
+        "secret in the file",
+        "user without password",
+        "key without certificate",
+        "two secrets",
     ],
 )
 def test_a_bad_file_is_refused_with_place_and_value(tmp_path, text, named):
@@ -70,3 +94,65 @@ def test_a_source_with_credentials_is_refused_without_repeating_them(url):
         resolve_parameters(Settings(), "canary", {"source": url}, report="canary_comparison")
 
     assert "hunter2" not in str(refusal.value)
+
+
+def test_the_environment_beats_the_file_and_the_parameter_beats_the_environment(tmp_path):
+    (tmp_path / "reliability.toml").write_text("[canary]\nmargin_percent = 5.0\nwarmup_minutes = 2.0\n")
+    environ = {
+        "RELIABILITY_CANARY_MARGIN_PERCENT": "8",
+        "RELIABILITY_CANARY_WINDOW_MINUTES": "40",
+        "RELIABILITY_LANGUAGE": "es",
+        "RELIABILITY_CANARY_BASELINE": 'track="stable"',
+    }
+
+    settings = read_settings(tmp_path, environ)
+    resolved = resolve_parameters(settings, "canary", {"window_minutes": 50}, report="canary_comparison")
+
+    assert settings.language == "es"
+    assert (resolved["margin_percent"], resolved["warmup_minutes"], resolved["window_minutes"]) == (8.0, 2.0, 50.0)
+    assert resolved["baseline"] == 'track="stable"'
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("RELIABILITY_CANARY_MARGIN_PERCENT", "10 %", "canary.margin_percent = '10 %': write a plain number"),
+        ("RELIABILITY_CANARY_MARGIN_PERCENT", "-1", "canary.margin_percent = "),
+        ("RELIABILITY_CANARY_MARGIN", "10", "did you mean RELIABILITY_CANARY_MARGIN_PERCENT?"),
+        ("RELIABILITY_LANGUAGE", "fr", "language = 'fr'"),
+        ("RELIABILITY_PROMETHEUS_USERNAME", "ana", "go together"),
+    ],
+)
+def test_a_bad_variable_is_refused_by_its_name(tmp_path, name, value, named):
+    with pytest.raises(SettingsError) as refusal:
+        read_settings(tmp_path, {name: value})
+
+    assert named in str(refusal.value)
+    assert name in str(refusal.value) or "together" in named
+
+
+def test_a_variable_that_holds_a_secret_is_no_setting(tmp_path):
+    environ = {
+        "RELIABILITY_API_TOKEN": "hunter2",
+        "RELIABILITY_PROMETHEUS_BEARER_TOKEN_VARIABLE": "RELIABILITY_API_TOKEN",
+    }
+
+    (secret,) = secrets_of(read_settings(tmp_path, environ))
+
+    assert secret.read(project=tmp_path, environ=environ) == "hunter2"
+    assert "hunter2" not in repr(secret)
+
+
+def test_every_option_says_what_it_means():
+    described = [
+        field.description
+        for section in (PrometheusSettings, CanarySettings, PhaseSettings, RollbackSettings)
+        for field in section.model_fields.values()
+    ]
+
+    assert all(described)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        Settings().canary.margin_percent = 50.0  # type: ignore[misc]
