@@ -68,7 +68,7 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
     ours = {name for name in variables if name.startswith(PREFIX)}
     for name in sorted(ours - options.keys() - _NO_SETTINGS - _secret_variables(values)):
         raise SettingsError(
-            f"environment variable {name}: there is no such setting{_closest(name, options)}. Mend its name or unset it."
+            f"environment variable {name} is no setting{_closest(name, options)}; mend its name or unset it."
         )
     try:
         return Settings.model_validate(values)
