@@ -55,6 +55,12 @@ class SelectorError(UsageError):
     slug = "selector"
 
 
+class PrometheusRefusedError(UsageError):
+    """The server does not understand the query: it does not parse, or a parameter is wrong."""
+
+    slug = "promql"
+
+
 class SourceError(ReliabilityError):
     """Evidence could not be fetched or read: the verdict is NO_DATA (exit status 4)."""
 
@@ -83,6 +89,38 @@ class PrometheusAnswerError(SourceError):
     """The server answered, but with an error or with something that is no answer."""
 
     slug = "prometheus-answer"
+
+
+class PrometheusAuthError(SourceError):
+    """The server wants a login, or did not accept the one it was given."""
+
+    slug = "prometheus-auth"
+
+
+class QueryTooBigError(SourceError):
+    """The server refused a query because it would read or return too much."""
+
+    slug = "query-too-big"
+
+
+class QueryTooSlowError(SourceError):
+    """The server gave a query up because it took too long."""
+
+    slug = "query-too-slow"
+
+
+class CircuitOpenError(SourceError):
+    """A dependency failed so often that it was not asked.
+
+    Attributes:
+        retry_after_seconds: When it is tried again; 0 while a probe is under way.
+    """
+
+    slug = "breaker-open"
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class RunError(ReliabilityError):
