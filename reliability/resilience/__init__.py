@@ -1,0 +1,1 @@
+"""State that must survive failing dependencies and several callers at once."""
