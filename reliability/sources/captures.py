@@ -10,14 +10,17 @@ import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from reliability.atomic import write_bytes_whole, write_text_whole
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, PrometheusAnswerError, WriteError
 from reliability.sources.answer import Answer, Series, decode_answer
-from reliability.sources.manifest import Manifest, manifest_text, parse_manifest
+from reliability.sources.manifest import Manifest, bare_manifest, manifest_text, parse_manifest
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.validation import read_evidence
@@ -25,7 +28,8 @@ from reliability.window import Window
 
 BODY_NAME: Final = "capture.json.gz"
 MANIFEST_NAME: Final = "manifest.json"
-_RECORD_AGAIN: Final = "Record it again with 'reliability staging record', or name another capture."
+_GZIP: Final = b"\x1f\x8b"
+_RECORD_AGAIN: Final = "Record it again with 'reliability capture', or name another capture."
 
 
 class Capture:
@@ -36,10 +40,11 @@ class Capture:
         manifest: What is known about it.
     """
 
-    def __init__(self, *, folder: Path, manifest: Manifest, packed: bytes) -> None:
+    def __init__(self, *, folder: Path, manifest: Manifest, packed: bytes, body_name: str = BODY_NAME) -> None:
         self.folder = folder
         self.manifest = manifest
         self._packed = packed
+        self._place = folder / body_name
 
     @property
     def description(self) -> str:
@@ -53,17 +58,8 @@ class Capture:
         Raises:
             BrokenEvidenceError: The body is torn or no answer.
         """
-        place = self.folder / BODY_NAME
-        try:
-            body = gzip.decompress(self._packed)
-        except (EOFError, OSError, zlib.error) as err:
-            raise BrokenEvidenceError(f"{place} is no whole gzip file ({err}). {_RECORD_AGAIN}") from err
-        try:
-            return decode_answer(
-                body, where=str(place), query=self.manifest.query, evaluated_at=self.manifest.evaluated_at
-            )
-        except PrometheusAnswerError as err:
-            raise BrokenEvidenceError(f"{err.args[0]} {_RECORD_AGAIN}") from err
+        decoded = _decoded(self._packed, place=self._place)
+        return replace(decoded, query=self.manifest.query, evaluated_at=self.manifest.evaluated_at)
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
         """Return the recorded samples; see `MetricsSource.fetch`.
@@ -116,6 +112,49 @@ def read_capture(folder: Path) -> Capture:
     return Capture(folder=folder, manifest=manifest, packed=packed)
 
 
+def read_bare_capture(path: Path) -> Capture:
+    """Open the body of an answer that was recorded without a manifest, for example by curl.
+
+    Args:
+        path: File with the answer to a range selector, as JSON or packed with gzip. The body
+            of a whole capture is opened with its manifest.
+
+    Returns:
+        The capture. Its window reaches from the first to the last sample; arms and names are
+        the usual ones, which parameters replace.
+
+    Raises:
+        MissingEvidenceError: The file does not exist or may not be read.
+        BrokenEvidenceError: It is torn, no answer, or holds no two instants.
+    """
+    if path.name == BODY_NAME and (path.parent / MANIFEST_NAME).exists():
+        return read_capture(path.parent)
+    packed = read_evidence(path, cure=_RECORD_AGAIN)
+    answer = _decoded(packed, place=path)
+    times = np.unique(np.concatenate([np.empty(0), *(series.times_seconds for series in answer.series)]))
+    if times.size < 2:  # noqa: PLR2004 -- a window has two ends
+        raise BrokenEvidenceError(
+            f"{path} holds no samples of two instants, so no window; ask for a range, as in "
+            f"'query={{job=\"api\"}}[35m]'. {_RECORD_AGAIN}"
+        )
+    manifest = bare_manifest(
+        path.name.removesuffix(".gz").removesuffix(".json"),
+        first_at=datetime.fromtimestamp(times[0], UTC),
+        last_at=datetime.fromtimestamp(times[-1], UTC),
+        scrape_interval_seconds=scrape_interval_seconds(answer) or 1.0,
+        capture_sha256=hashlib.sha256(packed).hexdigest(),
+        warnings=answer.warnings,
+        infos=answer.infos,
+    )
+    return Capture(folder=path.parent, manifest=manifest, packed=packed, body_name=path.name)
+
+
+def scrape_interval_seconds(answer: Answer) -> float | None:
+    """Return the usual distance of two samples of a series, None when none has two."""
+    several = [np.diff(series.times_seconds) for series in answer.series if series.times_seconds.size > 1]
+    return round(float(np.quantile(np.concatenate(several), 0.25, method="lower")), 3) if several else None
+
+
 def write_capture(folder: Path, body: bytes, manifest: Manifest) -> Manifest:
     """Write a capture: both files or none.
 
@@ -145,6 +184,17 @@ def write_capture(folder: Path, body: bytes, manifest: Manifest) -> Manifest:
             f"Free room or choose another folder, then record again."
         ) from err
     return written
+
+
+def _decoded(packed: bytes, *, place: Path) -> Answer:
+    try:
+        body = gzip.decompress(packed) if packed.startswith(_GZIP) else packed
+    except (EOFError, OSError, zlib.error) as err:
+        raise BrokenEvidenceError(f"{place} is no whole gzip file ({err}). {_RECORD_AGAIN}") from err
+    try:
+        return decode_answer(body, where=str(place))
+    except PrometheusAnswerError as err:
+        raise BrokenEvidenceError(f"{err.args[0]} {_RECORD_AGAIN}") from err
 
 
 def _cut(series: Series, start: float, end: float) -> Series:

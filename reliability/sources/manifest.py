@@ -6,6 +6,7 @@ Read strictly and printed in one canonical form. The capture's body is the busin
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -55,6 +56,15 @@ class MetricsEntry(_Strict):
     requests: _MetricName
     error_matchers: Annotated[str, Field(min_length=1), AfterValidator(_check_matchers)]
     unit: Literal["seconds", "milliseconds"]
+
+
+USUAL_ARMS: Final = {arm: ArmEntry(matchers=f'arm="{arm}"', release=arm) for arm in ("baseline", "canary")}
+USUAL_METRICS: Final = MetricsEntry(
+    latency="http_request_duration_seconds",
+    requests="http_requests_total",
+    error_matchers='code=~"5.."',
+    unit="seconds",
+)
 
 
 def _check_arms(arms: Mapping[str, ArmEntry]) -> Mapping[str, ArmEntry]:
@@ -123,6 +133,48 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
     """
     with refusing(f"{where} is no manifest of schema {SCHEMA}", cure="Record the capture again."):
         return Manifest.model_validate_json(data)
+
+
+def bare_manifest(
+    name: str,
+    *,
+    first_at: datetime,
+    last_at: datetime,
+    scrape_interval_seconds: float,
+    capture_sha256: str,
+    warnings: tuple[str, ...],
+    infos: tuple[str, ...],
+) -> Manifest:
+    """Make the manifest of a body that came without one: what its samples say, and the usual names.
+
+    Args:
+        name: Name of the recording.
+        first_at: Its first sample.
+        last_at: Its last sample, at which pages on it are judged.
+        scrape_interval_seconds: Usual distance of two samples.
+        capture_sha256: Checksum of the file.
+        warnings: Warnings of the server.
+        infos: Remarks of the server.
+
+    Returns:
+        The manifest.
+    """
+    return Manifest(
+        schema=SCHEMA,
+        name=name,
+        recorded_at=last_at,
+        as_of=last_at,
+        server=Server(product="unknown", version="unknown"),
+        query="",
+        evaluated_at=last_at,
+        window=Window(start=first_at, end=last_at),
+        scrape_interval_seconds=scrape_interval_seconds,
+        capture_sha256=capture_sha256,
+        arms=USUAL_ARMS,
+        metrics=USUAL_METRICS,
+        warnings=warnings,
+        infos=infos,
+    )
 
 
 def manifest_text(manifest: Manifest) -> str:

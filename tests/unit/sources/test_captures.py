@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, SourceError, WriteError
-from reliability.sources.captures import BODY_NAME, MANIFEST_NAME, Capture, read_capture, write_capture
+from reliability.sources.captures import (
+    BODY_NAME,
+    MANIFEST_NAME,
+    Capture,
+    read_bare_capture,
+    read_capture,
+    write_capture,
+)
 from reliability.sources.manifest import Manifest, parse_manifest
 from reliability.sources.promql import parse_matchers
 from reliability.window import Window
@@ -262,3 +269,64 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path):
         write_capture(tmp_path / "file" / "capture", b"{}", manifest_of())
 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def bare_body(**changes: Any) -> bytes:
+    body = recording().body(metrics=NAMES.fetched(), matchers=(), start=0, end=ZERO + 1e6)
+    return json.dumps({**json.loads(body), **changes}).encode()
+
+
+@pytest.mark.parametrize(("name", "pack"), [("capture.json.gz", gzip.compress), ("mine.json", bytes)])
+def test_a_body_without_a_manifest_tells_its_window_and_is_judged_at_its_last_sample(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+):
+    (tmp_path / name).write_bytes(pack(bare_body()))
+
+    capture = read_bare_capture(tmp_path / name)
+
+    manifest = capture.manifest
+    assert manifest.name == name.split(".", maxsplit=1)[0]
+    assert manifest.window == Window(start=START + timedelta(seconds=-27.5), end=START + timedelta(seconds=312.5))
+    assert manifest.as_of == manifest.window.end
+    assert manifest.scrape_interval_seconds == 10
+    assert manifest.arms["canary"].matchers == 'arm="canary"'
+    answer = capture.fetch(metrics=NAMES.fetched(), matchers=CANARY, window=manifest.window)
+    assert as_plain(answer.series) == as_plain(recording().fetch(
+        metrics=NAMES.fetched(), matchers=CANARY, window=manifest.window).series)  # fmt: skip
+
+
+def test_the_body_of_a_whole_capture_is_opened_with_its_manifest(folder: Path):
+    assert read_bare_capture(folder / BODY_NAME).manifest.service == "staging reservations"
+
+
+def test_warnings_of_a_bare_body_are_kept(tmp_path: Path):
+    (tmp_path / "mine.json").write_bytes(bare_body(warnings=["a store is down"]))
+
+    capture = read_bare_capture(tmp_path / "mine.json")
+
+    answer = capture.fetch(metrics=["up"], matchers=(), window=capture.manifest.window)
+    assert answer.warnings == capture.manifest.warnings == ("a store is down",)
+
+
+ONE = {"metric": {"__name__": "up"}, "value": [0, "1"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (gzip.compress(b""), "an empty body"),
+        (gzip.compress(b"{}")[:-4], "no whole gzip file"),
+        (b"<html>", "an HTML or XML page"),
+        (b'{"status":"error","errorType":"bad_data","error":"parse error"}', "bad_data: parse error"),
+        (bare_body(data={"resultType": "matrix", "result": []}), "no samples of two instants"),
+        (bare_body(data={"resultType": "vector", "result": [ONE]}), "no samples of two instants"),
+    ],
+    ids=["curl failed", "torn", "login page", "error", "nothing matched", "one instant"],
+)
+def test_a_bare_body_that_cannot_be_judged_says_why(tmp_path: Path, body: bytes, words: str):
+    (tmp_path / "capture.json.gz").write_bytes(body)
+
+    with pytest.raises(BrokenEvidenceError, match=words) as caught:
+        read_bare_capture(tmp_path / "capture.json.gz")
+
+    assert "Record it again with 'reliability capture'" in str(caught.value)
