@@ -1,0 +1,203 @@
+"""Answers of one run, kept beside it and given back offline.
+
+A recording way to the query API stores each body untouched under a key of path and form;
+a replaying one finds it there, so that a stored run takes the same code as a live one.
+What the answers mean does not belong here.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from reliability.atomic import write_bytes_whole, write_text_whole
+from reliability.clock import Clock, SystemClock, format_instant
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError, SourceError
+from reliability.sources.answer import clipped
+from reliability.sources.transport import Transport
+from reliability.sources.validation import read_evidence, refusing
+
+SCHEMA: Final = "reliability.answers/1"
+INDEX_NAME: Final = "answers.json"
+_RUN_AGAIN: Final = "Run the report again on the server itself, or name another source."
+_GZIP_LEVEL: Final = 3  # a tenth of the time of 9 for a tenth more of the size
+_Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class StoredAnswer(_Strict):
+    """One request and the checksum of the file that holds its answer, `<key>.json.gz`."""
+
+    key: _Checksum
+    path: str
+    form: Mapping[str, str]
+    sha256: _Checksum
+    asked_at: AwareDatetime
+
+
+class StoredAnswers(_Strict):
+    """The index of a folder of answers.
+
+    Attributes:
+        schema_name: Format of the index; `schema` in the file.
+        as_of: Instant at which the run was judged.
+        name: Name of the server, for messages and pages.
+        parameters: Parameters of the run.
+        answers: What was asked.
+    """
+
+    schema_name: Literal["reliability.answers/1"] = Field(default=SCHEMA, alias="schema")
+    as_of: AwareDatetime
+    name: str
+    parameters: Mapping[str, Any]
+    answers: tuple[StoredAnswer, ...]
+
+
+class RecordingTransport:
+    """Asks another transport and stores its answers; those of an earlier run give way to the first new one.
+
+    Args:
+        transport: Who is asked.
+        folder: Where the answers go, one folder a run.
+        as_of: Instant at which the run is judged.
+        parameters: Parameters of the run, fit for JSON; no secrets.
+        clock: Tells when something was asked.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        folder: Path,
+        *,
+        as_of: datetime,
+        parameters: Mapping[str, Any],
+        clock: Clock | None = None,
+    ) -> None:
+        self._transport = transport
+        self._folder = folder
+        self._as_of = as_of
+        self._parameters = parameters
+        self._clock = clock or SystemClock()
+        self._answers: dict[str, StoredAnswer] = {}
+
+    @property
+    def where(self) -> str:
+        """Name of the server."""
+        return self._transport.where
+
+    def ask(self, path: str, form: Mapping[str, str]) -> bytes:
+        """Ask and store; see `Transport.ask`.
+
+        Raises:
+            SourceError: The answer cannot be had; nothing was stored.
+            WriteError: It cannot be stored.
+        """
+        asked_at = self._clock.now()
+        body = self._transport.ask(path, form)
+        earlier = set() if self._answers else _stored_keys(self._folder)
+        packed, key = gzip.compress(body, _GZIP_LEVEL, mtime=0), answer_key(path, form)
+        write_bytes_whole(_place(self._folder, key), packed)
+        sha256 = hashlib.sha256(packed).hexdigest()
+        self._answers[key] = StoredAnswer(key=key, path=path, form=dict(form), sha256=sha256, asked_at=asked_at)
+        self._write_index()
+        for old in earlier - set(self._answers):
+            _place(self._folder, old).unlink(missing_ok=True)
+        return body
+
+    def _write_index(self) -> None:
+        index = StoredAnswers(
+            as_of=self._as_of, name=self.where, parameters=self._parameters, answers=tuple(self._answers.values())
+        )
+        text = json.dumps(index.model_dump(by_alias=True), indent=1, ensure_ascii=False, default=format_instant)
+        write_text_whole(self._folder / INDEX_NAME, f"{text}\n")
+
+
+class ReplayTransport:
+    """Gives stored answers back.
+
+    Args:
+        folder: Where a `RecordingTransport` has left them.
+
+    Attributes:
+        stored: The index: when it was judged, and the parameters that ask the same again.
+
+    Raises:
+        MissingEvidenceError: The folder has no index.
+        BrokenEvidenceError: The index is torn or foreign.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.stored = read_stored(folder)
+        self._folder = folder
+        self._answers = {answer.key: answer for answer in self.stored.answers}
+
+    @property
+    def where(self) -> str:
+        """Name of the server that answered."""
+        return self.stored.name
+
+    def ask(self, path: str, form: Mapping[str, str]) -> bytes:
+        """Return the stored body; see `Transport.ask`.
+
+        Raises:
+            MissingEvidenceError: This was not asked, or the file is gone.
+            BrokenEvidenceError: The file is torn or was changed.
+        """
+        key = answer_key(path, form)
+        if key not in self._answers:
+            raise MissingEvidenceError(
+                f"{self._folder} holds no answer to {clipped(form.get('query', path))} for this instant; "
+                f"use the parameters that it was recorded with (they stand in {INDEX_NAME}), or ask the server itself."
+            )
+        place = _place(self._folder, key)
+        packed = read_evidence(place, cure=_RUN_AGAIN)
+        if hashlib.sha256(packed).hexdigest() == self._answers[key].sha256:
+            with suppress(EOFError, OSError, zlib.error):
+                return gzip.decompress(packed)
+        raise BrokenEvidenceError(f"{place} is torn or was changed, by its checksum. {_RUN_AGAIN}")
+
+
+def read_stored(folder: Path) -> StoredAnswers:
+    """Read the index of a folder of answers.
+
+    Args:
+        folder: Where a `RecordingTransport` has left them.
+
+    Returns:
+        The index; the answers are read and checked when they are asked for.
+
+    Raises:
+        MissingEvidenceError: There is none.
+        BrokenEvidenceError: It is torn or foreign.
+    """
+    place = folder / INDEX_NAME
+    data = read_evidence(place, cure=_RUN_AGAIN)
+    with refusing(f"{place} is no list of answers of schema {SCHEMA}", cure=_RUN_AGAIN):
+        return StoredAnswers.model_validate_json(data)
+
+
+def answer_key(path: str, form: Mapping[str, str]) -> str:
+    """Return the key of a request: equal requests have equal ones, however long they may take."""
+    asked = sorted((name, value) for name, value in form.items() if name != "timeout")
+    return hashlib.sha256(json.dumps([path, asked]).encode()).hexdigest()
+
+
+def _place(folder: Path, key: str) -> Path:
+    return folder / f"{key}.json.gz"
+
+
+def _stored_keys(folder: Path) -> set[str]:
+    try:
+        return {answer.key for answer in read_stored(folder).answers}
+    except SourceError:
+        return set()
