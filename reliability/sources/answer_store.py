@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from reliability.atomic import write_bytes_whole, write_text_whole
 from reliability.clock import Clock, SystemClock, format_instant
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError, SourceError
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError, QueryTooBigError, SourceError
 from reliability.sources.answer import clipped
 from reliability.sources.transport import Transport
 from reliability.sources.validation import read_evidence, refusing
@@ -36,12 +36,16 @@ class _Strict(BaseModel):
 
 
 class StoredAnswer(_Strict):
-    """One request and the checksum of the file that holds its answer, `<key>.json.gz`."""
+    """One request, and the checksum of the file that holds its answer, `<key>.json.gz`.
+
+    There is no checksum and no file where the server found the query too big, so that a
+    replayed run splits it as the live one did.
+    """
 
     key: _Checksum
     path: str
     form: Mapping[str, str]
-    sha256: _Checksum
+    sha256: _Checksum | None
     asked_at: AwareDatetime
 
 
@@ -103,16 +107,25 @@ class RecordingTransport:
             WriteError: It cannot be stored.
         """
         asked_at = self._clock.now()
-        body = self._transport.ask(path, form)
+        try:
+            body = self._transport.ask(path, form)
+        except QueryTooBigError:
+            self._store(path, form, None, asked_at)
+            raise
+        self._store(path, form, body, asked_at)
+        return body
+
+    def _store(self, path: str, form: Mapping[str, str], body: bytes | None, asked_at: datetime) -> None:
         earlier = set() if self._answers else _stored_keys(self._folder)
-        packed, key = gzip.compress(body, _GZIP_LEVEL, mtime=0), answer_key(path, form)
-        write_bytes_whole(_place(self._folder, key), packed)
-        sha256 = hashlib.sha256(packed).hexdigest()
+        key, sha256 = answer_key(path, form), None
+        if body is not None:
+            packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+            sha256 = hashlib.sha256(packed).hexdigest()
+            write_bytes_whole(_place(self._folder, key), packed)
         self._answers[key] = StoredAnswer(key=key, path=path, form=dict(form), sha256=sha256, asked_at=asked_at)
         self._write_index()
         for old in earlier - set(self._answers):
             _place(self._folder, old).unlink(missing_ok=True)
-        return body
 
     def _write_index(self) -> None:
         index = StoredAnswers(
@@ -151,6 +164,7 @@ class ReplayTransport:
 
         Raises:
             MissingEvidenceError: This was not asked, or the file is gone.
+            QueryTooBigError: The server found it too big.
             BrokenEvidenceError: The file is torn or was changed.
         """
         key = answer_key(path, form)
@@ -159,6 +173,8 @@ class ReplayTransport:
                 f"{self._folder} holds no answer to {clipped(form.get('query', path))} for this instant; "
                 f"use the parameters that it was recorded with (they stand in {INDEX_NAME}), or ask the server itself."
             )
+        if self._answers[key].sha256 is None:
+            raise QueryTooBigError(f"{self.where} found this query too big when it was recorded.")
         place = _place(self._folder, key)
         packed = read_evidence(place, cure=_RUN_AGAIN)
         if hashlib.sha256(packed).hexdigest() == self._answers[key].sha256:

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError, PrometheusUnreachableError, WriteError
+from reliability.errors import (
+    BrokenEvidenceError,
+    MissingEvidenceError,
+    PrometheusUnreachableError,
+    QueryTooBigError,
+    WriteError,
+)
 from reliability.sources.answer_store import (
     INDEX_NAME,
     RecordingTransport,
@@ -38,6 +44,8 @@ class FakeServer:
         """Answer."""
         if self.is_down:
             raise PrometheusUnreachableError("Prometheus cannot be reached.")
+        if "[1d]" in form["query"]:
+            raise QueryTooBigError("Prometheus refuses it.")
         self.asked.append((path, form))
         return BODY if form == UP else json.dumps([path, dict(form)]).encode()
 
@@ -122,6 +130,19 @@ def test_several_answers_are_kept_and_the_same_question_once(tmp_path: Path, ser
 
     assert len(replay.stored.answers) == 2
     assert [replay.ask(PATH, {"query": query}) for query in ("a", "b", "a")] == bodies
+
+
+def test_a_query_that_was_too_big_is_too_big_again(tmp_path: Path, server: FakeServer):
+    recording = recorder(server, tmp_path)
+    with pytest.raises(QueryTooBigError):
+        recording.ask(PATH, {"query": "up[1d]"})
+    recording.ask(PATH, {"query": "up[12h]"})
+
+    replay = ReplayTransport(tmp_path)
+
+    with pytest.raises(QueryTooBigError, match="when it was recorded"):
+        replay.ask(PATH, {"query": "up[1d]"})
+    assert replay.ask(PATH, {"query": "up[12h]"})
 
 
 def test_answers_of_an_earlier_run_give_way_to_the_first_new_one(folder: Path, server: FakeServer):

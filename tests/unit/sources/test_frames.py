@@ -18,8 +18,8 @@ LABELS = st.dictionaries(st.sampled_from(["le", "metric", "label_metric", "time"
 
 
 def series_of(labels: dict[str, str], *samples: tuple[float, float]) -> Series:
-    both = np.array(samples, dtype=np.float64).reshape(-1, 2)
-    return Series(labels=labels, times_seconds=both[:, 0], values=both[:, 1])
+    times = np.array([time for time, _ in samples], dtype=np.float64)
+    return Series(labels=labels, times_seconds=times, values=np.array([value for _, value in samples], np.float64))
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def large_answer(series_count: int, sample_count: int) -> Answer:
         series=tuple(
             Series(
                 labels={"__name__": "requests_total", "instance": f"app-{number}:8000", "le": str(number % 12)},
-                times_seconds=ZERO.timestamp() + 15.0 * np.arange(sample_count),
+                times_seconds=np.arange(sample_count, dtype=np.float64) * 15 + ZERO.timestamp(),
                 values=rng.random(sample_count).cumsum(),
             )
             for number in range(series_count)
