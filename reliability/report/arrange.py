@@ -26,25 +26,27 @@ class Section:
         title: Heading.
         cells: Its cells in order.
         is_question: Whether it holds a code cell, so that it needs an answer to be shown.
+        has_own_words: Whether it holds prose other than what introduces a shipped question.
     """
 
     id: str
     title: str
     cells: list[Any] = field(default_factory=list)
     is_question: bool = False
+    has_own_words: bool = False
 
     @property
     def is_shown(self) -> bool:
-        """Whether there is anything to read: a question without an answer is left out."""
+        """Whether there is anything to read: a question without an answer is left out, an analyst's prose never."""
         answered = any(cell.cell_type == "code" for cell in self.cells)
-        return answered if self.is_question else bool(self.cells or self.id)
+        return answered or self.has_own_words or (not self.is_question and bool(self.id))
 
 
 def arrange_sections(notebook: Any, language: str) -> list[Section]:
     """Sort the cells of a notebook into the sections of a page.
 
     Args:
-        notebook: An executed notebook; its cells are changed, so give a copy.
+        notebook: An executed notebook; it is not changed.
         language: Language of the page.
 
     Returns:
@@ -58,8 +60,8 @@ def arrange_sections(notebook: Any, language: str) -> list[Section]:
             _place_prose(cell, sections)
         elif cell.cell_type == "code":
             sections[-1].is_question = sections[-1].is_question or not _is_silent(cell)
-            cell.outputs = [output for output in cell.get("outputs", []) if not _is_elsewhere(output)]
-            sections[-1].cells += [cell] if cell.outputs else []
+            outputs = [output for output in cell.get("outputs", []) if not _is_elsewhere(output)]
+            sections[-1].cells += [_with(cell, outputs=outputs)] if outputs else []
     return [section for section in sections if section.is_shown]
 
 
@@ -71,16 +73,21 @@ def _is_wanted(cell: Any, language: str) -> bool:
 
 def _place_prose(cell: Any, sections: list[Section]) -> None:
     heading = _HEADING.match(cell.source)
-    if heading is None:
-        sections[-1].cells.append(cell)
-        return
-    if heading[1] == "#" and len(sections) == 1 and not sections[0].cells:
-        return  # the title: the page's main heading is the verdict
-    cell.source = cell.source[heading.end() :].strip()
-    wanted = cell.metadata.get("reliability", {}).get("section") or heading[2]
-    taken = {*_TAKEN, *(section.id for section in sections)}
-    sections.append(Section(id=_anchor(str(wanted), taken), title=re.sub(r"[*`]", "", heading[2])))
-    sections[-1].cells += [cell] if cell.source else []
+    rest = cell.source[heading.end() if heading else 0 :].strip()
+    is_title = heading is not None and heading[1] == "#" and len(sections) == 1 and not sections[0].cells
+    shipped = cell.metadata.get("reliability", {}).get("section")
+    if heading and not is_title:  # a title has no place: the page's main heading is the verdict
+        taken = {*_TAKEN, *(section.id for section in sections)}
+        anchor = _anchor(str(shipped or heading[2]), taken)
+        sections.append(Section(id=anchor, title=re.sub(r"[*`]", "", heading[2])))
+    if rest:
+        sections[-1].cells.append(_with(cell, source=rest))
+        sections[-1].has_own_words = sections[-1].has_own_words or not shipped
+
+
+def _with(cell: Any, **changes: Any) -> Any:
+    """Copy a cell with changes, without copying its outputs."""
+    return type(cell)({**cell, **changes})
 
 
 def _is_silent(cell: Any) -> bool:

@@ -7,6 +7,8 @@ disk. How the frame looks belongs to `templates/frame.html.j2`.
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from reliability import __version__
 from reliability.report.stylesheet import content_security_policy, page_css
 from reliability.report.words import LANGUAGES, words_in
@@ -29,7 +31,15 @@ def page_files(name: str, main_language: str) -> dict[str, str]:
 
 
 def page_frame(
-    name: str, *, status: str, language: str, main_language: str, home: str, links: Mapping[str, str], notice: str
+    name: str,
+    *,
+    status: str,
+    language: str,
+    main_language: str,
+    home: str,
+    links: Mapping[str, str],
+    notice: str,
+    css: str = "",
 ) -> dict[str, Any]:
     """Collect what the frame of a page shows.
 
@@ -41,11 +51,13 @@ def page_frame(
         home: Folder of the overview as seen from this page; empty or ending in a slash.
         links: Address of the pages of the reports.
         notice: What must be known before reading, for example that the data are a sample, or nothing.
+        css: Rules of our own making that follow the stylesheet.
 
     Returns:
         Values by their names in `templates/frame.html.j2`.
     """
     words, files = words_in(language), page_files(name, main_language)
+    whole = page_css() + Markup(css)  # noqa: S704 -- written by us, value by value
     overview = f"{home}{page_files(INDEX, main_language)[language]}"
     return {
         "language": language,
@@ -65,8 +77,8 @@ def page_frame(
             for code in LANGUAGES
         ],
         "notice": notice,
-        "css": page_css(),
-        "policy": content_security_policy(),
+        "css": whole,
+        "policy": content_security_policy(whole),
         "version": __version__,
     }
 

@@ -32,10 +32,9 @@ def notebook_css() -> Markup:
     return Markup(f"{_tokens()}{box}{_part('blocks.css')}}}")  # noqa: S704 -- our own file
 
 
-@lru_cache(maxsize=1)
-def content_security_policy() -> str:
-    """Return the policy of a page: our stylesheet by its hash, pictures as data, nothing else."""
-    digest = base64.b64encode(hashlib.sha256(page_css().encode()).digest()).decode()
+def content_security_policy(css: str) -> str:
+    """Return the policy of a page: its one style element by its hash, pictures as data, nothing else."""
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 

@@ -249,7 +249,8 @@ def canary_notebook(report: Json, *cells: Any) -> Any:
         "queries": ("For analysts", "Para analistas"),
     }
     made = [
-        markdown("# Canary comparison\n\nIs it no worse?", "lang:en"), markdown("# Comparación canary", "lang:es"),
+        markdown("# Canary comparison\n\nIs it no worse?", "lang:en", "hide"),
+        markdown("# Comparación canary", "lang:es"),
         code("margin_percent: float = None", tags=["parameters"]),
         code("run", result("run", {"report": report["report"]})),
     ]  # fmt: skip

@@ -35,7 +35,7 @@ def test_a_section_takes_its_anchor_from_the_cell_so_that_both_languages_share_i
 
 def test_the_title_and_hidden_cells_are_left_out() -> None:
     cells = [
-        markdown("# Canary comparison\n\nIs it no worse?"),
+        markdown("# Canary comparison"),
         markdown("Open the run.", "hide"),
         markdown("## A"),
         code("x", plain()),
@@ -44,10 +44,47 @@ def test_the_title_and_hidden_cells_are_left_out() -> None:
     assert sections(*cells) == [("a", "A", 1)]
 
 
-def test_a_question_without_an_answer_is_left_out() -> None:
-    assert sections(markdown("## Answered"), code("x", plain()), markdown("## Never run"), code("y")) == [
-        ("answered", "Answered", 1)
-    ]
+def test_an_introduction_below_the_title_is_kept() -> None:
+    assert sections(markdown("# My own analysis\n\nWhat I looked for.")) == [("", "", 1)]
+
+
+def test_a_shipped_question_without_an_answer_is_left_out() -> None:
+    answered = [markdown("## Answered", section="a"), code("x", plain())]
+    asked = [markdown("## Never run\n\nHow much?", section="b"), code("y")]
+
+    assert sections(*answered, *asked) == [("a", "Answered", 1)]
+    assert sections(*answered, markdown("## Nothing said"), code("y")) == [("a", "Answered", 1)]
+
+
+def test_prose_of_an_analyst_is_kept_wherever_it_stands() -> None:
+    asked = [markdown("## Never run\n\nHow much?", section="b"), code("y")]
+
+    assert sections(*asked, markdown("I would have looked at Monday.")) == [("b", "Never run", 2)]
+    assert sections(markdown("## Setup\n\nWe drop Monday."), code("rows = []")) == [("setup", "Setup", 1)]
+
+
+def test_tags_hold_for_prose_and_for_outputs_in_place_and_in_order() -> None:
+    cells = [
+        markdown("## A"), code("1", plain("first")), code("2", plain("hidden"), tags=["hide"]),
+        code("3", plain("solo español"), tags=["lang:es"]), markdown("between"),
+        code("4", plain("last"), tags=["lang:en"]),
+    ]  # fmt: skip
+
+    def shown(language: str) -> list[str]:
+        (section,) = arrange_sections(new_notebook(cells=cells), language)
+        return [c.outputs[0].data["text/plain"] if c.cell_type == "code" else c.source for c in section.cells]
+
+    assert shown("en") == ["first", "between", "last"]
+    assert shown("es") == ["first", "solo español", "between"]
+
+
+def test_the_notebook_is_not_changed() -> None:
+    notebook = examples.canary_notebook(examples.canary_report(), markdown("## B\n\ntext"))
+    before = copy.deepcopy(notebook)
+
+    arrange_sections(notebook, "en")
+
+    assert notebook == before
 
 
 def test_a_text_that_asks_nothing_is_kept() -> None:

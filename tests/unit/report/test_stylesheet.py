@@ -50,7 +50,7 @@ def test_marks_are_visible_in_both_themes(mark: str, ground: str, theme: int) ->
 def test_the_policy_admits_the_stylesheet_and_nothing_else() -> None:
     digest = base64.b64encode(hashlib.sha256(page_css().encode()).digest()).decode()
 
-    assert content_security_policy() == (
+    assert content_security_policy(page_css()) == (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     )
 
