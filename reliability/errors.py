@@ -43,6 +43,12 @@ class ParameterError(UsageError):
     slug = "notebook-parameter"
 
 
+class NotebookError(UsageError):
+    """A file cannot be run as a notebook: it is none, it lies outside the project, or its name serves no page."""
+
+    slug = "notebook"
+
+
 class UnknownReportError(UsageError):
     """No notebook has this name, or several begin with it."""
 
@@ -91,6 +97,12 @@ class PrometheusAnswerError(SourceError):
     slug = "prometheus-answer"
 
 
+class PrometheusBusyError(PrometheusAnswerError):
+    """The server failed or wants to be left alone just now (5xx, 429)."""
+
+    slug = "prometheus-busy"
+
+
 class PrometheusAuthError(SourceError):
     """The server wants a login, or did not accept the one it was given."""
 
@@ -133,6 +145,12 @@ class NotebookFailedError(RunError):
     """A cell of the notebook raised."""
 
     slug = "notebook-failed"
+
+
+class SecretInOutputError(RunError):
+    """A result holds the value of a configured secret; nothing of it was written."""
+
+    slug = "secret-in-output"
 
 
 class WriteError(RunError):
