@@ -7,6 +7,7 @@ never sleeps and never hangs.
 import json
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,21 +43,25 @@ Behaviour = Callable[[Exchange], None]
 class FaultServer:
     """Answers the first request as the first behaviour says, and so on; the last one stays.
 
+    Args:
+        behaviours: What it does.
+        tls: Makes it speak HTTPS.
+
     Attributes:
         requests: What has arrived, in order.
     """
 
-    def __init__(self, *behaviours: Behaviour) -> None:
+    def __init__(self, *behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[ReceivedRequest] = []
         self._behaviours = behaviours
         self._released = threading.Event()
-        self._server = _Server(self)
+        self._server = _Server(self, tls)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
     def url(self) -> str:
         """Address on loopback."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{'https' if self._server.tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -141,9 +146,15 @@ def _head(status: int, length: int, headers: Mapping[str, str]) -> bytes:
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
-    def __init__(self, owner: FaultServer) -> None:
+    def __init__(self, owner: FaultServer, tls: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.owner = owner
+        self.tls = tls
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        connection.settimeout(LONGEST_BLOCK_SECONDS)
+        return self.tls.wrap_socket(connection, server_side=True) if self.tls else connection, address
 
 
 class _Handler(socketserver.StreamRequestHandler):

@@ -1,88 +1,45 @@
-"""A live Prometheus as a source: one instant query of raw counters for each arm.
+"""A Prometheus as a source: raw counters of an arm by one instant query, and any other query.
 
-prometheus-api-client carries the query over a session of our own, because the library
-sends queries in the URL, retries for long, has no total deadline, takes passwords from
-~/.netrc and drops warnings. The samples are decoded by the same code as a capture.
-Counting does not belong here.
+Queries go out through a transport, live or recorded; the bodies are decoded by the same
+code as a capture. A query that the server finds too big is split by time. Counting does
+not belong here.
 """
 
-import io
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
-import requests
-from prometheus_api_client import PrometheusConnect
-from urllib3.util.retry import Retry
+import numpy as np
 
-from reliability.errors import PrometheusAnswerError, PrometheusUnreachableError, UsageError
-from reliability.sources.answer import Answer, clipped, decode_answer, read_document, words_of_error
+from reliability.errors import QueryTooBigError, UsageError
+from reliability.sources.answer import Answer, Series, decode_answer
+from reliability.sources.connection import Connection
+from reliability.sources.live_transport import QUERY, QUERY_RANGE, LiveTransport
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
+from reliability.sources.transport import Transport
 from reliability.window import Window
 
-Result = TypeVar("Result")
-DEADLINE_SECONDS: Final = 5.0
-_RETRY: Final = Retry(
-    2,
-    backoff_factor=0.1,
-    status_forcelist=range(500, 600),
-    allowed_methods=None,  # a query changes nothing, so its POST may be repeated
-    raise_on_status=False,
-    respect_retry_after_header=False,
-)
-_NOTHING_MORE: Final = b'{"data": {"result": []}}'
-_CURES: Final = {
-    401: "The server wants a login; give the address of one that does not.",
-    403: "The server wants a login; give the address of one that does not.",
-    404: "Check the address: the path of the query API is added to it.",
-}
-
-
-class _Session(requests.Session):
-    """Asks with the parameters in the body, and keeps the whole answer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trust_env = False  # else ~/.netrc adds credentials, and proxies see the query
-        self.headers["Accept-Encoding"] = "identity"  # packing costs the server more than the query
-        self.answer = requests.Response()
-
-    def request(self, method: str | bytes, url: str | bytes, *_args: Any, **options: Any) -> requests.Response:
-        """Ask once; the library gets an empty result, because it would drop the warnings."""
-        self.answer = super().request(
-            method, url, data=options["params"], timeout=options["timeout"], allow_redirects=False
-        )
-        nothing_more = requests.Response()
-        nothing_more.status_code = 200
-        nothing_more.raw = io.BytesIO(_NOTHING_MORE)
-        return nothing_more
+__all__ = ["LiveTransport", "PrometheusSource"]
+_WHOLE: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s"}  # Thanos heeds these
+_SPLITS: Final = 5
 
 
 class PrometheusSource:
-    """Fetches raw samples from a running server.
+    """Fetches raw samples and the results of any query.
 
     Args:
-        url: Address; with a path prefix where there is one.
-        deadline_seconds: Longest wait for one query, all tries together.
-
-    Raises:
-        UsageError: `url` is no address of a server, or carries credentials.
+        transport: Carries the queries; an address is asked without credentials.
     """
 
-    def __init__(self, url: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in url or parts.query or parts.fragment:
-            raise UsageError("the address of a Prometheus is written as http://host:9090, without user and query.")
-        self._url = url.rstrip("/")
-        self._deadline_seconds = deadline_seconds
+    def __init__(self, transport: Transport | str) -> None:
+        self._transport = LiveTransport(Connection(url=transport)) if isinstance(transport, str) else transport
 
     @property
     def description(self) -> str:
-        """Address of the server."""
-        return self._url
+        """Name of the server."""
+        return self._transport.where
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
         """Return the samples of the window and of two minutes before it; see `MetricsSource.fetch`.
@@ -97,63 +54,101 @@ class PrometheusSource:
 
         Raises:
             SelectorError: A name is not valid.
-            PrometheusUnreachableError: Nobody answered inside the deadline.
-            PrometheusAnswerError: The server answered with an error or with no answer.
+            SourceError: As `LiveTransport.ask` says.
+            PrometheusRefusedError: The server does not understand the query.
         """
-        query = range_selector(metrics=metrics, matchers=matchers, seconds=range_seconds(window))
-        where = f"Prometheus at {self._url}"
-        try:
-            response = _within(self._deadline_seconds, lambda: self._ask(query, window))
-        except (TimeoutError, requests.Timeout) as err:
-            raise PrometheusUnreachableError(
-                f"{where} gave no whole answer within {self._deadline_seconds:g} s. "
-                f"Ask for a shorter window or raise deadline_seconds under [prometheus] in reliability.toml."
-            ) from err
-        except requests.RequestException as err:
-            raise PrometheusUnreachableError(
-                f"{where} cannot be reached: {_innermost(err)}. Check the address, and that the server runs, "
-                f"can be reached from here and, with https, has a certificate that this machine trusts."
-            ) from err
-        if response.status_code != requests.codes.ok:
-            raise PrometheusAnswerError(_refusal(response, where))
-        return decode_answer(response.content, where=where, query=query, evaluated_at=window.end)
 
-    def _ask(self, query: str, window: Window) -> requests.Response:
-        session, seconds = _Session(), self._deadline_seconds
-        parameters = {"time": f"{window.end.timestamp():.3f}", "timeout": f"{seconds:.3f}"}
-        with PrometheusConnect(url=self._url, session=session, retry=_RETRY, method="POST") as client:
-            client.custom_query(query, params=parameters, timeout=seconds)
-        return session.answer
+        def query(seconds: float) -> str:
+            return range_selector(metrics=metrics, matchers=matchers, seconds=round(seconds))
+
+        end = _whole_milliseconds(window.end)
+        whole = Window(start=end - timedelta(seconds=range_seconds(window)), end=end)
+        answer = _in_parts(lambda part: self.ask(query(part.seconds), at=part.end), whole, grid_seconds=1)
+        return replace(answer, query=query(whole.seconds))
+
+    def ask(self, query: str, *, at: datetime) -> Answer:
+        """Ask an instant query.
+
+        Args:
+            query: PromQL whose result is a vector, a scalar or a range of samples.
+            at: Instant of the evaluation.
+
+        Returns:
+            The answer.
+
+        Raises:
+            SourceError: As `LiveTransport.ask` says.
+            PrometheusRefusedError: The server does not understand the query.
+        """
+        body = self._transport.ask(QUERY, {"query": query, "time": _seconds(at), **_WHOLE})
+        return decode_answer(body, where=self.description, query=query, evaluated_at=at)
+
+    def ask_range(self, query: str, *, window: Window, step_seconds: float) -> Answer:
+        """Ask a query once a step.
+
+        Args:
+            query: PromQL whose result is a vector or a scalar.
+            window: First and last evaluation; the end is evaluated too.
+            step_seconds: Time between two evaluations, at least a millisecond.
+
+        Returns:
+            The answer, evaluated at the window's end.
+
+        Raises:
+            UsageError: The step is none.
+            SourceError: As `LiveTransport.ask` says.
+            PrometheusRefusedError: The server does not understand the query.
+        """
+        step = round(step_seconds, 3)
+        if not 0 < step < float("inf"):
+            raise UsageError(f"step_seconds is {step_seconds:g}; give a time between evaluations, for example 15.")
+
+        def ask(part: Window) -> Answer:
+            form = {"query": query, "start": _seconds(part.start), "end": _seconds(part.end), "step": f"{step:.3f}"}
+            body = self._transport.ask(QUERY_RANGE, form | _WHOLE)
+            return decode_answer(body, where=self.description, query=query, evaluated_at=part.end)
+
+        start, end = _whole_milliseconds(window.start), _whole_milliseconds(window.end)
+        return _in_parts(ask, Window(start=start, end=end), grid_seconds=step)
 
 
-def _within(seconds: float, work: Callable[[], Result]) -> Result:
-    """Run work in a thread and give it up at the deadline: timeouts of sockets allow a slow drip for ever."""
-    future: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as err:  # noqa: BLE001 -- it is raised again where the work was asked for
-            future.set_exception(err)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future.result(timeout=seconds)
-
-
-def _refusal(response: requests.Response, where: str) -> str:
-    """Say why a server refused: in its own words where there are any."""
-    answered = f"{where} answered {response.status_code} {response.reason or ''}".rstrip()
-    if response.is_redirect:
-        target = urlsplit(response.headers["location"]).hostname or "another path"
-        return f"{answered}, a redirect to {clipped(target)}, which is not followed; give the final address."
-    words = words_of_error(read_document(response.content))
-    if words:
-        return f"{answered} and {words}"
-    return f"{answered}. {_CURES.get(response.status_code, 'Check that the server is healthy, then try again.')}"
+def _in_parts(ask: Callable[[Window], Answer], window: Window, *, grid_seconds: float, splits: int = _SPLITS) -> Answer:
+    """Ask for a window, and for its halves when it is too big for the server."""
+    steps = int(window.seconds / grid_seconds + 1e-6)
+    try:
+        return ask(window)
+    except QueryTooBigError as err:
+        if not splits or steps < 2:  # noqa: PLR2004 -- halves
+            raise QueryTooBigError(f"{err.args[0]} A part of {window.seconds:g} s was still too big.") from err
+    middle = window.start + timedelta(seconds=steps // 2 * grid_seconds)
+    halves = (Window(start=window.start, end=middle), Window(start=middle, end=window.end))
+    return _joined([_in_parts(ask, half, grid_seconds=grid_seconds, splits=splits - 1) for half in halves])
 
 
-def _innermost(error: BaseException) -> str:
-    """Return the words of the innermost of a chain of errors, which are the system's own."""
-    while deeper := error.__cause__ or error.__context__:
-        error = deeper
-    return (isinstance(error, OSError) and error.strerror) or clipped(str(error)) or type(error).__name__
+def _joined(parts: Sequence[Answer]) -> Answer:
+    """Put the parts of an answer together; instants at their edges come twice and are kept once."""
+    pieces: dict[frozenset[tuple[str, str]], list[Series]] = {}
+    for series in (series for part in parts for series in part.series):
+        pieces.setdefault(frozenset(series.labels.items()), []).append(series)
+    return Answer(
+        series=tuple(_joined_series(each) for each in pieces.values()),
+        warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
+        infos=tuple(dict.fromkeys(text for part in parts for text in part.infos)),
+        query=parts[-1].query,
+        evaluated_at=parts[-1].evaluated_at,
+    )
+
+
+def _joined_series(pieces: Sequence[Series]) -> Series:
+    times, first = np.unique(np.concatenate([piece.times_seconds for piece in pieces]), return_index=True)
+    values = np.concatenate([piece.values for piece in pieces])[first]
+    return Series(labels=pieces[0].labels, times_seconds=times, values=values)
+
+
+def _whole_milliseconds(instant: datetime) -> datetime:
+    """Cut an instant to what the API takes, so that parts of a window meet exactly."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def _seconds(instant: datetime) -> str:
+    return f"{instant.timestamp():.3f}"
