@@ -1,11 +1,11 @@
 """Release judge: may the release go out, given what each of its gates said?
 
-Pure: outcomes of reports come in, one judgement leaves. A gate without a readable report
-counts as NO_DATA, so a missing report never clears a release. Reading reports and wording
+Pure: outcomes of reports come in, one judgement leaves. Every report of the run is a gate; one
+that a release needs and that is missing counts as NO_DATA, so it never clears a release. Reading reports and wording
 the answer belong to `reliability.report`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +38,7 @@ class ReleaseJudgement:
     """Whether the release may go out.
 
     Attributes:
-        gates: All gates, the most urgent first; equals stay in the order of `GATES`.
+        gates: All gates, the most urgent first; among equals those of `GATES`, then the project's own by name.
     """
 
     gates: tuple[GateOutcome, ...]
@@ -81,17 +81,20 @@ class ReleaseJudgement:
         return None if first.verdict is Verdict.PASS and not first.has_cautions else first.report
 
 
-def judge_release(outcomes: Mapping[str, GateOutcome]) -> ReleaseJudgement:
+def judge_release(outcomes: Mapping[str, GateOutcome], required: Iterable[str] = GATES) -> ReleaseJudgement:
     """Fold the gates of a release.
 
     Args:
-        outcomes: Outcome by report name; gates that are not in it are missing. Other
-            reports gate nothing and are left out.
+        outcomes: Outcome by report name; each of them gates.
+        required: Reports that a release needs; those without an outcome are missing.
 
     Returns:
         The judgement.
     """
-    missing = {name: GateOutcome(report=name, verdict=Verdict.NO_DATA, is_missing=True) for name in GATES}
-    gates = [outcomes.get(name, missing[name]) for name in GATES]
-    gates.sort(key=lambda gate: (_URGENCY.index(gate.verdict), not gate.has_cautions))
+    names = [*GATES, *sorted({*required, *outcomes} - set(GATES))]
+    missing = {name: GateOutcome(report=name, verdict=Verdict.NO_DATA, is_missing=True) for name in required}
+    gates = sorted(
+        {**missing, **outcomes}.values(),
+        key=lambda gate: (_URGENCY.index(gate.verdict), not gate.has_cautions, names.index(gate.report)),
+    )
     return ReleaseJudgement(gates=tuple(gates))

@@ -1,11 +1,11 @@
-"""Turn finished reports into one exit status and the sentences to print.
+"""Turn the finished reports of a run into one exit status and what to print.
 
 Only a run of today and of the present tree counts, unless another one is named. Judging belongs
-to `reliability.judge`; this room finds the reports and words.
+to `reliability.judge`; this room finds the reports. The status page folds the same run alike.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from reliability.clock import format_instant, parse_instant
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, NotebookFailedError, UnknownReportError
 from reliability.report.catalogue import choose_reports
-from reliability.report.results import find_runs, read_run
+from reliability.report.results import find_runs, read_result
 from reliability.sources.checkout import Checkout
 from reliability.verdicts import EXIT_STATUS, Verdict, worst
 
@@ -28,26 +28,26 @@ class Gate:
     """What the gate decided.
 
     Attributes:
-        run_id: The judged run.
+        run_id: The judged run; empty when there is none.
         reports: JSON by report name.
+        problems: Why a report that is needed or was named could not be read, by its name.
     """
 
     run_id: str
     reports: Mapping[str, Report]
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
-        """Fold of all judged reports."""
-        return worst(Verdict(report["verdict"]) for report in self.reports.values())
+        """Fold of all judged reports; one that cannot be read is NO_DATA."""
+        told = [Verdict(report["verdict"]) for report in self.reports.values()]
+        return worst([*told, *(Verdict.NO_DATA for _ in self.problems)])
 
     @property
     def status(self) -> int:
         """Exit status: the worst one; a report that could not be made is a run error."""
-        found = {
-            RUN_ERROR_STATUS if _is_failed(report) else EXIT_STATUS[Verdict(report["verdict"])]
-            for report in self.reports.values()
-        }
-        return min(found, key=_STATUS_ORDER.index)
+        found = {RUN_ERROR_STATUS for report in self.reports.values() if _is_failed(report)}
+        return min({*found, EXIT_STATUS[self.verdict]}, key=_STATUS_ORDER.index)
 
 
 def judge_gate(
@@ -56,50 +56,64 @@ def judge_gate(
     *,
     run_id: str | None,
     checkout: Checkout,
-    required: Sequence[str],
+    required: Collection[str],
     now: datetime,
 ) -> Gate:
     """Judge one run.
 
     Args:
         outputs: Folder of all results.
-        names: Reports to judge, by name or beginning; none means all required ones.
+        names: Reports to judge, by name or beginning; none means all of the run and all required ones.
         run_id: An older run to judge all the same; None means the newest.
         checkout: The present commit.
         required: Reports that a release needs.
         now: A run made more than a day before counts only when it is named.
 
     Returns:
-        The decision.
+        The decision; a report that is missing, torn or foreign is one of its problems.
 
     Raises:
-        MissingEvidenceError: There is no run, it is old or of another tree, or a report is missing.
-        BrokenEvidenceError: A report is torn or foreign.
+        MissingEvidenceError: There is no run, or it is old or of another tree.
+        BrokenEvidenceError: A report does not say when it was made.
         UnknownReportError: A name fits no report.
     """
-    runs = [run_id] if run_id else find_runs(outputs)
-    if not runs:
+    runs = find_runs(outputs)
+    judged = run_id or next(iter(runs), None)
+    if judged is None:
         raise MissingEvidenceError(f"{outputs} holds no run; make one with: reliability report.")
-    gate = Gate(run_id=runs[0], reports=_wanted(names, read_run(outputs, runs[0]), required, runs[0]))
+    if judged not in runs:
+        known = ", ".join(runs[:5]) or "none"
+        raise MissingEvidenceError(f"{outputs / 'runs'} holds no run '{judged}'. Newest runs: {known}.")
+    gate = _read_gate(outputs, judged, names, required)
     if run_id is None:
         _check_present(gate, checkout, now)
     return gate
 
 
-def _wanted(
-    names: Sequence[str], found: Mapping[str, Report], required: Sequence[str], run_id: str
-) -> Mapping[str, Report]:
+def _read_gate(outputs: Path, run_id: str, names: Sequence[str], required: Collection[str]) -> Gate:
+    lacking = f"run {run_id} lacks it; make all with: reliability report, or name the reports to gate."
+    reports, problems = {}, dict.fromkeys(() if names else required, lacking)
+    for path in sorted((outputs / "runs" / run_id).glob("*.json")):
+        try:
+            reports[path.stem] = _read_named(path)
+            problems.pop(path.stem, None)
+        except BrokenEvidenceError as err:
+            problems[path.stem] = str(err)
     if names:
         try:
-            return choose_reports(names, found)
+            chosen = choose_reports(names, dict(sorted({**reports, **problems}.items())))
         except UnknownReportError as err:
             raise UnknownReportError(f"run {run_id}: {Exception.__str__(err)}") from err
-    missing = [name for name in required if name not in found]
-    if missing:
-        raise MissingEvidenceError(
-            f"run {run_id} lacks {', '.join(missing)}; make all with: reliability report, or name the reports to gate."
-        )
-    return found
+        reports = {name: report for name, report in reports.items() if name in chosen}
+        problems = {name: problem for name, problem in problems.items() if name in chosen}
+    return Gate(run_id=run_id, reports=reports, problems=problems)
+
+
+def _read_named(path: Path) -> Report:
+    report = read_result(path)
+    if report.get("report") != path.stem:
+        raise BrokenEvidenceError(f"{path} says that it is '{report.get('report')}'; make the report again.")
+    return report
 
 
 def _check_present(gate: Gate, checkout: Checkout, now: datetime) -> None:

@@ -92,5 +92,19 @@ def test_a_failing_gate_outweighs_a_missing_one() -> None:
     assert judge_release({GATES[1]: outcome(GATES[1], Verdict.FAIL)}).reason == "failed"
 
 
-def test_other_reports_gate_nothing() -> None:
-    assert judge_release({"team_notes": outcome("team_notes", Verdict.FAIL)}).reason == "no-reports"
+@given(
+    found=st.dictionaries(st.sampled_from([*GATES, "queue_depth", "refunds"]), verdicts),
+    own=st.sets(st.sampled_from(["queue_depth", "refunds"])),
+)
+def test_every_report_of_the_run_gates_and_a_needed_one_that_is_missing_is_no_data(found, own) -> None:
+    judged = judge_release({name: outcome(name, verdict) for name, verdict in found.items()}, (*GATES, *own))
+
+    assert {gate.report for gate in judged.gates} == {*GATES, *own, *found}
+    assert {gate.report for gate in judged.gates if gate.is_missing} == {*GATES, *own} - set(found)
+    assert judged.verdict is worst([*found.values(), *[Verdict.NO_DATA] * judged.missing_count])
+
+
+def test_own_reports_stand_behind_the_three_by_name() -> None:
+    passing = {name: outcome(name, Verdict.PASS) for name in ("refunds", "capacity", *GATES)}
+
+    assert [gate.report for gate in judge_release(passing).gates] == [*GATES, "capacity", "refunds"]

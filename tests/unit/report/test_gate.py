@@ -95,10 +95,31 @@ def test_a_run_of_another_commit_counts_only_when_named(tmp_path):
 def test_a_missing_report_is_not_a_pass(tmp_path):
     write_run(tmp_path, "20261126T120000Z-0001", canary_comparison="PASS")
 
-    with pytest.raises(MissingEvidenceError, match="lacks phase_progress, rollback_readiness"):
-        gate(tmp_path)
+    decided = gate(tmp_path)
 
+    assert decided.status == 4
+    assert set(decided.problems) == {"phase_progress", "rollback_readiness"}
     assert gate(tmp_path, "canary").status == 0
+
+
+def test_a_failing_report_outweighs_a_missing_one(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", canary_comparison="FAIL")
+
+    assert gate(tmp_path).status == 1
+
+
+def test_every_report_of_the_run_gates_even_one_that_no_release_needs(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", **dict.fromkeys(REQUIRED, "PASS"), one_run_by_path="FAIL")
+
+    assert gate(tmp_path).status == 1
+    assert gate(tmp_path, *REQUIRED).status == 0
+
+
+def test_a_run_that_is_not_there_is_no_data_and_the_newest_are_named(tmp_path):
+    write_run(tmp_path, "20261126T120000Z-0001", canary_comparison="PASS")
+
+    with pytest.raises(MissingEvidenceError, match=r"no run '\.\.'.*20261126T120000Z-0001"):
+        gate(tmp_path, run_id="..")
 
 
 def test_no_run_at_all_is_no_data(tmp_path):
@@ -120,8 +141,10 @@ def test_a_torn_or_foreign_report_is_never_a_pass(tmp_path, content):
     write_run(tmp_path, "20261126T120000Z-0001", **dict.fromkeys(REQUIRED, "PASS"))
     (tmp_path / "runs" / "20261126T120000Z-0001" / "phase_progress.json").write_text(content)
 
-    with pytest.raises(BrokenEvidenceError, match=r"phase_progress\.json"):
-        gate(tmp_path)
+    decided = gate(tmp_path)
+
+    assert decided.status == 4
+    assert "phase_progress.json" in decided.problems["phase_progress"]
 
 
 def test_a_run_is_too_old_after_a_day_unless_it_is_named(tmp_path):
