@@ -80,7 +80,7 @@ class PrometheusServer:
 
 @contextlib.contextmanager
 def running_prometheus(
-    targets: Sequence[ScrapeTarget], *, scrape_interval_seconds: int, folder: Path
+    targets: Sequence[ScrapeTarget], *, scrape_interval_seconds: int, folder: Path, options: Sequence[str] = ()
 ) -> Iterator[PrometheusServer]:
     """Run a Prometheus that scrapes `targets` until the block ends.
 
@@ -88,6 +88,7 @@ def running_prometheus(
         targets: What to scrape.
         scrape_interval_seconds: How often.
         folder: Existing folder for its configuration, data and log.
+        options: Further options of the program.
 
     Yields:
         The server, ready for queries.
@@ -111,6 +112,7 @@ def running_prometheus(
             f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{port}",
             "--log.level=warn",
+            *options,
         ],
         log_path=folder / "prometheus.log",
     )

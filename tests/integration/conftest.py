@@ -7,3 +7,11 @@ import pytest
 def prometheus_program():
     if shutil.which("prometheus") is None:
         pytest.skip("no prometheus on this machine; install it with: make test-deps")
+
+
+@pytest.fixture(scope="session")
+def victoria_metrics_program():
+    program = shutil.which("victoria-metrics")
+    if program is None:
+        pytest.skip("no victoria-metrics on this machine; install it with: make test-deps")
+    return program

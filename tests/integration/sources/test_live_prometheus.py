@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +18,13 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from reliability.clock import SystemClock
-from reliability.errors import PrometheusUnreachableError
+from reliability.errors import PrometheusRefusedError, PrometheusUnreachableError, QueryTooBigError
 from reliability.judge.counts import ArmCounts, PairedCounts
 from reliability.sources.answer import Answer
 from reliability.sources.captures import read_capture, write_capture
+from reliability.sources.connection import Connection
 from reliability.sources.increments import Pairing, pair_counts
+from reliability.sources.live_transport import LiveTransport
 from reliability.sources.manifest import SCHEMA, ArmEntry, Manifest, MetricsEntry, Server
 from reliability.sources.metrics import MetricNames, MetricsSource
 from reliability.sources.prometheus import PrometheusSource
@@ -153,6 +156,10 @@ def counted(server: PrometheusServer, arm: str) -> bool:
     return bool(server.query_values(f'{NAMES.latency}_count{{arm="{arm}"}}'))
 
 
+def source_at(url: str) -> PrometheusSource:
+    return PrometheusSource(LiveTransport(Connection(url=url)))
+
+
 def both_arms(source: MetricsSource, window: Window) -> tuple[Answer, Answer]:
     found = [
         source.fetch(metrics=NAMES.fetched(), matchers=parse_matchers(f'arm="{arm}"'), window=window) for arm in ARMS
@@ -161,7 +168,7 @@ def both_arms(source: MetricsSource, window: Window) -> tuple[Answer, Answer]:
 
 
 def live_pairing(staged: Staged) -> Pairing:
-    source = PrometheusSource(staged.server.url)
+    source = source_at(staged.server.url)
     return pair_counts(*both_arms(source, staged.window), names=NAMES, window=staged.window)
 
 
@@ -251,7 +258,7 @@ def interpolated(bounds: Any, cumulative: Any, quantile: float) -> float:
 
 def test_a_metric_that_the_server_does_not_have_is_no_traffic(staged: Staged):
     names = MetricNames(latency="nothing_seconds", requests="nothing_total", error_matchers=NAMES.error_matchers)
-    source = PrometheusSource(staged.server.url)
+    source = source_at(staged.server.url)
     answers = [
         source.fetch(metrics=names.fetched(), matchers=parse_matchers(f'arm="{arm}"'), window=staged.window)
         for arm in ARMS
@@ -262,6 +269,46 @@ def test_a_metric_that_the_server_does_not_have_is_no_traffic(staged: Staged):
     assert pairing.health.reason == "no-traffic"
 
 
+def test_a_fetch_that_is_too_big_for_the_server_comes_in_parts_that_make_the_whole(tmp_path: Path):
+    end = datetime.fromtimestamp(SystemClock().now().timestamp() // 15 * 15 - 6 * 3600, tz=UTC)
+    names = [f"requests_{number}_total" for number in range(5)]
+    backfill(tmp_path, end, names)
+    limit = ["--query.max-samples=100"]  # one metric has 89 samples
+    with running_prometheus([], scrape_interval_seconds=15, folder=tmp_path, options=limit) as server:
+        source, window = source_at(server.url), Window(start=end - timedelta(minutes=20), end=end)
+        in_parts = source.fetch(metrics=names, matchers=(), window=window)
+        by_name = [source.fetch(metrics=[name], matchers=(), window=window).series[0] for name in names]
+        with pytest.raises(QueryTooBigError, match="too many samples"):
+            source.ask('{__name__=~"requests_.*"}[22m]', at=end)
+
+    found = {series.name: (series.times_seconds.tolist(), series.values.tolist()) for series in in_parts.series}
+    assert found == {series.name: (series.times_seconds.tolist(), series.values.tolist()) for series in by_name}
+    assert [len(series.values) for series in by_name] == [89] * 5
+
+
+def backfill(folder: Path, end: datetime, names: list[str]) -> None:
+    """Put half an hour of counters into the folder of a server, as `promtool` does."""
+    text = [
+        f"{name} {number * age} {end.timestamp() - 15 * age:.0f}"
+        for number, name in enumerate(names)
+        for age in range(120, -1, -1)
+    ]
+    (folder / "samples.txt").write_text("\n".join([*text, "# EOF\n"]))
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", folder / "samples.txt", folder / "tsdb"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("query", ["sum(up{", "nothing(up)", 'up{arm=~"("}'])
+def test_a_query_that_is_wrong_is_refused_with_the_servers_words(staged: Staged, query: str):
+    with pytest.raises(PrometheusRefusedError, match="bad_data"):
+        source_at(staged.server.url).ask(query, at=staged.window.end)
+
+
+def test_a_query_whose_labels_do_not_match_is_the_querys_fault(staged: Staged):
+    with pytest.raises(PrometheusRefusedError, match="many"):
+        source_at(staged.server.url).ask("up * on(job) up", at=staged.window.end)
+
+
 def test_a_server_that_is_gone_is_unreachable(tmp_path: Path):
     with running_prometheus([], scrape_interval_seconds=1, folder=tmp_path) as server:
         url = server.url
@@ -269,4 +316,4 @@ def test_a_server_that_is_gone_is_unreachable(tmp_path: Path):
     window = Window(start=end - timedelta(minutes=5), end=end)
 
     with pytest.raises(PrometheusUnreachableError, match="Connection refused"):
-        PrometheusSource(url).fetch(metrics=["up"], matchers=(), window=window)
+        source_at(url).fetch(metrics=["up"], matchers=(), window=window)
