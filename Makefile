@@ -31,7 +31,7 @@ test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
 	@$(BIN)/pytest -n auto -m "not integration and not browser"
 
 test-deps:  ## Install the servers and the browser that tests start (root, Debian or Ubuntu)
-	@apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends prometheus chromium
+	@apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends prometheus victoria-metrics chromium
 
 bench: $(VENV)/.installed-dev  ## Measure the verdicts beside the rules of other tools (a few minutes)
 	@$(BIN)/python -m tests.bench.verdict_bench --n 60
@@ -48,9 +48,9 @@ help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test-deps-if-allowed:
-	@if command -v prometheus >/dev/null && command -v chromium >/dev/null; then exit 0; fi; \
+	@if command -v prometheus >/dev/null && command -v victoria-metrics >/dev/null && command -v chromium >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(MAKE) --no-print-directory test-deps; \
-	else echo "NOTE: prometheus or chromium is missing, so tests that need them are skipped. 'sudo make test-deps' installs both."; fi
+	else echo "NOTE: prometheus, victoria-metrics or chromium is missing, so tests that need them are skipped. 'sudo make test-deps' installs them."; fi
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 2; }
