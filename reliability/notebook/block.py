@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from IPython.display import display
+
 from reliability.report.blocks import render_for_notebook
 
 MIME_TYPE: Final = "application/vnd.reliability+json"
@@ -27,6 +29,10 @@ class Block:
     kind: str
     data: Mapping[str, object]
     language: str = "en"
+
+    def display(self) -> None:
+        """Show it now, in the middle of a cell."""
+        display(self)  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         return {

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
@@ -17,10 +16,15 @@ from reliability.clock import format_instant
 from reliability.judge.counts import ArmCounts
 from reliability.notebook.block import Block
 from reliability.notebook.canary_evidence import CanaryEvidence, load_evidence
-from reliability.notebook.run import Run, show
+from reliability.notebook.frames import BUCKETS, INCREMENTS, keep_increments
+from reliability.notebook.parts import present
+from reliability.notebook.run import Frames, Place, Run, show
+from reliability.report.formats import DASH
 from reliability.window import Window
 
 TOPIC: Final = "canary"
+SECTION: Final = "canary"
+FRAMES: Final[Frames] = {"increments": INCREMENTS, "buckets": BUCKETS}
 Data = dict[str, object]
 _LATENCY_FIELDS: Final = (
     "increase_fraction", "increase_interval", "margin_fraction", "deciding_upper_fraction", "deciding_lower_fraction",
@@ -34,14 +38,16 @@ _P95_FIGURE: Final = ("increase_fraction", "increase_interval", "margin_fraction
 _ERRORS_FIGURE: Final = (*_ERROR_FIELDS[:4], "allowed_difference_fraction")
 
 
-def load(parameters: Mapping[str, object], *, project: Path, now: datetime) -> CanaryEvidence:
+def load(parameters: Mapping[str, object], *, place: Place) -> CanaryEvidence:
     """Fetch and judge both arms; see `canary_evidence.load_evidence`."""
-    return load_evidence(parameters, project=project, now=now)
+    found = load_evidence(parameters, place=place)
+    keep_increments(found, place=place)
+    return found
 
 
-def conclude(evidence: object) -> Data:
+def conclude(run: Run) -> Data:
     """Write the canary's own part of the report's JSON."""
-    found = cast("CanaryEvidence", evidence)
+    found: CanaryEvidence = present(run.evidence)
     origin = found.origin
     return {
         "sample": origin.sample,
@@ -49,7 +55,8 @@ def conclude(evidence: object) -> Data:
         "service": origin.service,
         "verdict": found.judgement.verdict.value,
         "reason": found.judgement.reason,
-        "cautions": list(found.judgement.cautions),
+        "cautions": [*found.judgement.cautions, *(["mixed-labels"] if any(found.mixed.values()) else [])],
+        "mixed_labels": _mixed(found),
         "figures": _figures(found),
         "checks": [check.to_json() for check in found.judgement.checks],
         "releases": {arm: entry.release for arm, entry in origin.arms.items()},
@@ -88,11 +95,6 @@ def exposure(run: Run) -> Block:
 def checks(run: Run) -> Block:
     """Show each check with what was observed."""
     return _part(run, "checks", lambda found: {"checks": [check.to_json() for check in found.judgement.checks]})
-
-
-def queries(run: Run) -> Block:
-    """Show the exact queries, ready to copy."""
-    return _part(run, "queries", _queries)
 
 
 def _part(run: Run, kind: str, build: Callable[[CanaryEvidence], Mapping[str, object]]) -> Block:
@@ -199,9 +201,17 @@ def _exposure(found: CanaryEvidence) -> Data:
         },
         "arms": _arms(found),
         "lost_requests_at_most": health.lost_requests_at_most,
-        "notes": list(health.notes),
+        "notes": [*health.notes, *found.infos],
         "warnings": list(found.warnings),
     }
+
+
+def _mixed(found: CanaryEvidence) -> list[Data]:
+    return [
+        {"arm": arm, "label": label, "values": [value or DASH for value in values]}
+        for arm, labels in found.mixed.items()
+        for label, values in labels.items()
+    ]
 
 
 def _arms(found: CanaryEvidence) -> list[Data]:
@@ -220,19 +230,6 @@ def _arms(found: CanaryEvidence) -> list[Data]:
             "replicas": [asdict(replica) for replica in replicas],
         })  # fmt: skip
     return arms
-
-
-def _queries(found: CanaryEvidence) -> Data:
-    rows = [
-        {
-            "arm": arm,
-            "query": answer.query,
-            "series": len(answer.series),
-            "samples": sum(s.values.size for s in answer.series),
-        }
-        for arm, answer in found.answers.items()
-    ]
-    return {"source": found.origin.source.description, "queries": rows}
 
 
 def _figures(found: CanaryEvidence) -> list[Data]:

@@ -6,14 +6,13 @@ Files are read in `reliability.notebook.phase_evidence`, pages drawn in `reliabi
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from reliability.clock import format_instant
 from reliability.errors import SourceError
 from reliability.judge.phase import judge_phase
 from reliability.notebook.block import Block
+from reliability.notebook.parts import present
 from reliability.notebook.phase_evidence import Measured, PhaseEvidence, load_phase
 from reliability.notebook.phase_parts import (
     coverage_part,
@@ -26,27 +25,45 @@ from reliability.notebook.phase_parts import (
     tests_part,
     tighten_part,
 )
-from reliability.notebook.run import Run, no_data, show
-from reliability.sources.junit import count_outcomes
+from reliability.notebook.run import Frames, FrameSource, Place, Run, no_data, show
+from reliability.sources.junit import TestResult, count_outcomes
 from reliability.verdicts import Verdict
 
 TOPIC: Final = "phase"
+SECTION: Final = "phase"
+FRAMES: Final[Frames] = {
+    "modules": FrameSource(
+        columns={
+            "path": "", "statements": "int64", "covered": "int64", "branches": "int64", "covered_branches": "int64",
+            "measured_fraction": "float64", "missing_count": "int64",
+        },
+        rows=lambda found: modules_part(found)["modules"],
+    ),
+    "tests": FrameSource(
+        columns={"classname": "", "name": "", "module": "", "outcome": ""},
+        rows=lambda found: [
+            {"classname": test.classname, "name": test.name, "module": test.module, "outcome": _word(test)}
+            for test in present(found.measured).tests.tests
+        ],
+    ),
+}  # fmt: skip
 
 
-def load(parameters: Mapping[str, Any], *, project: Path, now: datetime) -> PhaseEvidence:  # noqa: ARG001 -- no age is judged
+def load(parameters: Mapping[str, Any], *, place: Place) -> PhaseEvidence:
     """Read the evidence; see `reliability.notebook.phase_evidence.load_phase`."""
-    return load_phase(parameters, project=project)
+    return load_phase(parameters, project=place.project)
 
 
-def conclude(evidence: PhaseEvidence) -> dict[str, Any]:
+def conclude(run: Run) -> dict[str, Any]:
     """Judge the evidence.
 
     Args:
-        evidence: What `load` gave.
+        run: The open run.
 
     Returns:
         The report's own part of its JSON; NO_DATA with its reason without a measurement.
     """
+    evidence: PhaseEvidence = present(run.evidence)
     phase = {
         "id": evidence.phase.id,
         "title": evidence.phase.title.model_dump(),
@@ -57,6 +74,10 @@ def conclude(evidence: PhaseEvidence) -> dict[str, Any]:
         nothing = no_data(evidence.measured)
         return {**nothing, "figures": _standing_figures(evidence), "phase": {**phase, "own": None}}
     return _judged(evidence, evidence.measured, phase)
+
+
+def _word(test: TestResult) -> str:
+    return test.outcome.name.lower()
 
 
 def _judged(found: PhaseEvidence, measured: Measured, phase: Mapping[str, object]) -> dict[str, Any]:

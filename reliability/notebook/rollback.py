@@ -16,13 +16,23 @@ from reliability.judge.check import Judgement
 from reliability.judge.drill import OK, STEP_OVER_BUDGET, Drill, judge_drill
 from reliability.notebook.block import Block
 from reliability.notebook.parts import near, present, read_part
-from reliability.notebook.run import Run, show
+from reliability.notebook.run import Frames, FrameSource, Place, Run, show
 from reliability.shipped import shipped_folder
 from reliability.sources.drill_log import read_drill_log
 from reliability.sources.runbook import Runbook, read_runbook
 from reliability.verdicts import Verdict
 
 TOPIC: Final = "rollback"
+SECTION: Final = "rollback"
+FRAMES: Final[Frames] = {
+    "steps": FrameSource(
+        columns={
+            "id": "", "title": "", "kind": "", "seconds": "float64", "budget_seconds": "float64", "status": "",
+            "is_over_budget": "bool", "evidence": "",
+        },
+        rows=lambda found: _drill_part(found)["steps"],
+    )
+}  # fmt: skip
 SAMPLE_LOG: Final = Path(__file__).resolve().parents[1] / "sample" / "drill" / "drill.jsonl"
 NOT_CHECKED: Final = (
     "artifact", "database", "configuration", "feature-flags", "alert-receivers", "credentials", "decider",
@@ -56,18 +66,17 @@ class RollbackEvidence:
     max_age_days: float
 
 
-def load(parameters: Mapping[str, Any], *, project: Path, now: datetime) -> RollbackEvidence:
+def load(parameters: Mapping[str, Any], *, place: Place) -> RollbackEvidence:
     """Read the evidence that the parameters name.
 
     Args:
         parameters: Resolved parameters of the report; None means the default.
-        project: Folder that relative paths start from.
-        now: Instant of the judgement of a log that is no sample.
+        place: Where the report is made, and the instant of the judgement of a log that is no sample.
 
     Returns:
         The evidence; a part that is missing or broken is kept as its error.
     """
-    drill_file, runbook_file = parameters["drill_file"], parameters["runbook_file"]
+    drill_file, runbook_file, project = parameters["drill_file"], parameters["runbook_file"], place.project
     runbook_path = near(project, runbook_file or shipped_folder("templates") / "rollback_runbook.md")
     drills = read_part(lambda: read_drill_log(near(project, drill_file or SAMPLE_LOG)))
     sample_end = None if drill_file or isinstance(drills, SourceError) else drills[-1].end
@@ -76,17 +85,17 @@ def load(parameters: Mapping[str, Any], *, project: Path, now: datetime) -> Roll
         runbook=read_part(lambda: read_runbook(runbook_path)),
         source=drill_file or f"{SAMPLE_LOG.name} (shipped with the package)",
         is_sample=not drill_file,
-        as_of=sample_end.at if sample_end else now,
+        as_of=sample_end.at if sample_end else place.now,
         limit_seconds=60 * parameters["limit_minutes"],
         max_age_days=parameters["max_age_days"],
     )
 
 
-def conclude(evidence: RollbackEvidence) -> dict[str, Any]:
+def conclude(run: Run) -> dict[str, Any]:
     """Judge the evidence.
 
     Args:
-        evidence: What `load` gave.
+        run: The open run.
 
     Returns:
         The report's own part of its JSON.
@@ -94,6 +103,7 @@ def conclude(evidence: RollbackEvidence) -> dict[str, Any]:
     Raises:
         SourceError: There is no drill or no runbook.
     """
+    evidence: RollbackEvidence = present(run.evidence)
     judged, last = _judge(evidence), present(evidence.drills)[-1]
     return {
         **judged.to_json(),

@@ -5,6 +5,7 @@ that is missing or broken becomes the verdict NO_DATA, never an exception; an ex
 means "no report". What each report reads and judges belongs to its topic module.
 """
 
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,30 +17,106 @@ from typing import Any, Final, Protocol
 from reliability import __version__
 from reliability.clock import Clock, SystemClock, format_instant
 from reliability.errors import SourceError
+from reliability.judge.check import Check
 from reliability.notebook.block import Block
+from reliability.notebook.own_checks import fold_checks
 from reliability.notebook.parts import present, read_part
 from reliability.report.verdict_view import headline
-from reliability.settings import SECTION_OF_REPORT
-from reliability.settings_file import find_project_folder, read_settings, resolve_parameters
+from reliability.settings import SECTION_OF_REPORT, Settings
+from reliability.settings_file import RUN_CSV, RUN_FILES, find_project_folder, read_settings, resolve_parameters
+from reliability.sources.answer import Answer
 from reliability.sources.checkout import read_checkout
 from reliability.verdicts import Verdict
 
 SCHEMA: Final = "reliability.report/1"
+UNANSWERED: Final = "own-query"
+WARNED: Final = "server-warning"
 _LIBRARIES: Final = ("papermill", "nbconvert", "prometheus-api-client", "coverage", "numpy", "scipy")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSource:
+    """What a frame is made of.
+
+    Attributes:
+        columns: Type by name, in their order; empty for text.
+        rows: Makes rows or columns from the evidence; raises the error of a part that is missing.
+    """
+
+    columns: Mapping[str, str]
+    rows: Callable[[Any], Any]
+
+
+Frames = Mapping[str, FrameSource]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and when a report is made.
+
+    Attributes:
+        project: Folder that relative paths start from.
+        settings: The project's settings.
+        now: Instant of `start`.
+        answers: Folder for the answers of a server.
+        increments: File for the increments, when they are to be kept.
+    """
+
+    project: Path
+    settings: Settings
+    now: datetime
+    answers: Path
+    increments: Path | None
+
+
 class Topic(Protocol):
-    """What the module of a report offers."""
+    """What the module of a report offers.
+
+    Attributes:
+        TOPIC: Its name in the report's JSON, and of its catalogue.
+        SECTION: Section of the settings that its parameters belong to.
+        FRAMES: What `nb.frame` gives, by name; the first is the default.
+    """
 
     TOPIC: str
+    SECTION: str
+    FRAMES: Frames
 
-    def load(self, parameters: Mapping[str, Any], *, project: Path, now: datetime) -> object:
+    def load(self, parameters: Mapping[str, Any], *, place: Place) -> object:
         """Read the evidence; raises `SourceError` when there is none."""
         ...
 
-    def conclude(self, evidence: Any) -> dict[str, Any]:
+    def conclude(self, run: "Run") -> dict[str, Any]:
         """Judge the evidence: the report's own part of its JSON; raises `SourceError` when a part is missing."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A query of the analyst's.
+
+    Attributes:
+        query: Its text.
+        found: What was answered, or why nothing was.
+    """
+
+    query: str
+    found: Answer | SourceError
+
+    @property
+    def answer(self) -> Answer:
+        """What was answered; without an answer an empty one."""
+        return self.found if isinstance(self.found, Answer) else Answer(series=(), query=self.query)
+
+    @property
+    def check(self) -> Check | None:
+        """What the query does to the verdict; None when it was answered without a warning."""
+        values = {"name": self.query, "warnings": list(self.answer.warnings)}
+        if isinstance(self.found, SourceError):
+            return Check(id=f"query:{self.query}", verdict=Verdict.NO_DATA, reason=UNANSWERED, values=values)
+        if self.found.warnings:
+            return Check(id=f"query:{self.query}", verdict=Verdict.INCONCLUSIVE, reason=WARNED, values=values)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +126,13 @@ class Run:
     Attributes:
         report: Name of the report.
         topic: Module that reads and judges it.
-        parameters: Resolved values.
+        parameters: Resolved values, and those that only the notebook knows.
         language: Main language.
         project: Folder that relative paths start from.
         started_at: Instant of `start`.
         evidence: What the topic loaded, or why there is none.
+        asked: Queries of the analyst's, by text and step; a cell that runs again replaces its own.
+        checks: Checks of the analyst's by name.
     """
 
     report: str
@@ -62,7 +141,9 @@ class Run:
     language: str
     project: Path
     started_at: datetime
-    evidence: object = field(repr=False)
+    evidence: Any = field(repr=False)
+    asked: dict[tuple[str, float | None], Asked] = field(default_factory=dict, repr=False)
+    checks: dict[str, Check] = field(default_factory=dict, repr=False)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         return Block(kind="run", data={"report": self.report}, language=self.language)._repr_mimebundle_()
@@ -85,20 +166,31 @@ def open_run(
 
     Raises:
         SettingsError: `reliability.toml` is wrong.
-        ParameterError: A parameter has an impossible value.
+        ParameterError: A parameter has an impossible value, or one of a shipped report is unknown.
     """
     project = find_project_folder(folder)
     settings = read_settings(project)
-    resolved = resolve_parameters(settings, SECTION_OF_REPORT[report], parameters, report=report)
+    known = type(getattr(settings, topic.SECTION)).model_fields
+    extra = {} if report in SECTION_OF_REPORT else {name: parameters[name] for name in parameters if name not in known}
+    given = {name: value for name, value in parameters.items() if name not in extra}
+    resolved = resolve_parameters(settings, topic.SECTION, given, report=report)
+    files = os.environ.get(RUN_FILES)
     now = (clock or SystemClock()).now()
+    place = Place(
+        project=project,
+        settings=settings,
+        now=now,
+        answers=Path(files) / "answers" if files else project / "outputs" / "answers" / report,
+        increments=Path(files) / "increments.csv" if files and os.environ.get(RUN_CSV) == "1" else None,
+    )
     return Run(
         report=report,
         topic=topic,
-        parameters=resolved,
+        parameters={**resolved, **extra},
         language=settings.language,
         project=project,
         started_at=now,
-        evidence=read_part(lambda: topic.load(resolved, project=project, now=now)),
+        evidence=read_part(lambda: topic.load(resolved, place=place)),
     )
 
 
@@ -116,7 +208,12 @@ def show(run: Run, kind: str, build: Callable[[Any], Mapping[str, object]]) -> B
     try:
         return Block(kind=kind, data=build(present(run.evidence)), language=run.language)
     except SourceError as err:
-        return Block(kind="missing", data=_error_data(err), language=run.language)
+        return missing(run, err)
+
+
+def missing(run: Run, error: SourceError) -> Block:
+    """Make the block that stands where a result would be."""
+    return Block(kind="missing", data=_error_data(error), language=run.language)
 
 
 def close_run(run: Run) -> Block:
@@ -130,9 +227,10 @@ def close_run(run: Run) -> Block:
         runner knows.
     """
     try:
-        concluded = run.topic.conclude(present(run.evidence))
+        concluded = run.topic.conclude(run)
     except SourceError as err:
         concluded = no_data(err)
+    told: dict[str, Any] = {"window": None, "source": None, "queries": [], **concluded.get("provenance", {})}
     data: dict[str, object] = {
         "schema": SCHEMA,
         "report": run.report,
@@ -141,10 +239,15 @@ def close_run(run: Run) -> Block:
         "language": run.language,
         "sample": None,
         "as_of": format_instant(run.started_at),
-        **concluded,
+        **fold_checks(concluded, [*run.checks.values(), *_query_checks(run)]),
         "made_at": format_instant(run.started_at),
         "parameters": dict(run.parameters),
-        "provenance": {**_provenance(run), **concluded.get("provenance", {})},
+        "provenance": {
+            **asdict(read_checkout(run.project)),
+            **told,
+            "queries": [*told["queries"], *(asked.query for asked in run.asked.values())],
+            "versions": _versions(),
+        },
     }
     data["headline"] = headline(data, language=run.language)
     return Block(kind="report", data=data, language=run.language)
@@ -169,19 +272,17 @@ def no_data(error: SourceError) -> dict[str, Any]:
     }
 
 
+def _query_checks(run: Run) -> list[Check]:
+    return [asked.check for asked in run.asked.values() if asked.check is not None]
+
+
 def _error_data(error: SourceError) -> dict[str, object]:
     return {"slug": error.slug, "message": str(error)}
 
 
-def _provenance(run: Run) -> dict[str, object]:
+def _versions() -> dict[str, str]:
     return {
-        **asdict(read_checkout(run.project)),
-        "window": None,
-        "source": None,
-        "queries": [],
-        "versions": {
-            "reliability": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES},
-        },
+        "reliability": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in _LIBRARIES},
     }

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reliability.clock import parse_instant
+from reliability.report.own_view import check_texts, is_own
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
@@ -82,8 +83,11 @@ def view_exposure(data: Data, words: Words) -> dict[str, object]:
 
 def view_checks(data: Data, words: Words) -> dict[str, object]:
     """Derive the words of each check from its values."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for check in data["checks"]:
+        if is_own(check):
+            rows.append({**check_texts(check, words), "verdict": check["verdict"]})
+            continue
         values = {**check["values"], "verdict": check["verdict"], "reason": check.get("reason")}
         texts = {part: words.text(f"canary.check.{check['id']}.{part}", **values) for part in ("name", "rule", "seen")}
         rows.append({**texts, "verdict": check["verdict"]})

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from reliability.report.canary_view import verdict_values
 from reliability.report.frame import report_name
 from reliability.report.marks import status_of
+from reliability.report.own_view import own_values
 from reliability.report.words import Words, words_in
 
 Report = Mapping[str, Any]
@@ -28,12 +29,12 @@ def headline(report: Report, *, language: str) -> str:
     Returns:
         One sentence of at most 13 words, action or state first.
     """
-    return words_in(language).plain(_key(report, words_in(language), "headline"), **_context(report))
+    return _said(report, words_in(language), "headline")
 
 
 def lead(report: Report, *, language: str) -> str:
     """Write the sentences under the headline in plain text; see `headline`."""
-    return words_in(language).plain(_key(report, words_in(language), "lead"), **_context(report))
+    return _said(report, words_in(language), "lead")
 
 
 def view_report(report: Report, words: Words) -> dict[str, Any]:
@@ -46,12 +47,12 @@ def view_report(report: Report, words: Words) -> dict[str, Any]:
     Returns:
         status, name, headline, lead, next_steps and cautions.
     """
-    context = _context(report)
+    context = _context(report, words)
     return {
         "status": status_of(report["verdict"], report["cautions"]),
         "name": report_name(report["report"], words.language),
-        "headline": words.text(_key(report, words, "headline"), **context),
-        "lead": words.text(_key(report, words, "lead"), **context),
+        "headline": Markup.escape(_said(report, words, "headline")),
+        "lead": Markup.escape(_said(report, words, "lead")),
         "next_steps": next_steps(report, words),
         "cautions": [
             words.text(key, **context) if words.knows(key) else Markup.escape(code)
@@ -67,23 +68,32 @@ def view_run(data: Report, words: Words) -> dict[str, object]:
 
 
 def next_steps(report: Report, words: Words) -> list[Markup]:
-    """Write what to do next: `<topic>.next.<reason>`, else `<topic>.next.<verdict>`."""
-    keys = [f"{report['topic']}.next.{name}" for name in (report["reason"], report["verdict"])]
-    return next((words.lines(key, **_context(report)) for key in keys if words.knows(key)), [])
+    """Write what to do next: of the report's topic or an own check by its reason, else of the topic by its verdict."""
+    context, topic, reason = _context(report, words), report["topic"], report["reason"]
+    keys = [
+        f"{topic}.next.{reason}", f"own.next.{reason}-{context['reason_detail']}", f"own.next.{reason}",
+        f"{topic}.next.{report['verdict']}",
+    ]  # fmt: skip
+    return next((words.lines(key, **context) for key in keys if words.knows(key)), [])
 
 
-def _context(report: Report) -> dict[str, object]:
-    return {**report, **(verdict_values(report) if report["topic"] == "canary" else {})}
+def _context(report: Report, words: Words) -> dict[str, Any]:
+    of_topic = verdict_values(report) if report["topic"] == "canary" else {}
+    return {**report, "reason_detail": None, **of_topic, **own_values(report, words)}
 
 
-def _key(report: Report, words: Words, part: str) -> str:
-    """Find the words: of the first caution that has some, of the reason, of the verdict."""
+def _said(report: Report, words: Words, part: str) -> str:
+    """Say a part in the words of the first caution that has some, of the reason, of the verdict."""
+    context = _context(report, words)
     topic, reason, verdict = report["topic"], report["reason"], report["verdict"]
     cautions = report["cautions"] if verdict == "PASS" else []
     wanted = [
         *(f"{topic}.caution.{code}.{part}" for code in cautions),
-        f"{topic}.verdict.{reason}-{_context(report).get('reason_detail')}.{part}",
+        f"{topic}.verdict.{reason}-{context['reason_detail']}.{part}",
         f"{topic}.verdict.{reason}.{part}",
+        f"own.verdict.{reason}-{context['reason_detail']}.{part}",
+        f"own.verdict.{reason}.{part}",
         f"frame.verdict.{reason}.{part}",
     ]
-    return next((key for key in wanted if words.knows(key)), f"frame.verdict.{verdict}.{part}")
+    key = next((key for key in wanted if words.knows(key)), f"frame.verdict.{verdict}.{part}")
+    return words.plain(key, **context).strip()

@@ -1,0 +1,187 @@
+"""Where a report's samples come from: a server, stored answers of one, a capture or a sample.
+
+Resolves the parameters against what is known about the source and the built-in defaults.
+What is counted and judged belongs to `reliability.notebook.canary_evidence`.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from reliability.clock import format_instant, parse_instant
+from reliability.notebook.run import Place
+from reliability.sources.answer_store import INDEX_NAME, RecordingTransport, ReplayTransport
+from reliability.sources.captures import Capture, read_bare_capture, read_capture
+from reliability.sources.connection import CONFIGURED, connect
+from reliability.sources.live_transport import LiveTransport
+from reliability.sources.metrics import MetricNames
+from reliability.sources.prometheus import PrometheusSource
+from reliability.sources.promql import Matcher, parse_matchers
+from reliability.sources.samples import open_sample
+from reliability.window import Window
+
+SAMPLE_PREFIX: Final = "sample:"
+URL_PREFIXES: Final = ("http://", "https://")
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "baseline": 'arm="baseline"',
+    "canary": 'arm="canary"',
+    "baseline_release": "baseline",
+    "canary_release": "canary",
+    "latency_metric": "http_request_duration_seconds",
+    "latency_unit": "seconds",
+    "requests_metric": "http_requests_total",
+    "error_matchers": 'code=~"5.."',
+    "window_minutes": 35.0,
+    "warmup_minutes": 5.0,
+}
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One arm: what runs there, and which labels its series carry."""
+
+    release: str
+    matchers_text: str
+    matchers: tuple[Matcher, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the samples come from, with what is known about them beforehand.
+
+    Attributes:
+        source: Fetches samples.
+        window: Whole window, warm-up included.
+        as_of: Instant at which the page is judged.
+        sample: Name of the shipped sample; None for other sources.
+        service: What was measured; empty when unknown.
+        warmup_minutes: Head of the window that is cut off both arms.
+        arms: Matchers and release by arm.
+        names: Names of the metrics.
+        experiment: Named facts of a recorded experiment, for example its injected delay.
+    """
+
+    source: Capture | PrometheusSource
+    window: Window
+    as_of: datetime
+    sample: str | None
+    service: str
+    warmup_minutes: float
+    arms: Mapping[str, Arm]
+    names: MetricNames
+    experiment: Mapping[str, Any]
+
+
+def find_origin(parameters: Parameters, *, place: Place) -> Origin:
+    """Find the source that the parameters name; a live one is not asked yet.
+
+    Args:
+        parameters: Resolved parameters of the canary section.
+        place: Where and when the report is made.
+
+    Returns:
+        The origin.
+
+    Raises:
+        SettingsError: The configured server is meant, but the settings name none.
+        SourceError: A recording cannot be read.
+        SelectorError: A metric name or matcher is not valid PromQL.
+    """
+    source: str = parameters["source"]
+    if source == CONFIGURED or source.startswith(URL_PREFIXES):
+        return _live(parameters, source, place)
+    if source.startswith(SAMPLE_PREFIX):
+        sample = open_sample(source.removeprefix(SAMPLE_PREFIX))
+        canary = {"canary": sample.canary_matchers} if sample.canary_matchers else {}
+        return _captured(parameters, sample.capture, sample.window, sample=sample.name, known=canary)
+    path = place.project / source
+    if (path / INDEX_NAME).exists():
+        replay = ReplayTransport(path)
+        return _asked(parameters, PrometheusSource(replay), known=replay.stored.parameters, as_of=replay.stored.as_of)
+    capture = read_bare_capture(path) if path.is_file() else read_capture(path)
+    return _captured(parameters, capture, capture.manifest.window, sample=None, known={})
+
+
+def _live(parameters: Parameters, source: str, place: Place) -> Origin:
+    """Ask a server, and keep its answers with what is needed to ask the same again."""
+    now = place.now.replace(microsecond=0)  # a stored answer is found again by its instant
+    chosen = _chosen(parameters, {"window_end": format_instant(now)})
+    stored = {name: chosen[name] for name in (*DEFAULTS, "window_end")}
+    live = LiveTransport(connect(place.settings.prometheus, source, project=place.project, environ=os.environ))
+    kept = RecordingTransport(live, place.answers, as_of=now, parameters=stored)
+    return _asked(parameters, PrometheusSource(kept), known=stored, as_of=now)
+
+
+def _asked(parameters: Parameters, source: PrometheusSource, *, known: Parameters, as_of: datetime) -> Origin:
+    chosen = _chosen(parameters, known)
+    end = parse_instant(chosen["window_end"])
+    return _origin(
+        chosen, source, Window(start=end - timedelta(minutes=chosen["window_minutes"]), end=end), as_of=as_of
+    )
+
+
+def _captured(
+    parameters: Parameters, capture: Capture, window: Window, *, sample: str | None, known: Parameters
+) -> Origin:
+    """Search a recording; its manifest takes the place of the defaults."""
+    manifest = capture.manifest
+    told = {
+        **{arm: entry.matchers for arm, entry in manifest.arms.items()},
+        **{f"{arm}_release": entry.release for arm, entry in manifest.arms.items()},
+        "latency_metric": manifest.metrics.latency,
+        "latency_unit": manifest.metrics.unit,
+        "requests_metric": manifest.metrics.requests,
+        "error_matchers": manifest.metrics.error_matchers,
+        "warmup_minutes": manifest.warmup_minutes,
+        "window_end": format_instant(window.end),
+    }
+    chosen = _chosen(parameters, {**told, **known})
+    end, minutes = parse_instant(chosen["window_end"]), parameters["window_minutes"]
+    start = end - timedelta(minutes=minutes) if minutes else window.start
+    return _origin(
+        chosen, capture, Window(start=start, end=end), as_of=manifest.as_of, sample=sample, service=manifest.service,
+        experiment=manifest.experiment,
+    )  # fmt: skip
+
+
+def _chosen(parameters: Parameters, known: Parameters) -> dict[str, Any]:
+    """Lay the parameters over what is known about the source, and that over the defaults."""
+    return {**DEFAULTS, **known, **{name: value for name, value in parameters.items() if value is not None}}
+
+
+def _origin(
+    chosen: Parameters,
+    source: Capture | PrometheusSource,
+    window: Window,
+    *,
+    as_of: datetime,
+    sample: str | None = None,
+    service: str = "",
+    experiment: Mapping[str, Any] | None = None,
+) -> Origin:
+    return Origin(
+        source=source,
+        window=window,
+        as_of=as_of,
+        sample=sample,
+        service=service,
+        warmup_minutes=chosen["warmup_minutes"],
+        arms={
+            arm: Arm(
+                release=chosen[f"{arm}_release"],
+                matchers_text=chosen[arm],
+                matchers=parse_matchers(chosen[arm], where=arm),
+            )
+            for arm in ("baseline", "canary")
+        },
+        names=MetricNames(
+            latency=chosen["latency_metric"],
+            requests=chosen["requests_metric"],
+            error_matchers=parse_matchers(chosen["error_matchers"], where="error_matchers"),
+            unit=chosen["latency_unit"],
+        ),
+        experiment=experiment or {},
+    )

@@ -1,0 +1,85 @@
+"""An analyst's own checks: a number against its limit, and how such checks join a report's verdict.
+
+What the number is belongs to the analyst's cells; the checks of a topic to its judge.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from reliability.errors import ParameterError
+from reliability.judge.check import Check
+from reliability.verdicts import Verdict, worst
+
+PREFIX: Final = "own:"  # of an id, so that no name of an analyst's is taken for a check of ours
+REASON: Final = "own-check"
+NO_CHECKS: Final = "no-checks"
+
+
+def judge_own(name: str, value: object, *, at_most: float | None, at_least: float | None) -> Check:
+    """Hold a number against its limits.
+
+    Args:
+        name: What is checked, in words.
+        value: One number; None, NaN and infinity are no measurement.
+        at_most: Largest value that passes.
+        at_least: Smallest value that passes.
+
+    Returns:
+        PASS inside the limits, FAIL outside, NO_DATA without a measurement.
+
+    Raises:
+        ParameterError: No name, no limit, limits that nothing can meet, or a value that is no number.
+    """
+    if not name.strip():
+        raise ParameterError("nb.check has no name; say in words what is checked, for example 'Refunds per minute'.")
+    limits = {"at_most": _number(name, at_most), "at_least": _number(name, at_least)}
+    most, least = limits["at_most"], limits["at_least"]
+    if (most is None and least is None) or (most is not None and least is not None and least > most):
+        raise ParameterError(
+            f"nb.check({name!r}): at_most={at_most} and at_least={at_least} are no limit that a value can meet; "
+            f"give one of them, or both with at_least below at_most."
+        )
+    found = _number(name, value)
+    if found is None:
+        verdict = Verdict.NO_DATA
+    else:
+        is_met = (most is None or found <= most) and (least is None or found >= least)
+        verdict = Verdict.PASS if is_met else Verdict.FAIL
+    values = {"name": name.strip(), "value": found, **limits}
+    return Check(id=f"{PREFIX}{name.strip()}", verdict=verdict, reason=REASON, values=values)
+
+
+def fold_checks(concluded: Mapping[str, Any], checks: Sequence[Check]) -> dict[str, Any]:
+    """Join checks to what a topic concluded.
+
+    Args:
+        concluded: The topic's part of the report's JSON.
+        checks: The analyst's.
+
+    Returns:
+        The same with all checks and the worst verdict; the reason stays that of the topic where its verdict does.
+    """
+    judged = [(Verdict(concluded["verdict"]), concluded["reason"])]
+    if concluded["reason"] == NO_CHECKS and any(check.reason == REASON for check in checks):
+        judged = []  # there is a check after all
+    judged += [(check.verdict, check.reason) for check in checks]
+    verdict = worst(found for found, _ in judged)
+    return {
+        **concluded,
+        "verdict": verdict.value,
+        "reason": next(reason for found, reason in judged if found is verdict),
+        "checks": [*concluded["checks"], *(check.to_json() for check in checks)],
+    }
+
+
+def _number(name: str, value: Any) -> float | None:
+    if value is None or type(value).__name__ == "NAType":  # pandas has a missing value of its own
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as err:
+        raise ParameterError(
+            f"nb.check({name!r}): a {type(value).__name__} is no number; give one, for example frame['value'].max()."
+        ) from err
+    return number if math.isfinite(number) else None
