@@ -66,13 +66,14 @@ class _Session(requests.Session):
         is_query = self._path in (QUERY, QUERY_RANGE)  # the rest of the API takes only GET
         method, place = ("POST", "data") if is_query else ("GET", "params")
         sent: dict[str, Any] = {place: {key: value for key, value in options["params"].items() if value}}
-        self.answer = super().request(
-            method, f"{self._url}{self._path}", timeout=options["timeout"], allow_redirects=False, **sent
-        )
+        self.answer = super().request(method, f"{self._url}{self._path}", timeout=options["timeout"], **sent)
         nothing_more = requests.Response()
         nothing_more.status_code = 200
         nothing_more.raw = io.BytesIO(_NOTHING_MORE)
         return nothing_more
+
+    def get_redirect_target(self, _resp: requests.Response) -> None:
+        """Follow no redirect: the library would send the credentials again."""
 
 
 class LiveTransport:

@@ -21,7 +21,6 @@ from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.transport import Transport
 from reliability.window import Window
 
-__all__ = ["LiveTransport", "PrometheusSource"]
 _WHOLE: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s"}  # Thanos heeds these
 _SPLITS: Final = 5
 

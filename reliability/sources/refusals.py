@@ -89,7 +89,10 @@ def _by_the_query(status: int, kind: str, text: str, where: str, query: str) -> 
 
 def _target(response: requests.Response) -> str:
     """Say where a redirect leads without naming a host."""
-    there, here = urlsplit(response.headers["location"]), urlsplit(response.url)
-    if there.hostname in (None, here.hostname):
-        return f"the path {clipped(there.path)}" if there.scheme in ("", here.scheme) else there.scheme
-    return "another host"
+    try:
+        there, here = urlsplit(response.headers["location"]), urlsplit(response.url)
+    except ValueError:
+        return "what is no address"
+    if there.hostname not in (None, here.hostname):
+        return "another host"
+    return f"the path {clipped(there.path)}" if there.scheme in ("", here.scheme) else there.scheme

@@ -294,7 +294,14 @@ def backfill(folder: Path, end: datetime, names: list[str]) -> None:
         for age in range(120, -1, -1)
     ]
     (folder / "samples.txt").write_text("\n".join([*text, "# EOF\n"]))
-    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", folder / "samples.txt", folder / "tsdb"]
+    command: list[str | Path] = [
+        "promtool",
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        folder / "samples.txt",
+        folder / "tsdb",
+    ]
     subprocess.run(command, check=True, capture_output=True)
 
 

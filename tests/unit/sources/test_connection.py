@@ -30,7 +30,8 @@ from reliability.errors import (
 )
 from reliability.settings import PrometheusSettings
 from reliability.sources.connection import Connection, connect
-from reliability.sources.prometheus import LiveTransport, PrometheusSource
+from reliability.sources.live_transport import LiveTransport
+from reliability.sources.prometheus import PrometheusSource
 from tests.fault_server import FaultServer, ReceivedRequest, answers, closed_port
 
 END = datetime(2026, 11, 26, 18, 40, tzinfo=UTC)

@@ -26,7 +26,8 @@ from reliability.errors import (
 )
 from reliability.sources.answer import Answer
 from reliability.sources.connection import Connection
-from reliability.sources.prometheus import LiveTransport, PrometheusSource
+from reliability.sources.live_transport import LiveTransport
+from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.promql import Matcher, parse_matchers
 from reliability.window import Window
 from tests.fake_prometheus import CANARY, NAMES, FakePrometheus, FakeReplica, FakeRequest
@@ -195,12 +196,14 @@ def test_one_fault_that_may_pass_is_tried_again(first: Behaviour):
         (answers({"status": "success", "data": None}), "does not follow the query API", 1),
         (answers("", status=302, Location="https://login.example/?next=1"), "to another host", 1),
         (answers("", status=301, Location="/prometheus/"), "the path /prometheus/", 1),
+        (answers("", status=308, Location="https://127.0.0.1/"), "a redirect to https", 1),
+        (answers("", status=302, Location="http://[::1"), "no address", 1),
         (answers(""), "an empty body", 1),
         (answers(NATIVE), "native histograms", 1),
     ],
     ids=[
         "503", "429", "500 with JSON", "error with 200", "HTML", "404", "truncated", "no data", "null data",
-        "redirect", "redirect to a path", "empty", "native",
+        "redirect", "redirect to a path", "redirect to https", "broken redirect", "empty", "native",
     ],
 )  # fmt: skip
 def test_an_answer_that_is_none_says_what_came_and_what_to_do(behaviour: Behaviour, words: str, tries: int):
