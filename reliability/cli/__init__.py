@@ -28,8 +28,13 @@ Exit status:
 # Where each command lives, and its line in the list of commands.
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "report": ("reliability.cli.reports:report", "Run notebooks and write their pages."),
+    "render": ("reliability.cli.reports:render", "Write the pages of a stored run anew."),
     "gate": ("reliability.cli.gating:gate", "Judge the newest run and say so by the exit status."),
     "schema": ("reliability.cli.schemas:schema", "Print the JSON Schema of the settings or of a report."),
+    "init": ("reliability.workbench.commands:init", "Look at a Prometheus and write reliability.toml for it."),
+    "doctor": ("reliability.workbench.commands:doctor", "Check machine, settings, server and arms; name the cures."),
+    "capture": ("reliability.workbench.commands:capture", "Record both arms of the server for later."),
+    "new": ("reliability.workbench.commands:new", "Begin a notebook of one's own."),
     "staging": ("reliability.staging.commands:staging", "Run and record experiments on the staging service."),
 }
 

@@ -1,0 +1,138 @@
+"""Commands of the workbench: write settings, check them, record a capture, begin a notebook.
+
+Parses, calls one function, prints, sets the status.
+"""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+
+from reliability.clock import SystemClock
+from reliability.settings_file import find_project_folder, read_settings
+from reliability.workbench.doctor import examine
+from reliability.workbench.finding import Finding, status_of
+from reliability.workbench.new_notebook import new_notebook
+from reliability.workbench.recording import record_capture
+from reliability.workbench.start import Started, write_settings
+
+STATUSES: Final = """\b
+Exit status: 0 done, 2 usage or settings, 4 no data, 5 run error."""
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  reliability init --prometheus http://127.0.0.1:9090
+  reliability init --prometheus https://metrics.example --preset istio --bearer-token-file token
+
+{STATUSES}"""
+)
+@click.option("--prometheus", "url", metavar="URL", help="Address of the server; else RELIABILITY_PROMETHEUS_URL.")
+@click.option("--preset", metavar="NAME", help="Names of a usual exporter; by default the one that is there.")
+@click.option("--bearer-token-file", metavar="FILE", help="File that holds a bearer token; it is named, not copied.")
+def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> None:
+    """Look at a Prometheus and write ./reliability.toml for it.
+
+    Every option gets a comment with what was seen. A file that exists is never changed.
+    """
+    given = {"url": url, "bearer_token_file": bearer_token_file}
+    started = write_settings(
+        Path.cwd(),
+        {name: value for name, value in given.items() if value is not None},
+        preset=preset,
+        environ=os.environ,
+        clock=SystemClock(),
+    )
+    for line in _lines_of_start(started):
+        click.echo(line)
+
+
+def _lines_of_start(started: Started) -> list[str]:
+    proposal = started.proposal
+    lines = [f"{name} = {value}" for name, value in proposal.values.items()]
+    missing = [f"fill in {name}: {why}" for name, why in proposal.to_fill.items()]
+    return [*lines, *missing, f"{started.path} is written; check it with: reliability doctor"]
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  reliability doctor
+  reliability doctor --offline --json
+
+{STATUSES}"""
+)
+@click.option("--offline", is_flag=True, help="Ask no server.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, *, offline: bool, as_json: bool) -> None:
+    """Check machine, settings, server and both arms, with a cure for each fault.
+
+    The status is 0 without a fault, 2 for wrong settings, 4 when data cannot be had.
+    """
+    found = examine(find_project_folder(Path.cwd()), environ=os.environ, clock=SystemClock(), offline=offline)
+    status = status_of(found.findings)
+    if as_json:
+        findings = [asdict(finding) for finding in found.findings]
+        document = {"status": status, "findings": findings, "command": found.command or None}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        for line in (line for finding in found.findings for line in _lines_of_finding(finding)):
+            click.echo(line)
+        if found.command:
+            click.echo(f"works now: {found.command}")
+    ctx.exit(status)
+
+
+def _lines_of_finding(finding: Finding) -> list[str]:
+    lines = [f"{finding.level:<6}{finding.subject}: {finding.text}", *(f"      {line}" for line in finding.details)]
+    return [*lines, f"      cure: {finding.cure}"] if finding.cure else lines
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  reliability capture release-2.8
+  reliability capture release-2.8 -p window_minutes=60 -p window_end=2026-11-26T18:40:00Z
+
+{STATUSES}"""
+)
+@click.argument("name")
+@click.option("--out", default="captures", show_default=True, type=click.Path(path_type=Path), help="Folder for it.")
+@click.option("-p", "assignments", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the canary.")
+def capture(name: str, out: Path, assignments: tuple[str, ...]) -> None:
+    """Record both arms of the server as the capture NAME, for later and for machines without access.
+
+    `reliability report canary -p source=FOLDER` judges it, with the same numbers as the server.
+    """
+    project = find_project_folder(Path.cwd())
+    settings = read_settings(project)
+    made = record_capture(
+        name, out, assignments, settings=settings, project=project, environ=os.environ, clock=SystemClock()
+    )
+    for arm in made.empty_arms:
+        click.echo(f"note: it holds nothing of the {arm}; look with: reliability doctor", err=True)
+    for warning in made.warnings:
+        click.echo(f"note: the server warns, so no verdict can be better than INCONCLUSIVE: {warning}", err=True)
+    click.echo(f"{made.series} series, {made.samples} samples")
+    click.echo(str(made.folder))
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  reliability new checkout_errors
+  reliability new queue_depth
+
+{STATUSES}"""
+)
+@click.argument("name")
+def new(name: str) -> None:
+    """Begin the notebook notebooks/NAME.ipynb, a report of one's own."""
+    path = new_notebook(name, project=find_project_folder(Path.cwd()))
+    click.echo(str(path))
+    click.echo(f"open it in JupyterLab, change its cells, then run: reliability report {name}")

@@ -1,0 +1,52 @@
+"""Begin a notebook of one's own from the shipped frame.
+
+The frame is `templates/new_notebook.ipynb`; which notebooks are reports belongs to
+`reliability.report.catalogue`.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from reliability.atomic import write_text_whole
+from reliability.errors import MissingEvidenceError, UsageError
+from reliability.shipped import shipped_folder
+
+FRAME: Final = "new_notebook.ipynb"
+_MARK: Final = "NAME"
+_PLAIN: Final = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST: Final = 60
+
+
+def new_notebook(name: str, *, project: Path) -> Path:
+    """Copy the frame under a new name.
+
+    Args:
+        name: Name of the report and of its file.
+        project: The project's folder; its `notebooks/` gets the file.
+
+    Returns:
+        The notebook.
+
+    Raises:
+        UsageError: The name is not plain, belongs to a shipped report, or the file exists.
+        WriteError: The file cannot be written.
+    """
+    if not _PLAIN.fullmatch(name) or len(name) > _LONGEST:
+        raise UsageError(
+            f"'{name[:_LONGEST]}' is no name of a notebook; begin with a small letter, then small letters, digits "
+            f"and underscores, at most {_LONGEST}."
+        )
+    if (shipped_folder("notebooks") / f"{name}.ipynb").exists():
+        raise UsageError(f"'{name}' is a shipped report; choose another name.")
+    path = project / "notebooks" / f"{name}.ipynb"
+    if path.exists():
+        raise UsageError(f"notebooks/{name}.ipynb exists and is left as it is; choose another name or remove it.")
+    try:
+        frame = (shipped_folder("templates") / FRAME).read_text(encoding="utf-8")
+    except OSError as err:
+        raise MissingEvidenceError(
+            f"the frame {FRAME} is missing ({err.strerror}); install the package again."
+        ) from err
+    write_text_whole(path, frame.replace(_MARK, name))
+    return path

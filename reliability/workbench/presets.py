@@ -1,0 +1,58 @@
+"""Presets: what usual exporters call the latency of requests, their count and their failures.
+
+The names stand in `presets.toml`. Looking at a server belongs to `reliability.workbench.survey`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from reliability.errors import UsageError
+
+
+class Preset(BaseModel):
+    """Names of one exporter.
+
+    Attributes:
+        latency_metric: Histogram, without `_bucket`.
+        unit: Unit of its bounds.
+        requests_metric: Counter of requests with their status.
+        error_matchers: Matchers of failed requests.
+        arm_labels: Labels that usually tell two arms apart, the best one first.
+        matchers: Matchers that both arms need.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    latency_metric: str
+    unit: Literal["seconds", "milliseconds"]
+    requests_metric: str
+    error_matchers: str
+    arm_labels: Annotated[tuple[str, ...], Field(strict=False)]
+    matchers: str = ""
+
+
+@cache
+def presets() -> Mapping[str, tuple[Preset, ...]]:
+    """Return the variants of every preset by its name."""
+    text = (Path(__file__).parent / "presets.toml").read_text(encoding="utf-8")
+    adapter = TypeAdapter(dict[str, Annotated[tuple[Preset, ...], Field(strict=False)]])
+    return adapter.validate_python(tomllib.loads(text))
+
+
+def variants_of(name: str | None) -> tuple[Preset, ...]:
+    """Return the variants of a preset, of all of them without a name.
+
+    Raises:
+        UsageError: There is no such preset; the message lists the names.
+    """
+    known = presets()
+    if name is None:
+        return tuple(variant for variants in known.values() for variant in variants)
+    if name not in known:
+        raise UsageError(f"there is no preset '{name}'; there are: {', '.join(known)}.")
+    return known[name]
