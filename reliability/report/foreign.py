@@ -22,10 +22,15 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\uff
 _PICTURES: Final = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
 _TYPES: Final = (*_PICTURES, "text/html", "text/markdown", "text/latex", "text/plain")
 _MOST_OF_TYPE: Final = {**dict.fromkeys(_PICTURES, 5_000_000), "text/html": 1_000_000, "text/markdown": 1_000_000}
+_NAME: Final = re.compile(r"\s*<[^\n]*>\s*")  # what Python shows of an object that has a better form
 _MOST_TEXT, _TAIL_OF_TEXT = 64_000, 16_000
 _MOST_OUTPUTS: Final = 200  # of one cell
 _MOST_OF_PAGE: Final = 20_000_000
-_FIGURE: Final = Markup('<figure class="picture"><img src="{}" alt="{}"{}>{}</figure>')
+_IMAGE: Final = Markup('<img src="{}" alt="{}"{}>')
+_BROAD: Final = Markup('<div class="scroll" role="region" aria-label="{}" tabindex="0">{}</div>')
+_FIGURE: Final = Markup('<figure class="picture">{}{}</figure>')
+_SVG_WIDTH: Final = re.compile(r'<svg[^>]*\swidth="([0-9.]+)pt"')
+_BROAD_POINTS: Final = 520  # wider figures scroll on a phone, else their text could not be read
 
 
 class ForeignOutputs:
@@ -91,10 +96,10 @@ class ForeignOutputs:
             if len(value) > min(_MOST_OF_TYPE.get(mime_type, len(value)), self._room):
                 notes += self.note("left_out", kind=mime_type, megabytes=len(value) / 1e6)
                 continue
-            made = self._form(output, mime_type, value, caption)
-            is_only_a_name = mime_type == "text/plain" and notes and re.fullmatch(r"\s*<[^\n]*>\s*", value)
-            return notes if is_only_a_name else made + notes
-        return notes or self.note("unknown_output", kind=", ".join(data))
+            if mime_type == "text/plain" and len(data) > 1 and _NAME.fullmatch(value):
+                break
+            return self._form(output, mime_type, value, caption) + notes
+        return notes or self.note("unknown_output", kind=", ".join(name for name in data if name != "text/plain"))
 
     def _form(self, output: Mapping[str, Any], mime_type: str, value: str, caption: str) -> Markup:
         if mime_type in _PICTURES:
@@ -113,15 +118,20 @@ class ForeignOutputs:
         alt = str(own.get("alt") or caption or self._words.plain("frame.no_alt"))
         sizes = {name: own[name] for name in ("width", "height") if isinstance(own.get(name), int)}
         size = Markup("").join(Markup(' {}="{}"').format(*pair) for pair in sizes.items())
+        image = _IMAGE.format(f"data:{mime_type};base64,{encoded}", _tidy(alt), size)
+        width = _SVG_WIDTH.search(value, 0, 2000)
+        if width and float(width[1]) > _BROAD_POINTS:
+            image = _BROAD.format(self.cleaner.label(caption, key="frame.picture"), image)
         below = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
-        return _FIGURE.format(f"data:{mime_type};base64,{encoded}", _tidy(alt), size, below)
+        return _FIGURE.format(image, below)
 
     def _html(self, data: Mapping[str, Any], value: str, caption: str) -> Markup:
         """Show HTML by allow-list; when nothing of it is left, the plain text."""
         made = self.cleaner.clean(_tidy(value), caption=caption)
         dropped = self.cleaner.dropped
         note = self.note("html_dropped", kind=", ".join(dropped)) if dropped else Markup("")
-        return (made or self.text(_whole(data.get("text/plain", "")))) + note
+        plain = _whole(data.get("text/plain", ""))
+        return (made or (Markup("") if dropped and _NAME.fullmatch(plain) else self.text(plain))) + note
 
     def note(self, key: str, **values: object) -> Markup:
         """Tell the reader what is not shown, in the words of `frame.<key>`."""

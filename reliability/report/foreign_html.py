@@ -117,14 +117,17 @@ class Cleaner:
     def _frame_table(self, soup: Any, table: Any, caption: str) -> None:
         if caption and not table.caption:
             table.insert(0, soup.new_tag("caption", string=caption))
-        title = table.caption.get_text(" ", strip=True)[:80] if table.caption else ""
-        word = self.words.plain("frame.table")
-        wanted = f"{word}: {title}" if title else f"{word} {len(self._labels) + 1}"
+        label = self.label(table.caption.get_text(" ", strip=True) if table.caption else "")
+        box = {"class": "scroll fit", "role": "region", "aria-label": label, "tabindex": "0"}
+        table.wrap(soup.new_tag("div", attrs=box))
+
+    def label(self, title: str, *, key: str = "frame.table") -> str:
+        """Name a region that scrolls, by its title or its number; no two on a page have the same name."""
+        word = self.words.plain(key)
+        wanted = f"{word}: {title[:80]}" if title else f"{word} {len(self._labels) + 1}"
         label = wanted if wanted not in self._labels else f"{wanted} ({len(self._labels) + 1})"
         self._labels.add(label)
-        table.wrap(
-            soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
-        )
+        return label
 
 
 def _declared(soup: Any) -> dict[int, Declarations]:

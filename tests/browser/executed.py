@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
+from matplotlib.figure import Figure
 
 from reliability.notebook.block import Block
 from reliability.report.exporter import export_pages
+from reliability.report.figures import draw_figure
 from reliability.report.index import write_index
 from reliability.report.runner import find_report
 from reliability.shipped import shipped_folder
@@ -53,11 +56,41 @@ def _unhappy() -> dict[str, tuple[dict[str, Any], Any]]:
         examples.code("x", examples.output({"text/html": words, "text/plain": words})),
         examples.code("y", examples.failed("ValueError", words)),
         examples.code("z", examples.result("exposure", examples.exposure(instance=words))),
+        *_analysis(),
     ]
     return {
         "hostile": (hostile, nbformat.v4.new_notebook(cells=cells)),
         "missing": (missing, examples.canary_notebook(missing)),
     }
+
+
+def _analysis() -> list[Any]:
+    """Make cells as an analyst adds them: styled and wide tables, a figure, prose, hostile pictures and values."""
+    figure = Figure(figsize=(11, 3))
+    figure.add_subplot().set(title="Broad", xlabel="minute", ylabel="ms")
+    svg, metadata = draw_figure(figure)
+    frame = pd.DataFrame([[float(n * m) for n in range(24)] for m in (1, -2)], index=["<b>", "</style><script>"])
+    styler = (
+        frame.style.background_gradient(axis=None).bar(subset=[3]).highlight_max(props="color:#ddd;font-weight:bold")
+    )
+    loud = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(2)</script></svg>"
+    drawn = examples.output({"image/svg+xml": svg}, kind="display_data")
+    drawn.metadata = {"image/svg+xml": metadata}
+    forms = [
+        "<p style='position:fixed'>x</p>",
+        "<a href='javascript:alert(3)'>y</a>",
+        "<h5>z</h5><ul><li>a</ul>",
+        "<li>b",
+    ]
+    return [
+        examples.markdown("## Styled\n\n#### Deep\n\n| a | b |\n|---|--:|\n| x | 1 |\n\n" + "long" * 90),
+        examples.code(
+            "a", examples.output({"text/html": styler.to_html()}), examples.output({"text/html": frame.to_html()})
+        ),
+        examples.code(
+            "b", drawn, examples.output({"image/svg+xml": loud}), examples.output({"text/html": "".join(forms)})
+        ),
+    ]
 
 
 def _write(name: str, notebook: Any, report: Mapping[str, Any], *, folder: Path, siblings: list[str]) -> None:

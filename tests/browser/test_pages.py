@@ -61,6 +61,7 @@ def test_a_page_asks_for_nothing_and_runs_nothing(name: str, language: str, visi
         ("canary", "es", "light", 390), ("phase", "en", "dark", 390), ("phase", "es", "light", 1280),
         ("rollback", "en", "light", 390), ("rollback", "es", "dark", 1280), ("no data", "en", "dark", 390),
         ("no data", "es", "light", 1280), ("hostile", "en", "light", 1280),
+        ("hostile", "es", "dark", 390),
     ],
     ids=lambda case: "-".join(map(str, case)),
 )  # fmt: skip
@@ -145,7 +146,11 @@ def test_hostile_words_are_text_even_without_the_policy(bypass_csp: bool, browse
     page.goto(address(site, "hostile", "en"))
 
     assert "<script>alert('x')</script>" in page.inner_text("dl.facts")
-    assert page.evaluate("document.querySelectorAll('script, [onerror], [style]').length") == 0
+    assert page.evaluate("document.querySelectorAll('script, [onerror], [onload], [style]').length") == 0
+    assert page.evaluate("[...document.images].every(i => i.alt)")
+    assert page.evaluate("document.images[0].naturalWidth") > 700
+    ground = "getComputedStyle(document.querySelector('.output td[class*=own]')).backgroundColor"
+    assert page.evaluate(ground) != "rgba(0, 0, 0, 0)"
     assert dialogs == []
     page.close()
 

@@ -60,6 +60,19 @@ def test_a_page_admits_its_own_stylesheet_only(english: str) -> None:
     assert re.findall(r"<style>(.*?)</style>", english, flags=re.DOTALL) == [str(page_css())]
 
 
+def test_the_policy_admits_the_styles_that_an_analyst_brings_with_the_rest() -> None:
+    cell = "<table><tr><td id=T_1 style='font-weight: bold'>7</td></tr></table>"
+    styled = f"<style>#T_1 {{color: red; position: fixed}}</style>{cell}"
+
+    html = page(canary_report(), code("a", output({"text/html": styled})))
+    (css,) = re.findall(r"<style>(.*?)</style>", html, flags=re.DOTALL)
+
+    assert css.startswith(page_css())
+    assert re.search(r"\.body \.own1\{color:#\w+;color:light-dark\([^)]+\);font-weight:bold\}$", css)
+    assert content_security_policy(css).replace("'", "&#39;") in html
+    assert '<td class="n own1">7</td>' in html
+
+
 def test_every_id_is_unique_and_every_reference_has_its_target(english: str) -> None:
     ids = re.findall(r'\sid="([^"]+)"', english)
     wanted = {name for text in re.findall(r'aria-labelledby="([^"]+)"', english) for name in text.split()}
