@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reliability.clock import format_instant, parse_instant
+from reliability.notebook.parts import near
 from reliability.notebook.run import Place
 from reliability.sources.answer_store import INDEX_NAME, RecordingTransport, ReplayTransport
 from reliability.sources.captures import Capture, read_bare_capture, read_capture
@@ -97,7 +98,7 @@ def find_origin(parameters: Parameters, *, place: Place) -> Origin:
         sample = open_sample(source.removeprefix(SAMPLE_PREFIX))
         canary = {"canary": sample.canary_matchers} if sample.canary_matchers else {}
         return _captured(parameters, sample.capture, sample.window, sample=sample.name, known=canary)
-    path = place.project / source
+    path = near(place.project, source)
     if (path / INDEX_NAME).exists():
         replay = ReplayTransport(path)
         return _asked(parameters, PrometheusSource(replay), known=replay.stored.parameters, as_of=replay.stored.as_of)

@@ -5,9 +5,10 @@ that is missing or broken becomes the verdict NO_DATA, never an exception; an ex
 means "no report". What each report reads and judges belongs to its topic module.
 """
 
+import difflib
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -16,13 +17,13 @@ from typing import Any, Final, Protocol
 
 from reliability import __version__
 from reliability.clock import Clock, SystemClock, format_instant
-from reliability.errors import SourceError
+from reliability.errors import ParameterError, SourceError
 from reliability.judge.check import Check
 from reliability.notebook.block import Block
 from reliability.notebook.own_checks import fold_checks
 from reliability.notebook.parts import present, read_part
 from reliability.report.verdict_view import headline
-from reliability.settings import SECTION_OF_REPORT, Settings
+from reliability.settings import Settings
 from reliability.settings_file import RUN_CSV, RUN_FILES, find_project_folder, read_settings, resolve_parameters
 from reliability.sources.answer import Answer
 from reliability.sources.checkout import read_checkout
@@ -31,6 +32,7 @@ from reliability.verdicts import Verdict
 SCHEMA: Final = "reliability.report/1"
 UNANSWERED: Final = "own-query"
 WARNED: Final = "server-warning"
+_CLOSE: Final = 0.8  # likeness of two names from which one is taken for a misspelling of the other
 _LIBRARIES: Final = ("papermill", "nbconvert", "prometheus-api-client", "coverage", "numpy", "scipy")
 
 
@@ -166,14 +168,16 @@ def open_run(
 
     Raises:
         SettingsError: `reliability.toml` is wrong.
-        ParameterError: A parameter has an impossible value, or one of a shipped report is unknown.
+        ParameterError: A parameter has an impossible value, or is misspelt.
     """
     project = find_project_folder(folder)
     settings = read_settings(project)
     known = type(getattr(settings, topic.SECTION)).model_fields
-    extra = {} if report in SECTION_OF_REPORT else {name: parameters[name] for name in parameters if name not in known}
-    given = {name: value for name, value in parameters.items() if name not in extra}
+    extra = {name: value for name, value in parameters.items() if name not in known}
+    _check_extra(report, extra, known)
+    given = {name: value for name, value in parameters.items() if name in known}
     resolved = resolve_parameters(settings, topic.SECTION, given, report=report)
+    is_judged_by_all = topic.TOPIC == topic.SECTION
     files = os.environ.get(RUN_FILES)
     now = (clock or SystemClock()).now()
     place = Place(
@@ -186,12 +190,28 @@ def open_run(
     return Run(
         report=report,
         topic=topic,
-        parameters={**resolved, **extra},
+        parameters={name: value for name, value in resolved.items() if is_judged_by_all or name in given} | extra,
         language=settings.language,
         project=project,
         started_at=now,
         evidence=read_part(lambda: topic.load(resolved, place=place)),
     )
+
+
+def _check_extra(report: str, extra: Mapping[str, object], known: Iterable[str]) -> None:
+    """Refuse a parameter of the notebook's own that looks like a misspelt setting, or that no JSON can hold.
+
+    Raises:
+        ParameterError: There is one.
+    """
+    for name, value in extra.items():
+        close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
+        if close:
+            raise ParameterError(f"nb.start of {report}: there is no setting '{name}'; did you mean '{close[0]}'?")
+        if not isinstance(value, str | bool | int | float | None):
+            raise ParameterError(
+                f"nb.start of {report}: {name} is a {type(value).__name__}; parameters are plain texts and numbers."
+            )
 
 
 def show(run: Run, kind: str, build: Callable[[Any], Mapping[str, object]]) -> Block:

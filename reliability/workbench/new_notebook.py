@@ -13,7 +13,8 @@ from reliability.errors import MissingEvidenceError, UsageError
 from reliability.shipped import shipped_folder
 
 FRAME: Final = "new_notebook.ipynb"
-_MARK: Final = "NAME"
+_NAME_MARK: Final = "REPORT_NAME"
+_TITLE_MARK: Final = "REPORT_TITLE"
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST: Final = 60
 
@@ -48,5 +49,6 @@ def new_notebook(name: str, *, project: Path) -> Path:
         raise MissingEvidenceError(
             f"the frame {FRAME} is missing ({err.strerror}); install the package again."
         ) from err
-    write_text_whole(path, frame.replace(_MARK, name))
+    title = name.replace("_", " ").capitalize()
+    write_text_whole(path, frame.replace(_NAME_MARK, name).replace(_TITLE_MARK, title))
     return path
