@@ -33,8 +33,9 @@ test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
 test-deps:  ## Install the servers and the browser that tests start (root, Debian or Ubuntu)
 	@apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends prometheus victoria-metrics chromium
 
-bench: $(VENV)/.installed-dev  ## Measure the verdicts beside the rules of other tools (a few minutes)
+bench: $(VENV)/.installed-dev  ## Measure the verdicts and the client beside what others do (a few minutes)
 	@$(BIN)/python -m tests.bench.verdict_bench --n 60
+	@$(BIN)/python -m tests.bench.client_bench
 
 format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
