@@ -2,7 +2,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,9 @@ from reliability.sources.answer_store import (
     answer_key,
     read_stored,
 )
+from reliability.sources.prometheus import PrometheusSource
+from reliability.sources.transport import Transport
+from reliability.window import Window
 from tests.fakes import ManualClock
 
 AS_OF = datetime(2026, 11, 26, 18, 25, tzinfo=UTC)
@@ -50,12 +53,25 @@ class FakeServer:
         return BODY if form == UP else json.dumps([path, dict(form)]).encode()
 
 
+class HalfServer:
+    """Has one sample at the end of each range, and finds ranges of more than 1,000 s too big."""
+
+    where = "Prometheus"
+
+    def ask(self, path: str, form: Mapping[str, str]) -> bytes:
+        """Answer."""
+        if int(form["query"].rpartition("[")[2].removesuffix("s]")) > 1000:
+            raise QueryTooBigError("Prometheus refuses it.")
+        result = [{"metric": {"__name__": "up"}, "values": [[float(form["time"]), "1"]]}]
+        return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
+
+
 @pytest.fixture
 def server() -> FakeServer:
     return FakeServer()
 
 
-def recorder(server: FakeServer, folder: Path) -> RecordingTransport:
+def recorder(server: Transport, folder: Path) -> RecordingTransport:
     parameters = {"margin_percent": 10.0, "source": None, "title": "Größe"}
     return RecordingTransport(server, folder, as_of=AS_OF, parameters=parameters, clock=ManualClock())
 
@@ -130,6 +146,20 @@ def test_several_answers_are_kept_and_the_same_question_once(tmp_path: Path, ser
 
     assert len(replay.stored.answers) == 2
     assert [replay.ask(PATH, {"query": query}) for query in ("a", "b", "a")] == bodies
+
+
+def test_a_replayed_run_gets_what_the_live_one_got_with_its_parts_joined(tmp_path: Path):
+    window = Window(start=AS_OF - timedelta(minutes=20), end=AS_OF)
+
+    def samples(transport: Transport) -> list[tuple[list[float], list[float]]]:
+        answer = PrometheusSource(transport).fetch(metrics=["up"], matchers=(), window=window)
+        return [(series.times_seconds.tolist(), series.values.tolist()) for series in answer.series]
+
+    live = samples(recorder(HalfServer(), tmp_path))
+
+    assert samples(ReplayTransport(tmp_path)) == live
+    assert [len(times) for times, _ in live] == [2]
+    assert [answer.sha256 is None for answer in read_stored(tmp_path).answers] == [True, False, False]
 
 
 def test_a_query_that_was_too_big_is_too_big_again(tmp_path: Path, server: FakeServer):
