@@ -18,6 +18,10 @@ def pytest_sessionfinish(session, exitstatus):
 
 
 def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties:
+            if name == "said":  # what a test measured and everyone should see: record_property("said", "...")
+                terminalreporter.write_line(text)
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
         word = "FAILURE in CI" if os.environ.get("CI") else "NOTE"

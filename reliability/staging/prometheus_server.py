@@ -80,7 +80,12 @@ class PrometheusServer:
 
 @contextlib.contextmanager
 def running_prometheus(
-    targets: Sequence[ScrapeTarget], *, scrape_interval_seconds: int, folder: Path, options: Sequence[str] = ()
+    targets: Sequence[ScrapeTarget],
+    *,
+    scrape_interval_seconds: int,
+    folder: Path,
+    options: Sequence[str] = (),
+    port: int | None = None,
 ) -> Iterator[PrometheusServer]:
     """Run a Prometheus that scrapes `targets` until the block ends.
 
@@ -89,6 +94,7 @@ def running_prometheus(
         scrape_interval_seconds: How often.
         folder: Existing folder for its configuration, data and log.
         options: Further options of the program.
+        port: Where it listens; by default a free port. One that scrapes itself must know it before.
 
     Yields:
         The server, ready for queries.
@@ -104,7 +110,7 @@ def running_prometheus(
         )
     configuration = folder / "prometheus.json"
     configuration.write_text(_configuration(targets, scrape_interval_seconds), encoding="utf-8")
-    port = free_port()
+    port = port or free_port()
     child = Child(
         [
             program,

@@ -159,23 +159,20 @@ def _present(origin: Origin, server: Server | None) -> Callable[[], Sequence[Lab
 def _check_window(origin: Origin, server: Server) -> tuple[Finding, str]:
     """Compare the window with what there is, and name the report that can be made now."""
     history = ask_history(server, origin.names.latency, [origin.arms[arm].matchers for arm in ARMS])
-    wanted = origin.window.seconds / 60
-    there = f"samples of both arms go back {history.seconds / 60:.2f} minutes"
+    wanted, possible = origin.window.seconds / 60, history.minutes
+    asked = f"{wanted:g} minutes are asked for; samples of both arms go back {history.seconds / 60:.2f}"
     if origin.warmup_minutes >= wanted:
         text = f"{wanted:g} minutes leave nothing behind the warm-up of {origin.warmup_minutes:g} minutes"
         cure = "lengthen canary.window_minutes or shorten canary.warmup_minutes"
         return fault("window", text, cure=cure, status=SETTINGS), ""
-    if history.covers(min(wanted, FULL_MINUTES)):
-        if wanted < FULL_MINUTES and history.covers(FULL_MINUTES):
-            cure = f"remove window_minutes and warmup_minutes; {FULL_MINUTES:g} minutes are there"
-            return note("window", f"{wanted:g} minutes are asked for; {there}", cure=cure), COMMAND
-        return ok("window", f"{wanted:g} minutes; {there}"), COMMAND
-    if history.minutes is None:
+    if possible is None:
         cure = f"wait {history.wait_seconds} s"
-        return fault("window", f"too few scrapes yet: {there}", cure=cure, status=NO_DATA), ""
-    window, warmup = history.minutes
-    command = f"{COMMAND} -p window_minutes={window:g} -p warmup_minutes={warmup:g}"
-    return note("window", f"{wanted:g} minutes are asked for, but {there}", cure=f"run: {command}"), command
+        return fault("window", f"too few scrapes yet: {asked}", cure=cure, status=NO_DATA), ""
+    if history.covers(min(wanted, FULL_MINUTES)) and wanted >= min(possible[0], FULL_MINUTES):
+        return ok("window", asked), COMMAND
+    command = f"{COMMAND} -p window_minutes={possible[0]:g} -p warmup_minutes={possible[1]:g}"
+    cure = "remove window_minutes and warmup_minutes" if history.covers(FULL_MINUTES) else f"run: {command}"
+    return note("window", asked, cure=cure), command
 
 
 def _refused(subject: str, err: UsageError) -> Finding:

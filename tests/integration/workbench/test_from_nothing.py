@@ -1,0 +1,219 @@
+"""From an address to a first page, on a Prometheus that scrapes itself as two jobs.
+
+The seconds of the way are printed at the end of the test run, also by `make test`.
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from reliability import cli
+from reliability.sources.captures import Capture, read_bare_capture, read_capture
+from reliability.sources.increments import Pairing, pair_counts
+from reliability.sources.metrics import MetricNames
+from reliability.sources.promql import parse_matchers
+from reliability.staging.processes import free_port
+from reliability.staging.prometheus_server import PrometheusServer, ScrapeTarget, running_prometheus
+from reliability.window import Window
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prometheus_program")]
+
+ARMS = ("baseline", "canary")
+RELEASES = {"baseline": '2.7 "stable"', "canary": '2.8 "canary" \\'}
+SCRAPES = 6
+REQUESTS = 40
+WAIT_SECONDS = 20.0
+NAMES = MetricNames(
+    latency="prometheus_http_request_duration_seconds",
+    requests="prometheus_http_requests_total",
+    error_matchers=parse_matchers('code=~"5.."'),
+)
+
+
+def wait_for_scrapes(server: PrometheusServer, count: int) -> None:
+    """Look again until every target was scraped so often; scrapes come once a second."""
+    end, pause = time.monotonic() + WAIT_SECONDS, threading.Event()
+    while True:
+        seen = server.query_values("min(count_over_time(up[1m]))")
+        if seen and seen[0][1] >= count:
+            return
+        assert time.monotonic() < end, "the server did not scrape in time"
+        pause.wait(0.1)
+
+
+@contextmanager
+def served(url: str) -> Iterator[None]:
+    """Send some requests a second until the block ends."""
+    stop = threading.Event()
+
+    def send() -> None:
+        with requests.Session() as session:
+            while not stop.wait(0.04):
+                session.get(f"{url}/api/v1/query?query=up", timeout=5).raise_for_status()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    port = free_port()
+    labels = [
+        {"job": "shop-a", "instance": "a:1", "release": RELEASES["baseline"]},
+        {"job": "shop-b", "instance": "b:1", "release": RELEASES["canary"], "build": "6"},
+        {"job": "shop-b", "instance": "b:2", "release": RELEASES["canary"], "build": "7"},
+    ]
+    targets = [ScrapeTarget(port=port, labels=each) for each in labels]
+    folder = tmp_path_factory.mktemp("prometheus")
+    with (
+        running_prometheus(targets, scrape_interval_seconds=1, folder=folder, port=port) as running,
+        served(running.url),
+    ):
+        wait_for_scrapes(running, SCRAPES)
+        yield running
+
+
+@dataclass(frozen=True)
+class Project:
+    folder: Path
+    settings: dict[str, Any]
+    seconds: float
+    doctor: str
+    page: str
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def project(server: PrometheusServer, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Go the whole way as a user does, in an empty folder."""
+    folder = tmp_path_factory.mktemp("nothing")
+    begin = time.monotonic()
+    typed(folder, f"reliability init --prometheus {server.url}")
+    doctor = typed(folder, "reliability doctor")
+    (command,) = [line for line in doctor.splitlines() if line.startswith("works now: ")]
+    typed(folder, command.removeprefix("works now: "))
+    seconds = time.monotonic() - begin
+    (page,) = (folder / "outputs" / "runs").glob("*/canary_comparison.html")
+    return Project(
+        folder=folder,
+        settings=tomllib.loads((folder / "reliability.toml").read_text(encoding="utf-8")),
+        seconds=seconds,
+        doctor=doctor,
+        page=page.read_text(encoding="utf-8"),
+        report=json.loads(page.with_suffix(".json").read_text(encoding="utf-8")),
+    )
+
+
+def typed(folder: Path, line: str) -> str:
+    """Type a command line of ours in a folder; return what it printed."""
+    program, *words = shlex.split(line)
+    assert program == "reliability"
+    command = [sys.executable, "-m", "reliability", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_from_nothing_to_a_page_with_a_verdict(project: Project, record_property: Any):
+    record_property("said", f"From an empty folder to the first canary page: {project.seconds:.1f} s")
+
+    assert project.report["verdict"] in ("PASS", "FAIL", "INCONCLUSIVE")
+    for arm in ARMS:
+        assert project.report["exposure"][arm]["requests"] >= REQUESTS
+    assert "2.8" in project.page
+
+
+def test_init_finds_the_arms_by_a_label_with_quotes_and_leaves_the_scrapes_out(project: Project):
+    canary = project.settings["canary"]
+
+    for arm in ARMS:
+        matchers = {matcher.name: matcher for matcher in parse_matchers(canary[arm])}
+        assert matchers["release"].value == RELEASES[arm]
+        assert matchers["handler"].promql() == 'handler!="/metrics"'
+    assert canary["latency_metric"] == NAMES.latency
+    assert canary["requests_metric"] == NAMES.requests
+    assert canary["window_minutes"] < 35
+
+
+def test_doctor_shows_the_two_values_of_a_label_that_nobody_selected(project: Project):
+    assert "its targets differ in build, which no matcher selects: 6, 7" in project.doctor
+    assert "every 1 s" in project.doctor
+
+
+def test_doctor_prints_a_shorter_window_where_the_usual_one_is_not_there_yet(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("RELIABILITY_CANARY_WINDOW_MINUTES", "35")
+
+    status = cli.run(["doctor"])
+
+    assert status == 0
+    assert "works now: reliability report canary -p window_minutes=0." in capsys.readouterr().out
+
+
+def test_a_label_value_that_does_not_exist_is_a_fault_with_those_that_do(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("RELIABILITY_CANARY_CANARY", 'release="2.9"')
+
+    status = cli.run(["doctor"])
+
+    printed = capsys.readouterr().out
+    assert status == 4
+    assert 'release="2.9" matches none of release: 2.7 "stable", 2.8 "canary" \\' in printed
+
+
+def test_a_capture_and_curl_alone_give_the_counts_of_the_server(
+    server: PrometheusServer, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(project.folder)
+    assert cli.run(["capture", "now", "--out", str(tmp_path)]) == 0
+    recorded = read_capture(tmp_path / "now")
+    window = recorded.manifest.window
+    with_curl = tmp_path / "capture.json.gz"
+
+    subprocess.run(["/bin/bash", "-c", CURL, "curl", server.url, str(window.end.timestamp()), with_curl], check=True)
+
+    bare = read_bare_capture(with_curl)
+    assert recorded.manifest.server.version.startswith("2.")
+    assert recorded.manifest.scrape_interval_seconds == bare.manifest.scrape_interval_seconds == 1
+    assert bare.manifest.as_of <= window.end
+    counted = [counts_of(capture, project.settings["canary"], window) for capture in (recorded, bare)]
+    assert counted[0] == counted[1]
+    assert min(counted[0]) >= REQUESTS
+
+
+# The recipe of the README with its address, its instant and its file as arguments.
+CURL = r"""set -eu -o pipefail
+curl -sS --fail --data-urlencode 'query={__name__=~"prometheus_http_request_duration_seconds_(bucket|sum)|prometheus_http_requests_total|up|process_start_time_seconds", job=~"shop-.*"}[37m]' \
+  --data-urlencode "time=$2" "$1/api/v1/query" | gzip -n > "$3"
+"""  # noqa: E501
+
+
+def counts_of(capture: Capture, canary: dict[str, Any], window: Window) -> list[float]:
+    answers = [
+        capture.fetch(metrics=NAMES.fetched(), matchers=parse_matchers(canary[arm]), window=window) for arm in ARMS
+    ]
+    pairing: Pairing = pair_counts(answers[0], answers[1], names=NAMES, window=window)
+    assert pairing.counts is not None, pairing.health
+    arms = (pairing.counts.baseline, pairing.counts.canary)
+    return [float(value) for arm in arms for value in (arm.requests.sum(), arm.bucket_counts[:, -1].sum())]
