@@ -34,10 +34,9 @@ from reliability.resilience.circuit_breaker import CircuitBreaker
 from reliability.sources.answer import clipped, decode_answer
 from reliability.sources.connection import Connection
 from reliability.sources.refusals import refusal_of
+from reliability.sources.transport import QUERY, QUERY_RANGE
 
 Result = TypeVar("Result")
-QUERY: Final = "/api/v1/query"
-QUERY_RANGE: Final = "/api/v1/query_range"
 _TRIES: Final = 3
 _LONGEST_WAIT_SECONDS: Final = 0.4
 _NOT_ITS_FAULT: Final = (UsageError, PrometheusAuthError, QueryTooBigError, QueryTooSlowError)

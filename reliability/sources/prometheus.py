@@ -14,11 +14,9 @@ import numpy as np
 
 from reliability.errors import QueryTooBigError, UsageError
 from reliability.sources.answer import Answer, Series, decode_answer
-from reliability.sources.connection import Connection
-from reliability.sources.live_transport import QUERY, QUERY_RANGE, LiveTransport
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
-from reliability.sources.transport import Transport
+from reliability.sources.transport import QUERY, QUERY_RANGE, Transport
 from reliability.window import Window
 
 _WHOLE: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s"}  # Thanos heeds these
@@ -29,11 +27,11 @@ class PrometheusSource:
     """Fetches raw samples and the results of any query.
 
     Args:
-        transport: Carries the queries; an address is asked without credentials.
+        transport: Carries the queries: to a server, or to stored answers.
     """
 
-    def __init__(self, transport: Transport | str) -> None:
-        self._transport = LiveTransport(Connection(url=transport)) if isinstance(transport, str) else transport
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     @property
     def description(self) -> str:

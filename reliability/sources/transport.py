@@ -1,11 +1,14 @@
 """The way to the query API: a live server, one whose answers are recorded, or recorded answers.
 
-`reliability.sources.prometheus` has the live one, `reliability.sources.answer_store` the
+`reliability.sources.live_transport` has the live one, `reliability.sources.answer_store` the
 others. What a body means does not belong here.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
+
+QUERY: Final = "/api/v1/query"
+QUERY_RANGE: Final = "/api/v1/query_range"
 
 
 class Transport(Protocol):

@@ -111,10 +111,12 @@ def with_library(url: str) -> Callable[[str], pd.DataFrame]:
 
 def with_ours(url: str) -> Callable[[str], pd.DataFrame]:
     """Return our way from a query to a table."""
-    from reliability.sources.frames import samples_frame  # noqa: PLC0415 -- each side its own
+    from reliability.sources.connection import Connection  # noqa: PLC0415 -- each side its own
+    from reliability.sources.frames import samples_frame  # noqa: PLC0415
+    from reliability.sources.live_transport import LiveTransport  # noqa: PLC0415
     from reliability.sources.prometheus import PrometheusSource  # noqa: PLC0415
 
-    source = PrometheusSource(url)
+    source = PrometheusSource(LiveTransport(Connection(url=url)))
     return lambda query: samples_frame(source.ask(query, at=_AT))
 
 
