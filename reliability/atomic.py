@@ -1,10 +1,14 @@
-"""Write files whole or not at all: temporary file, fsync, rename.
+"""Write files whole or not at all, each in its turn: temporary file, fsync, rename; lock of a folder.
 
 Formats and places are the caller's business.
 """
 
+import fcntl
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reliability.errors import WriteError
@@ -46,3 +50,68 @@ def write_bytes_whole(path: Path, data: bytes) -> None:
 def write_text_whole(path: Path, text: str) -> None:
     """Replace `path` by `text` in UTF-8 with LF line ends; see `write_bytes_whole`."""
     write_bytes_whole(path, text.encode("utf-8"))
+
+
+def copy_folder_whole(source: Path, target: Path) -> None:
+    """Copy a folder; a reader of `target` sees all of it or none.
+
+    Args:
+        source: Folder that stays as it is.
+        target: A name that is not taken; missing parent folders are made.
+
+    Raises:
+        WriteError: The disk is full or the folder not writable; there is no `target`.
+    """
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, temporary)
+        temporary.replace(target)
+    except OSError as err:
+        raise WriteError(
+            f"{target} could not be written ({err.strerror or err}). "
+            f"Free room or choose another folder with --out, then run again."
+        ) from err
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give an own temporary folder, which is gone afterwards.
+
+    Yields:
+        The folder.
+
+    Raises:
+        WriteError: It could not be made.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="reliability-"))
+    except OSError as err:
+        raise WriteError(
+            f"{tempfile.gettempdir()} cannot be written ({err.strerror or err}); free room, or set TMPDIR."
+        ) from err
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time in; a folder that cannot be locked, as on some network drives, locks nobody out.
+
+    Args:
+        folder: An existing folder; nothing is written into it.
+
+    Yields:
+        Nothing; the lock ends with the block, and with the process.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,18 +1,28 @@
-"""Which reports there are: the project's own notebooks, else the shipped ones.
+"""Which reports there are: the project's own notebooks, else the shipped ones, or any notebook by its path.
 
 A report's name is its notebook's file name. Running it belongs to
 `reliability.report.pipeline`.
 """
 
 import difflib
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
-from reliability.errors import UnknownReportError
+import nbformat
+
+from reliability.errors import NotebookError, UnknownReportError
+from reliability.report.words import LANGUAGES
 from reliability.shipped import shipped_folder
 
 Found = TypeVar("Found")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_RESERVED: Final = "index"  # its pages are the status page
+_HEADING: Final = re.compile(r"\A\s*#{1,6}\s+(.+?)\s*#*\s*(?:\n|\Z)")
+_MARKS: Final = re.compile(r"[*`]|\[([^\]]*)\]\([^)]*\)")
+_LONGEST_TITLE: Final = 80
 
 
 def find_reports(project: Path) -> dict[str, Path]:
@@ -45,6 +55,103 @@ def choose_reports(names: Sequence[str], reports: Mapping[str, Found]) -> dict[s
     """
     chosen = {_match(name, reports) for name in names} or set(reports)
     return {name: found for name, found in reports.items() if name in chosen}
+
+
+def choose_notebooks(names: Sequence[str], project: Path) -> dict[str, Path]:
+    """Pick notebooks by name, by unambiguous beginning, or by path; all of the project when none is named.
+
+    Args:
+        names: What contains a slash or ends in `.ipynb` is a path from the working directory.
+        project: The project's folder.
+
+    Returns:
+        Notebook by report name: those by name in alphabetical order, then those by path in theirs.
+
+    Raises:
+        UnknownReportError: No report, or several, begin with a name.
+        NotebookError: A file is missing, outside the project, or its name serves no page; or two have one name.
+    """
+    paths = [Path(name) for name in names if "/" in name or name.endswith(".ipynb")]
+    plain = [name for name in names if Path(name) not in paths]
+    chosen = choose_reports(plain, find_reports(project)) if plain or not paths else {}
+    for path in paths:
+        twin = chosen.setdefault(path.stem, path)
+        if twin.resolve() != path.resolve():
+            raise NotebookError(f"{twin} and {path} have the same name; run one at a time, or rename one.")
+    for name, path in chosen.items():
+        _check_place(name, path, project)
+    return chosen
+
+
+def read_notebook(path: Path) -> Any:
+    """Read a notebook of any format version as one of the present version.
+
+    Args:
+        path: The file.
+
+    Returns:
+        An `nbformat` node.
+
+    Raises:
+        NotebookError: The file cannot be read, is no notebook, or is not written in Python.
+    """
+    flaws: dict[str, Exception] = {}
+    try:
+        with warnings.catch_warnings(action="ignore"):  # cells without an id get one
+            notebook: Any = nbformat.read(path, as_version=4, capture_validation_error=flaws)  # type: ignore[no-untyped-call]
+    except Exception as err:  # nbformat raises whatever the JSON leads it to
+        raise _no_notebook(path, err) from err
+    if flaws:
+        raise _no_notebook(path, flaws["ValidationError"])
+    metadata = notebook.metadata
+    language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language", "python")
+    if language.lower() not in ("python", "ipython"):
+        raise NotebookError(f"{path} is written in {language}; a report's notebook is written in Python.")
+    return notebook
+
+
+def title_of(name: str, notebook: Any) -> dict[str, str]:
+    """Return what a notebook calls itself: its first heading in each language, else its name in words.
+
+    Args:
+        name: Name of the report.
+        notebook: An `nbformat` node; the tag `lang:es` on a cell limits it to that language.
+
+    Returns:
+        Plain text by language.
+    """
+    found = []
+    for cell in notebook.cells:
+        heading = _HEADING.match(cell.source) if cell.cell_type == "markdown" else None
+        title = _MARKS.sub(lambda mark: mark[1] or "", heading[1]).strip()[:_LONGEST_TITLE] if heading else ""
+        if title:
+            tags = cell.metadata.get("tags", [])
+            found.append((title, {tag.removeprefix("lang:") for tag in tags if tag.startswith("lang:")}))
+    every = [title for title, _ in found] or [name.replace("_", " ").replace("-", " ").strip().capitalize()]
+    titles = {}
+    for language in LANGUAGES:
+        fitting = [title for title, languages in found if not languages or language in languages]
+        titles[language] = (fitting or every)[0]
+    return titles
+
+
+def _no_notebook(path: Path, err: Exception) -> NotebookError:
+    problem = str(err).strip().partition("\n")[0]
+    return NotebookError(f"{path} cannot be read as a notebook ({problem}); save it from JupyterLab, then run again.")
+
+
+def _check_place(name: str, path: Path, project: Path) -> None:
+    if not path.is_file():
+        raise NotebookError(f"there is no notebook {path}; mend the path, or name a report without a slash.")
+    if not (path.resolve().is_relative_to(project.resolve()) or path.parent == shipped_folder("notebooks")):
+        raise NotebookError(
+            f"{path} lies outside the project {project}, so it was not run; copy it into the project's notebooks/."
+        )
+    if path.suffix != ".ipynb" or not _PLAIN_NAME.fullmatch(name) or name == _RESERVED:
+        raise NotebookError(
+            f"{path} cannot name a report; rename it to letters, digits, '_' and '-', a letter first, "
+            f"and .ipynb, for example my_report.ipynb; '{_RESERVED}' is taken."
+        )
 
 
 def _match(name: str, reports: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ runner, the index to `reliability.report.index`.
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
@@ -20,7 +21,7 @@ from reliability.report.arrange import arrange_sections
 from reliability.report.blocks import render_block
 from reliability.report.cells import PageCells
 from reliability.report.environment import equip
-from reliability.report.frame import page_files, page_frame
+from reliability.report.frame import Titles, page_files, page_frame
 from reliability.report.marks import status_of
 from reliability.report.words import words_in
 from reliability.shipped import shipped_folder
@@ -29,7 +30,13 @@ Report = Mapping[str, Any]
 
 
 def export_pages(
-    notebook: Any, report: Report, *, main_language: str, siblings: Sequence[str], folder: Path
+    notebook: Any,
+    report: Report,
+    *,
+    main_language: str,
+    siblings: Sequence[str],
+    titles: Titles = MappingProxyType({}),
+    folder: Path,
 ) -> list[Path]:
     """Write the pages of one report, one per language.
 
@@ -38,6 +45,7 @@ def export_pages(
         report: The report's JSON with its run id.
         main_language: Language whose file has no suffix; its page comes first.
         siblings: Reports of the same run, which the page links.
+        titles: What those of the project's own call themselves, by name and language.
         folder: Folder of the run, two levels below the index.
 
     Returns:
@@ -48,12 +56,22 @@ def export_pages(
     """
     files = page_files(report["report"], main_language)
     for language, name in files.items():
-        html = render_page(notebook, report, language=language, main_language=main_language, siblings=siblings)
+        html = render_page(
+            notebook, report, language=language, main_language=main_language, siblings=siblings, titles=titles
+        )
         write_text_whole(folder / name, html)
     return [folder / name for name in files.values()]
 
 
-def render_page(notebook: Any, report: Report, *, language: str, main_language: str, siblings: Sequence[str]) -> str:
+def render_page(
+    notebook: Any,
+    report: Report,
+    *,
+    language: str,
+    main_language: str,
+    siblings: Sequence[str],
+    titles: Titles = MappingProxyType({}),
+) -> str:
     """Render one page; see `export_pages`. Equal input gives equal bytes."""
     words, cells = words_in(language), PageCells(language)
     sections = [
@@ -69,6 +87,7 @@ def render_page(notebook: Any, report: Report, *, language: str, main_language: 
         links={sibling: page_files(sibling, main_language)[language] for sibling in siblings},
         notice=words.plain("frame.sample", at=report["as_of"]) if report["sample"] else "",
         css=cells.css(),
+        titles=titles,
     )
     experiment = report.get("experiment")
     page = {

@@ -5,6 +5,7 @@ disk. How the frame looks belongs to `templates/frame.html.j2`.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup
@@ -14,6 +15,7 @@ from reliability.report.stylesheet import content_security_policy, page_css
 from reliability.report.words import LANGUAGES, words_in
 
 INDEX = "index"
+Titles = Mapping[str, Mapping[str, str]]
 
 
 def page_files(name: str, main_language: str) -> dict[str, str]:
@@ -40,6 +42,7 @@ def page_frame(
     links: Mapping[str, str],
     notice: str,
     css: str = "",
+    titles: Titles = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Collect what the frame of a page shows.
 
@@ -52,6 +55,7 @@ def page_frame(
         links: Address of the pages of the reports.
         notice: What must be known before reading, for example that the data are a sample, or nothing.
         css: Rules of our own making that follow the stylesheet.
+        titles: What reports of the project's own call themselves, by name and language.
 
     Returns:
         Values by their names in `templates/frame.html.j2`.
@@ -61,10 +65,14 @@ def page_frame(
     overview = f"{home}{page_files(INDEX, main_language)[language]}"
     return {
         "language": language,
-        "title": f"{report_name(name, language)}: {words.plain(f'frame.status.{status}')}",
+        "title": f"{report_name(name, language, title=titles.get(name))}: {words.plain(f'frame.status.{status}')}",
         "home": overview,
         "links": [
-            {"href": href, "label": report_name(report, language, form="short"), "current": report == name}
+            {
+                "href": href,
+                "label": report_name(report, language, form="short", title=titles.get(report)),
+                "current": report == name,
+            }
             for report, href in {INDEX: overview, **links}.items()
         ],
         "languages": [
@@ -83,7 +91,7 @@ def page_frame(
     }
 
 
-def report_name(name: str, language: str, *, form: str = "name") -> str:
-    """Return how a report is called, in its `short` form in navigation; its own name when it ships no words."""
+def report_name(name: str, language: str, *, form: str = "name", title: Mapping[str, str] | None = None) -> str:
+    """Return how a report is called, in its `short` form in navigation; by its own `title` when it ships no words."""
     words, key = words_in(language), f"frame.{form}.{name}"
-    return words.plain(key) if words.knows(key) else name
+    return words.plain(key) if words.knows(key) else (title or {}).get(language, name)

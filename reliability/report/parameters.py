@@ -1,27 +1,41 @@
 """Strict parameters of a notebook: names and types are checked before a kernel starts.
 
-papermill itself takes a misspelt parameter with a log line only, checks no types and
-reads `1.10` as a number. What a value means belongs to `reliability.settings`.
+papermill itself takes a misspelt parameter with a log line only, checks no types, reads
+`1.10` as a number and writes a name into the code as it is. Parameters are stored with the
+run, so none may hold a secret. What a value means belongs to `reliability.settings`.
 """
 
+import ast
 import contextlib
 import difflib
+import io
+import keyword
+import re
+import tokenize
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from papermill import inspect_notebook
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
-from reliability.errors import ParameterError, SourceError
+from reliability.credentials import looks_secret
+from reliability.errors import NotebookError, ParameterError, SourceError
 from reliability.sources.promql import check_metric_name, parse_matchers
 from reliability.sources.samples import open_sample
 
-Declared = Mapping[str, Any]  # what papermill tells of a parameter: inferred_type_name, help, ...
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     "float": TypeAdapter(FiniteFloat), "int": TypeAdapter(int), "bool": TypeAdapter(bool), "str": TypeAdapter(str),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What a notebook says of one parameter: its type by name, and its comment."""
+
+    kind: str
+    help: str
 
 
 def gather_parameters(file: Path | None, assignments: Sequence[str], sample: str | None) -> dict[str, object]:
@@ -43,6 +57,7 @@ def gather_parameters(file: Path | None, assignments: Sequence[str], sample: str
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise ParameterError(f"-p {text}: write it as -p name=value.")
+        _check_name(name, where=f"-p {name}")
         given[name] = value
     if sample is not None:
         if given.get("source") is not None:
@@ -51,20 +66,24 @@ def gather_parameters(file: Path | None, assignments: Sequence[str], sample: str
     return given
 
 
-def choose_parameters(notebooks: Mapping[str, Path], given: Mapping[str, object]) -> dict[str, dict[str, object]]:
+def choose_parameters(
+    notebooks: Mapping[str, Path], nodes: Mapping[str, Any], given: Mapping[str, object]
+) -> dict[str, dict[str, object]]:
     """Give every notebook the parameters that it declares, in the types that it declares.
 
     Args:
-        notebooks: Notebook by report name; each has a cell tagged `parameters`.
+        notebooks: Its file by report name, for messages.
+        nodes: The notebook itself by report name; each has a cell tagged `parameters`.
         given: Texts from the command line, or typed values from a file; None is left out.
 
     Returns:
         Typed values by report and name.
 
     Raises:
-        ParameterError: A notebook without a parameters cell, a name that none of them declares, a wrong type.
+        NotebookError: A notebook without a parameters cell.
+        ParameterError: A name that none of them declares or that looks like a secret's, a wrong type.
     """
-    declared = {report: _read_declared(path) for report, path in notebooks.items()}
+    declared = {report: _read_declared(path, nodes[report]) for report, path in notebooks.items()}
     every = {name for names in declared.values() for name in names}
     for name in given:
         if name not in every:
@@ -85,33 +104,75 @@ def choose_parameters(notebooks: Mapping[str, Path], given: Mapping[str, object]
 def _read_file(path: Path) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
-        raise ParameterError(f"-f {path}: cannot be read as YAML ({err}).") from err
+    except yaml.constructor.ConstructorError as err:
+        line = f", line {err.problem_mark.line + 1}" if err.problem_mark else ""
+        raise ParameterError(f"-f {path}{line}: {err.problem}; tags are not read, write plain values.") from err
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as err:
+        raise ParameterError(f"-f {path}: cannot be read as YAML ({err}); mend it and run again.") from err
     if not isinstance(content, dict):
         raise ParameterError(f"-f {path}: write one 'name: value' a line.")
     for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, str | int | float | bool | None):
-            raise ParameterError(f"-f {path}: {name}: {value!r} is no plain value; put texts and dates in quotes.")
+        _check_name(name, where=f"-f {path}: {name!r}")
+        if not isinstance(value, str | int | float | bool | None):
+            kind = type(value).__name__
+            raise ParameterError(f"-f {path}: {name} is a {kind}, no plain value; put texts and dates in quotes.")
     return content
 
 
-def _read_declared(notebook: Path) -> Mapping[str, Declared]:
-    found: Mapping[str, Declared] = inspect_notebook(str(notebook))
-    if not found:
-        raise ParameterError(f"{notebook} has no cell tagged 'parameters'; tag one in the property inspector.")
-    return found
+def _check_name(name: object, *, where: str) -> None:
+    """Refuse a name that would be code, or that says that its value is a secret."""
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise ParameterError(f"{where}: a parameter's name is letters, digits and '_', a letter first; mend it.")
+    if looks_secret(name):
+        raise ParameterError(
+            f"{where}: parameters are stored with the run, so none may hold a secret; name the secret's file or "
+            "variable in [prometheus] of reliability.toml, or rename the parameter if it holds none."
+        )
+
+
+def _read_declared(path: Path, notebook: Any) -> Mapping[str, Declared]:
+    """Read the parameters cell; papermill's own reader skips a line with a second '=', as in `'arm="canary"'`."""
+    cell = next((cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])), None)
+    if cell is None:
+        raise NotebookError(
+            f"{path} has no cell tagged 'parameters', so it is no report; tag one in JupyterLab's property inspector, "
+            "or move the notebook out of notebooks/."
+        )
+    try:
+        body = ast.parse(cell.source).body
+    except SyntaxError as err:
+        raise NotebookError(f"{path}: line {err.lineno} of the parameters cell is no Python ({err.msg}).") from err
+    tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline)
+    comments = {token.start[0]: token.string.strip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    declared = {}
+    for statement in body:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+                _check_name(name, where=f"{path}, parameter {name}")
+                help_text = comments.get(statement.end_lineno or 0, "")
+                declared[name] = Declared(kind=_kind(statement), help=help_text)
+    return declared
+
+
+def _kind(statement: ast.AnnAssign | ast.Assign) -> str:
+    """Take the type from the annotation, also of `float | None`, else from the value."""
+    if isinstance(statement, ast.AnnAssign):
+        names = re.findall(r"\w+", ast.unparse(statement.annotation))
+    else:
+        names = [type(statement.value.value).__name__] if isinstance(statement.value, ast.Constant) else []
+    return next((name for name in names if name in _TYPES), "str")
 
 
 def _typed(notebook: Path, name: str, declared: Declared, value: object) -> object:
     """Read a text as the declared type; a value that has a type already must have the right one."""
-    kind, cure = declared["inferred_type_name"], declared["help"] or "mend the value"
-    adapter = _TYPES.get(kind, _TYPES["str"])
+    adapter = _TYPES[declared.kind]
     try:
         return (
             adapter.validate_strings(value) if isinstance(value, str) else adapter.validate_python(value, strict=True)
         )
     except ValidationError as err:
-        raise ParameterError(f"{notebook}: {name} = {value!r} is no {kind}; {cure}.") from err
+        cure = declared.help or "mend the value"
+        raise ParameterError(f"{notebook}: {name} = {value!r} is no {declared.kind}; {cure}.") from err
 
 
 def check_canary(resolved: Mapping[str, Any]) -> None:

@@ -33,28 +33,21 @@ _BINARY: Final = frozenset(("image/png", "image/jpeg", "image/gif", "application
 Secrets = Mapping[str, str]  # value by the setting that names it
 
 
-def read_secrets(settings: Settings, *, project: Path, environ: Mapping[str, str], needed: bool) -> Secrets:
-    """Read the values of all configured secrets.
+def read_secrets(settings: Settings, *, project: Path, environ: Mapping[str, str]) -> Secrets:
+    """Read the values of all configured secrets; one that cannot be read cannot be printed either.
 
     Args:
         settings: The project's settings.
         project: Folder that relative file names start from.
         environ: Environment variables.
-        needed: Whether the run asks the server; else a secret that cannot be read is left out.
 
     Returns:
         Value by option.
-
-    Raises:
-        SecretError: One that is needed cannot be read.
     """
     values = {}
     for secret in secrets_of(settings):
-        try:
+        with contextlib.suppress(SecretError):
             values[secret.option] = secret.read(project=project, environ=environ)
-        except SecretError:
-            if needed:
-                raise
     return values
 
 

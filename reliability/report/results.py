@@ -8,13 +8,65 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
-from reliability.verdicts import Verdict
 
 SCHEMA: Final = "reliability.report/1"
-_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
+_Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO_DATA"]
+_Texts = Annotated[dict[Literal["en", "es"], str], Field(min_length=2)]
+
+
+class _Open(BaseModel):
+    """A part of the JSON: what stands here is needed, more is welcome."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+
+class _Named(_Open):
+    id: str
+    verdict: _Verdict
+
+
+class _Problem(_Open):
+    slug: str
+    message: str
+
+
+class _Provenance(_Open):
+    """Where the numbers come from."""
+
+    commit: str | None = Field(description="commit of the measured checkout; null outside of one")
+    dirty: bool | None = Field(description="whether it had local changes")
+    window: str | None = Field(description="measured window, start / end")
+    source: str | None = Field(description="what was measured, in words")
+    queries: list[str] = Field(description="queries, ready to copy")
+    versions: dict[str, str] = Field(description="version by program and library")
+
+
+class ReportJson(_Open):
+    """What every report's JSON holds, of this version and of older ones; each topic adds its own."""
+
+    format: Literal["reliability.report/1"] = Field(alias="schema")
+    report: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", description="name, also of the files")
+    title: _Texts | None = Field(None, description="what a report of one's own calls itself, by language")
+    topic: str = Field(description="which judge, and which words")
+    run_id: str = Field(description="name of the run's folder")
+    language: Literal["en", "es"] = Field(description="language of the headline")
+    made_at: str = Field(description="instant at which the run started")
+    as_of: str = Field(description="instant as of which it is judged")
+    sample: str | None = Field(description="recorded sample that was judged; null for data of one's own")
+    verdict: _Verdict
+    reason: str = Field(description="why, as a slug")
+    cautions: list[str] = Field(description="slugs of what to look at though the verdict stands")
+    headline: str = Field(description="the verdict in one sentence")
+    figures: list[_Named] = Field(description="numbers of the cards; units stand in their names")
+    checks: list[_Named]
+    parameters: dict[str, Any] = Field(description="value by name, as used")
+    provenance: _Provenance
+    error: _Problem | None = Field(None, description="why there is no verdict, when it is NO_DATA")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +149,17 @@ def read_result(path: Path) -> Mapping[str, Any]:
         The parsed report.
 
     Raises:
-        BrokenEvidenceError: The file is torn, foreign, or its verdict is none of ours.
+        BrokenEvidenceError: The file is torn, foreign, or misses what every report holds.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
+        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        ReportJson.model_validate(data)
+    except ValidationError as err:
+        flaw = err.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in flaw["loc"]) or "the whole"
+        raise BrokenEvidenceError(
+            f"{path} is no report of ours ({SCHEMA}): {place}: {flaw['msg']}; remove it or make the report again."
+        ) from err
+    except (OSError, ValueError, RecursionError) as err:
         raise BrokenEvidenceError(f"{path} cannot be read ({err}); make the report again.") from err
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("verdict") not in _VERDICTS:
-        raise BrokenEvidenceError(f"{path} is no report of ours ({SCHEMA}); remove it or make the report again.")
     return data

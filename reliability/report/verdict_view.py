@@ -50,7 +50,7 @@ def view_report(report: Report, words: Words) -> dict[str, Any]:
     context = _context(report, words)
     return {
         "status": status_of(report["verdict"], report["cautions"]),
-        "name": report_name(report["report"], words.language),
+        "name": report_name(report["report"], words.language, title=report.get("title")),
         "headline": Markup.escape(_said(report, words, "headline")),
         "lead": Markup.escape(_said(report, words, "lead")),
         "next_steps": next_steps(report, words),

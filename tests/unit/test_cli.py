@@ -73,7 +73,7 @@ def test_an_interrupt_ends_with_status_130(monkeypatch, empty_project):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reliability.cli.reports.find_reports", interrupted)
+    monkeypatch.setattr("reliability.cli.reports.choose_notebooks", interrupted)
 
     assert cli.run(["report"]) == 130
 
@@ -82,7 +82,7 @@ def test_an_unknown_fault_is_a_run_error_and_never_a_pass(capsys, monkeypatch, e
     def broken(*_, **__):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("reliability.cli.reports.find_reports", broken)
+    monkeypatch.setattr("reliability.cli.reports.choose_notebooks", broken)
 
     assert cli.run(["report"]) == 5
     assert "RuntimeError: boom" in capsys.readouterr().err

@@ -1,7 +1,13 @@
+import os
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
 from reliability.report.runner import execute_notebook, find_report
+from reliability.settings_file import RUN_CSV, RUN_FILES
+from tests.unit.report.examples import canary_report
 
 pytestmark = pytest.mark.integration
 
@@ -12,65 +18,95 @@ class Finished:
         return {"application/vnd.reliability+json": {"block": "report", "data": data}, "text/plain": "x"}
 Finished()
 """
+LEAVE = """
+import json, os, pathlib
+files = pathlib.Path(os.environ["RELIABILITY_RUN_FILES"])
+(files / "increments.csv").write_text(os.environ["RELIABILITY_RUN_CSV"])
+"""
+
+
+def made(*sources):
+    notebook = nbformat.v4.new_notebook()
+    parameters = nbformat.v4.new_code_cell(
+        "margin: float = 10.0  # largest increase", metadata={"tags": ["parameters"]}
+    )
+    notebook.cells = [parameters, *(nbformat.v4.new_code_cell(source) for source in sources)]
+    return notebook
 
 
 @pytest.fixture
-def write_notebook(tmp_path):
-    def write(*sources):
-        notebook = nbformat.v4.new_notebook()
-        notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
-        parameters = nbformat.v4.new_code_cell("margin: float = 10.0  # largest increase")
-        parameters.metadata["tags"] = ["parameters"]
-        notebook.cells = [parameters, *(nbformat.v4.new_code_cell(source) for source in sources)]
-        path = tmp_path / "own.ipynb"
-        nbformat.write(notebook, path)
-        return path
-
-    return write
+def execute(tmp_path):
+    return lambda *sources, **options: execute_notebook(
+        "own.ipynb", made(*sources), {"margin": 5.0}, scratch=tmp_path, **options
+    )
 
 
-def test_a_parameter_reaches_the_kernel_and_the_report_comes_back(write_notebook):
-    source = write_notebook(FINISH)
-    before = source.read_bytes()
+def printed(executed):
+    return "".join(
+        output.text for cell in executed.notebook.cells for output in cell.get("outputs", []) if "text" in output
+    )
 
-    executed = execute_notebook(source, {"margin": 5.0})
 
-    assert executed.report == {"verdict": "PASS", "margin": 5.0}
+def test_a_parameter_reaches_the_kernel_and_the_report_and_its_files_come_back(tmp_path):
+    notebook = made("print('before')", LEAVE, FINISH)
+    before, environment = nbformat.writes(notebook), dict(os.environ)
+
+    executed = execute_notebook("own.ipynb", notebook, {"margin": 5.0}, scratch=tmp_path, keep_increments=True)
+
+    assert executed.report == find_report(executed.notebook) == {"verdict": "PASS", "margin": 5.0}
     assert executed.failure is None
-    assert source.read_bytes() == before
+    assert (tmp_path / "files" / "increments.csv").read_text() == "1"
+    assert nbformat.writes(notebook) == before
+    assert str(tmp_path) not in nbformat.writes(executed.notebook)
+    assert {*os.environ} - {*environment} <= {"PYDEVD_DISABLE_FILE_VALIDATION"}
+    assert not {RUN_FILES, RUN_CSV} & {*os.environ}
 
 
-def test_a_cell_that_raises_gives_no_report_but_a_failure_that_names_the_cell(write_notebook):
-    executed = execute_notebook(write_notebook("token = 'hunter2'; raise ValueError('no such arm')", FINISH), {})
+def test_a_cell_that_raises_gives_no_report_but_a_failure_that_names_the_cell(execute):
+    executed = execute(FINISH, "token = 'hunter2'; raise ValueError('no such arm')", "print('not reached')")
 
     assert executed.report == {}
-    assert "own.ipynb, cell" in str(executed.failure)
-    assert "ValueError: no such arm" in str(executed.failure)
+    assert "own.ipynb, cell 4 raised ValueError: no such arm" in str(executed.failure)
+    assert "hunter2" not in str(executed.failure)
+    assert "not reached" not in printed(executed)
+
+
+def test_a_kernel_that_dies_is_a_failure_and_what_was_shown_before_is_kept(execute):
+    executed = execute("print('before')", "import os; os._exit(1)")
+
+    assert "own.ipynb, cell 4 raised DeadKernelError: Kernel died." in str(executed.failure)
+    assert printed(executed) == "before\n"
+    assert executed.report == {}
+
+
+def test_a_cell_that_never_ends_is_stopped_at_once_and_its_source_is_not_repeated(execute):
+    executed = execute("import time; password = 'hunter2'; time.sleep(600)", cell_seconds=1)
+
+    assert "own.ipynb, cell 3 raised CellTimeoutError" in str(executed.failure)
     assert "hunter2" not in str(executed.failure)
 
 
-def test_a_report_before_a_cell_that_raises_is_not_taken(write_notebook):
-    executed = execute_notebook(write_notebook(FINISH, "1 / 0"), {})
+def test_two_reports_at_once_do_not_disturb_each_other(tmp_path):
+    (tmp_path / "reliability.toml").touch()
+    shown = {"application/vnd.reliability+json": {"block": "report", "data": canary_report()}}
+    processes = {}
+    for word in ("first", "second"):
+        source = f"print('{word} ' * 1000)\nfrom IPython.display import display\ndisplay({shown!r}, raw=True)"
+        nbformat.write(made(source), tmp_path / f"{word}.ipynb")
+        processes[word] = subprocess.Popen(
+            [sys.executable, "-m", "reliability", "report", f"{word}.ipynb"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
-    assert executed.report == {}
-    assert "ZeroDivisionError" in str(executed.failure)
+    said = {word: process.communicate(timeout=120) for word, process in processes.items()}
 
-
-def test_a_notebook_without_a_verdict_is_a_failure(write_notebook):
-    executed = execute_notebook(write_notebook("1 + 1"), {})
-
-    assert "nb.finish(run)" in str(executed.failure)
-
-
-def test_a_kernel_that_dies_is_a_failure(write_notebook):
-    executed = execute_notebook(write_notebook("import os; os._exit(1)"), {})
-
-    assert "own.ipynb" in str(executed.failure)
-    assert executed.report == {}
-
-
-def test_the_executed_notebook_holds_no_absolute_path(write_notebook, tmp_path):
-    executed = execute_notebook(write_notebook(FINISH), {})
-
-    assert str(tmp_path) not in nbformat.writes(executed.notebook)
-    assert find_report(executed.notebook) == executed.report
+    runs = {path.stem: path for path in (tmp_path / "outputs" / "runs").glob("*/*.json")}
+    index = (tmp_path / "outputs" / "index.html").read_text(encoding="utf-8")
+    assert set(runs) == {"first", "second"}, said
+    for word, path in runs.items():
+        page = path.with_suffix(".html").read_text(encoding="utf-8")
+        ends = {file.name.removeprefix(word) for file in path.parent.iterdir()}
+        assert processes[word].returncode == 0, said
+        assert ends == {".json", ".html", ".es.html", ".ipynb"}
+        assert [name for name in processes if f"{name} {name} {name}" in page] == [word]
+        assert path.parent.name in index

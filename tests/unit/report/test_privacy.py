@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reliability.errors import SecretError, SecretInOutputError
+from reliability.errors import SecretInOutputError
 from reliability.report.arrange import MIME_TYPE
 from reliability.report.privacy import Shortener, check_secrets, read_secrets
 from reliability.settings import PrometheusSettings, Settings
@@ -116,16 +116,13 @@ def test_a_short_secret_counts_as_a_word_of_its_own_and_a_shorter_one_cannot_be_
     refused(notebook(stream("pin 12345.")), value="12345")
 
 
-def test_a_secret_is_read_when_it_is_needed_and_left_out_when_not(tmp_path):
-    settings = Settings(
-        prometheus=PrometheusSettings.model_validate({"url": "http://p:9090", "bearer_token_file": "token"})
-    )
+def test_a_secret_that_is_not_there_is_left_out(tmp_path):
+    server = PrometheusSettings.model_validate({"url": "http://p:9090", "bearer_token_file": "token"})
+    settings = Settings(prometheus=server)
 
-    assert read_secrets(settings, project=tmp_path, environ={}, needed=False) == {}
-    with pytest.raises(SecretError, match=r"prometheus\.bearer_token_file"):
-        read_secrets(settings, project=tmp_path, environ={}, needed=True)
+    assert read_secrets(settings, project=tmp_path, environ={}) == {}
     (tmp_path / "token").write_text("abc\n")
-    assert read_secrets(settings, project=tmp_path, environ={}, needed=True) == {"prometheus.bearer_token_file": "abc"}
+    assert read_secrets(settings, project=tmp_path, environ={}) == {"prometheus.bearer_token_file": "abc"}
 
 
 @pytest.fixture
