@@ -5,15 +5,31 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SAMPLE ?= pass
+SAMPLE ?=
 OUT ?= outputs
+PUBLIC := public
+FORMAT := text
+TO :=
+RESULTS_URL ?=
+LOWEST := .venv-lowest
+LOWEST_PYTHON ?= python3.11
+SYSTEM := prometheus victoria-metrics chromium
 EVIDENCE := outputs/evidence
+missing_programs = for name in $(SYSTEM); do command -v "$$name" >/dev/null || echo "$$name"; done
 need_out = $(if $(strip $(OUT)),,$(error OUT is empty; name the folder of results, for example OUT=outputs))
 
 ##@ Reports
-report: $(VENV)/.installed  ## Run the three notebooks on the recorded sample and write the pages (SAMPLE=pass|fail|unsure|nodata)
+report: $(VENV)/.installed  ## Run all notebooks and write the pages (SAMPLE=pass|fail|unsure|nodata instead of one's own source)
 	$(call need_out)
-	@$(BIN)/reliability report --sample "$(SAMPLE)" --out "$(OUT)"
+	@$(BIN)/reliability report $(if $(SAMPLE),--sample "$(SAMPLE)") --out "$(OUT)"
+
+gate: $(VENV)/.installed  ## Judge the newest run (FORMAT=text|json|markdown|junit, TO=file, RESULTS_URL=address for links)
+	$(call need_out)
+	@$(BIN)/reliability gate --out "$(OUT)" --format "$(FORMAT)" $(if $(TO),--to "$(TO)") $(if $(RESULTS_URL),--url "$(RESULTS_URL)")
+
+publish:  ## Copy what may be public to public/: status page, pages, notebooks, JSON (PUBLIC=folder)
+	$(call need_out)
+	@$(PYTHON) .ci/publish.py "$(OUT)" "$(PUBLIC)"
 
 lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/canary_comparison.ipynb
@@ -30,8 +46,20 @@ test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and lay
 test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
 	@$(BIN)/pytest -n auto -m "not integration and not browser"
 
-test-deps:  ## Install the servers and the browser that tests start (root, Debian or Ubuntu)
-	@apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends prometheus victoria-metrics chromium
+test-lowest: $(LOWEST)/.installed  ## Run the fast tests with the lowest versions of all libraries (Python 3.11)
+	@$(LOWEST)/bin/python -m pytest -n auto -m "not integration and not browser" -W ignore::DeprecationWarning
+
+test-wheel:  ## Build the wheel, install it into a clean environment and make the reports in an empty folder
+	@rm -rf dist .venv-wheel
+	@$(PYTHON) -m venv .venv-wheel
+	@.venv-wheel/bin/python -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir dist .
+	@.venv-wheel/bin/python -m pip install -q --disable-pip-version-check dist/*.whl
+	@program="$$PWD/.venv-wheel/bin/reliability"; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cd "$$folder"; \
+	"$$program" report && "$$program" gate
+
+test-deps:  ## Install the servers and the browser that tests start and that are missing (root, Debian or Ubuntu)
+	@missing=$$($(missing_programs)); [ -z "$$missing" ] || { apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
 
 bench: $(VENV)/.installed-dev  ## Measure the verdicts and the client beside what others do (a few minutes)
 	@$(BIN)/python -m tests.bench.verdict_bench --n 60
@@ -46,12 +74,13 @@ clean:  ## Remove results and caches; the record of the phase stays
 	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 help:  ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test-deps-if-allowed:
-	@if command -v prometheus >/dev/null && command -v victoria-metrics >/dev/null && command -v chromium >/dev/null; then exit 0; fi; \
+	@missing=$$($(missing_programs)); if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(MAKE) --no-print-directory test-deps; \
-	else echo "NOTE: prometheus, victoria-metrics or chromium is missing, so tests that need them are skipped. 'sudo make test-deps' installs them."; fi
+	elif [ -n "$${CI:-}" ] && command -v apt-get >/dev/null && sudo -n true; then sudo $(MAKE) --no-print-directory test-deps; \
+	else echo "NOTE: missing:" $$missing "- tests that need it are skipped. 'sudo make test-deps' installs it."; fi
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 2; }
@@ -70,4 +99,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging,dev]' >&2
 	@touch $@
 
-.PHONY: report lab test test-unit test-deps test-deps-if-allowed bench format clean help
+$(LOWEST)/.installed: pyproject.toml
+	@command -v $(LOWEST_PYTHON) >/dev/null || { echo "error: $(LOWEST_PYTHON) is not installed; name one: make test-lowest LOWEST_PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(LOWEST_PYTHON) -m venv --clear $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check uv
+	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[staging,dev]'
+	@touch $@
+
+.PHONY: report gate publish lab test test-unit test-lowest test-wheel test-deps test-deps-if-allowed bench format clean help
