@@ -35,7 +35,7 @@ def test_stock_papermill_and_nbconvert_give_the_same_numbers(report, tmp_path):
     )
 
     stock = find_report(nbformat.read(executed, as_version=4))
-    ours = execute_notebook(source, {}).report
+    ours = execute_notebook(source.name, nbformat.read(source, as_version=4), {}, scratch=tmp_path).report
     assert without_volatile(stock) == without_volatile(ours)
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
     assert 'class="reliability"' in page

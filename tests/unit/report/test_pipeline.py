@@ -1,0 +1,218 @@
+"""Runs without a kernel: a fake executes the notebook, everything else is the real thing."""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from reliability.errors import NotebookError, ParameterError, SecretError, SettingsError, WriteError
+from reliability.report.catalogue import choose_notebooks
+from reliability.report.pipeline import make_reports
+from reliability.report.runner import Executed
+from reliability.settings import Settings
+from tests.fakes import ManualClock
+from tests.unit.report.examples import canary_report
+
+VALUE = "hunter2-of-the-shop"
+OPTION = "prometheus.bearer_token_file"
+
+
+class FakeKernel:
+    """Executes a notebook by giving it outputs and files that a test has chosen."""
+
+    def __init__(self, *texts, files=None, failure=None, report=None):
+        self.texts, self.files, self.failure, self.report, self.runs = texts, files or {}, failure, report, []
+
+    def __call__(self, name, notebook, parameters, *, scratch, keep_increments):
+        self.runs.append((name, dict(parameters), keep_increments, scratch))
+        node = nbformat.from_dict(notebook)
+        cells = [nbformat.v4.new_code_cell("print()", execution_count=1) for _ in self.texts]
+        for cell, text in zip(cells, self.texts, strict=True):
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+        node.cells += cells
+        for path, data in self.files.items():
+            target = scratch / "files" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        report = {} if self.failure else self.report or canary_report(sample=None)
+        return Executed(notebook=node, report=report, failure=self.failure)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    save("queue.ipynb")
+    return folder
+
+
+def save(name, source="source: str = None\nlimit: float = 1.0", title="# Queue & <depth>", tags=("parameters",)):
+    cells = [nbformat.v4.new_markdown_cell(title), nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), name)
+
+
+def make(project, kernel, *names, given=None, settings=None, **options):
+    return make_reports(
+        choose_notebooks(names or ["queue.ipynb"], project), given or {}, project=project, outputs=Path("outputs"),
+        settings=settings or Settings(), clock=ManualClock(), progress=lambda _: None, execute=kernel, **options,
+    )  # fmt: skip
+
+
+def guarded(project, *, url="http://prom.shop.example:9090", source="sample:pass", token=VALUE):
+    if token:
+        (project / "token").write_text(token)
+    return Settings.model_validate({
+        "prometheus": {"url": url, "bearer_token_file": "token"}, "canary": {"source": source},
+    })  # fmt: skip
+
+
+def everything_written(project):
+    return {path: path.read_text(encoding="utf-8") for path in (project / "outputs").rglob("*") if path.is_file()}
+
+
+def test_an_own_report_is_called_by_its_heading_on_its_page_and_in_its_json(project):
+    batch = make(project, FakeKernel("42"))
+
+    (made,) = batch.reports
+    html = made.pages[0].read_text(encoding="utf-8")
+    assert made.data["title"] == {"en": "Queue & <depth>", "es": "Queue & <depth>"}
+    assert "<title>Queue &amp; &lt;depth&gt;: " in html
+    assert "<depth>" not in html
+    assert "42" in html
+    assert [path.name for path in batch.index] == ["index.html", "index.es.html"]
+
+
+def test_what_the_kernel_leaves_is_kept_whole_under_the_name_of_the_report(project):
+    kernel = FakeKernel(files={"answers/answers.json": b"{}", "answers/a.json.gz": b"x", "increments.csv": b"a,b\n"})
+
+    batch = make(project, kernel, keep_increments=True)
+
+    folder = project / "outputs" / "runs" / batch.run_id
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == {
+        "queue.ipynb", "queue.json", "queue.html", "queue.es.html", "queue.answers/answers.json",
+        "queue.answers/a.json.gz", "queue.increments.csv",
+    }  # fmt: skip
+    ((name, parameters, keeps, scratch),) = kernel.runs
+    assert (name, parameters, keeps) == ("queue.ipynb", {}, True)
+    assert not scratch.exists()
+
+
+def test_paths_and_hosts_stay_out_of_pages_notebook_and_json(project):
+    settings = guarded(project)
+    text = f"{project}/data.csv and http://prom.shop.example:9090/api and {Path.home()}/x other.example:1"
+    report = canary_report(sample=None, service=text)
+
+    make(project, FakeKernel(text, report=report), settings=settings, given={"source": "http://other.example:1"})
+
+    for path, content in everything_written(project).items():
+        assert str(project) not in content, path
+        assert "shop.example" not in content, path
+        assert "other.example" not in content, path
+        assert f"{Path.home()}/x" not in content, path
+    data = next(content for path, content in everything_written(project).items() if path.name == "queue.json")
+    assert json.loads(data)["service"] == "./data.csv and http://<host>/api and ~/x <host>"
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        FakeKernel("fine", f"token: {VALUE}"),
+        FakeKernel("fine", files={"answers/answers.json": VALUE.encode()}),
+        FakeKernel("fine", report=canary_report(service=VALUE)),
+    ],
+    ids=["output", "stored answer", "report"],
+)
+def test_a_result_with_a_secret_is_not_written_and_a_page_says_so_without_it(project, kernel):
+    batch = make(project, kernel, settings=guarded(project))
+
+    (made,) = batch.reports
+    assert made.failed
+    assert (made.data["verdict"], made.data["reason"]) == ("NO_DATA", "secret-in-output")
+    assert OPTION in made.data["error"]["message"]
+    assert "an output holds a secret" in made.pages[0].read_text(encoding="utf-8")
+    for path, content in everything_written(project).items():
+        assert VALUE not in content, path
+        assert "fine" not in content or path.suffix == ".html", path
+    assert not list(project.rglob("*.answers"))
+
+
+def test_a_secret_in_a_parameter_is_not_written_either(project):
+    save("queue.ipynb", "note: str = None")
+    (made,) = make(
+        project, FakeKernel(report=canary_report(parameters={"note": VALUE})), settings=guarded(project),
+        given={"note": VALUE},
+    ).reports  # fmt: skip
+
+    assert made.data["parameters"] == {}
+    assert not [path for path, content in everything_written(project).items() if VALUE in content]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"source": "prometheus", "token": None}, SecretError),
+        ({"source": "http://prom.shop.example:9090/", "token": None}, SecretError),
+        ({"source": "prometheus", "url": None}, SettingsError),
+    ],
+)
+def test_a_run_that_asks_a_server_needs_its_address_and_its_secret_before_a_kernel_starts(project, settings, error):
+    kernel = FakeKernel()
+
+    with pytest.raises(error):
+        make(project, kernel, "canary", settings=guarded(project, **settings))
+    assert kernel.runs == []
+    assert not (project / "outputs").exists()
+
+
+def test_a_run_that_asks_no_server_needs_no_secret(project):
+    assert not make(project, FakeKernel(), "canary", settings=guarded(project, token=None)).reports[0].failed
+
+
+def test_a_notebook_without_parameters_stops_the_whole_call_before_anything_runs(project):
+    (project / "notebooks").mkdir()
+    save("notebooks/scratch.ipynb", tags=())
+    kernel = FakeKernel()
+
+    with pytest.raises(NotebookError, match=r"notebooks/scratch\.ipynb has no cell tagged 'parameters'"):
+        make_reports(
+            choose_notebooks([], project), {}, project=project, outputs=Path("outputs"), settings=Settings(),
+            clock=ManualClock(), progress=lambda _: None, execute=kernel,
+        )  # fmt: skip
+    assert kernel.runs == []
+
+
+def test_a_value_that_is_code_is_a_value(project):
+    save("queue.ipynb", "x: str = ''")
+    kernel = FakeKernel()
+
+    make(project, kernel, given={"x": "1;import os"})
+
+    assert kernel.runs[0][1] == {"x": "1;import os"}
+    with pytest.raises(ParameterError, match="has no parameter 'y'"):
+        make(project, kernel, given={"y": "1"})
+
+
+def test_a_full_temporary_folder_is_a_write_error(project, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(project / "gone"))
+
+    with pytest.raises(WriteError, match=r"cannot be written .*set TMPDIR"):
+        make(project, FakeKernel())
+
+
+def test_a_notebook_that_prints_twenty_megabytes_has_a_small_page_and_is_kept_whole(project):
+    text = "".join(f"{number:09d} all is well at {os.sep}usr\n" for number in range(700_000))
+    started = time.process_time()
+
+    (made,) = make(project, FakeKernel(text), settings=guarded(project)).reports
+
+    assert time.process_time() - started < 15
+    assert made.verdict.value == "PASS"
+    assert sum(page.stat().st_size for page in made.pages) < 700_000
+    notebook = nbformat.read(made.pages[0].with_suffix(".ipynb"), as_version=4)
+    assert len(text) > 20_000_000
+    assert notebook.cells[-1].outputs[0].text == text
