@@ -44,6 +44,8 @@ def ask(run: Run, query: str, *, step_seconds: float | None) -> "pd.DataFrame":
         found = err
         missing(run, err).display()
     asked = run.asked[query, step_seconds] = Asked(query=query, found=found)
+    if asked.answer.warnings and asked.check:
+        Block(kind="checks", data={"checks": [asked.check.to_json()]}, language=run.language).display()
     return samples_frame(asked.answer)
 
 

@@ -6,7 +6,7 @@ language, without a kernel. Words and tags belong to `reliability.report`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from IPython.display import display
 
@@ -27,7 +27,7 @@ class Block:
     """
 
     kind: str
-    data: Mapping[str, object]
+    data: Mapping[str, Any]
     language: str = "en"
 
     def display(self) -> None:

@@ -55,15 +55,17 @@ def fold_checks(concluded: Mapping[str, Any], checks: Sequence[Check]) -> dict[s
 
     Args:
         concluded: The topic's part of the report's JSON.
-        checks: The analyst's.
+        checks: Of the analyst's queries and of the numbers found with them.
 
     Returns:
-        The same with all checks and the worst verdict; the reason stays that of the topic where its verdict does.
+        The same with all checks, the worst verdict, and the first reason that carries it; the topic's comes first.
     """
-    judged = [(Verdict(concluded["verdict"]), concluded["reason"])]
-    if concluded["reason"] == NO_CHECKS and any(check.reason == REASON for check in checks):
-        judged = []  # there is a check after all
-    judged += [(check.verdict, check.reason) for check in checks]
+    of_topic = [(Verdict(concluded["verdict"]), concluded["reason"])]
+    judged = [(check.verdict, check.reason) for check in checks]
+    if concluded["reason"] != NO_CHECKS:
+        judged = of_topic + judged
+    elif all(check.reason != REASON for check in checks):
+        judged += of_topic
     verdict = worst(found for found, _ in judged)
     return {
         **concluded,

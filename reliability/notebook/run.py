@@ -259,7 +259,7 @@ def close_run(run: Run) -> Block:
         "language": run.language,
         "sample": None,
         "as_of": format_instant(run.started_at),
-        **fold_checks(concluded, [*run.checks.values(), *_query_checks(run)]),
+        **fold_checks(concluded, [*_query_checks(run), *run.checks.values()]),
         "made_at": format_instant(run.started_at),
         "parameters": dict(run.parameters),
         "provenance": {

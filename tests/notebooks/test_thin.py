@@ -108,6 +108,23 @@ def test_there_is_one_title_a_language(report):
     assert [tags(cell) for cell in titles] == [{"lang:en", "hide"}, {"lang:es", "hide"}]
 
 
+def test_the_frame_of_a_new_notebook_keeps_the_parameters_that_papermill_reads_and_explains_each_call():
+    path = shipped_folder("templates") / "new_notebook.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+
+    declared = inspect_notebook(str(path))
+
+    nbformat.validate(notebook)
+    assert all(entry["help"] for entry in declared.values())
+    for name in declared.keys() & type(Settings().canary).model_fields.keys():
+        assert declared[name]["help"] == type(Settings().canary).model_fields[name].description
+    for cell, before in zip(notebook.cells[1:], notebook.cells, strict=False):
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)
+            assert "parameters" in tags(cell) or before.cell_type == "markdown"
+            assert all(f"{name}={name}" in cell.source for name in declared if "nb.start" in cell.source)
+
+
 def test_the_public_names_are_documented_and_few():
     assert len(nb.__all__) <= 20
     assert all(inspect.getdoc(getattr(nb, name)) for name in nb.__all__)

@@ -1,14 +1,17 @@
 """The canary report on the shipped samples: its JSON, its cells, its refusals."""
 
+import gzip
 import json
 import shutil
 
 import pytest
 
 from reliability import notebook as nb
+from reliability.clock import format_instant
 from reliability.errors import ParameterError, ReliabilityError, SelectorError
 from reliability.notebook import canary
 from reliability.notebook.run import close_run, open_run
+from reliability.report.blocks import render_block
 from reliability.sources.samples import open_sample
 from tests.fakes import ManualClock
 
@@ -140,6 +143,43 @@ def test_a_window_outside_the_recording_is_no_data(tmp_path):
     data = report(tmp_path, window_end="2020-01-01T00:00:00Z", window_minutes=20.0)
 
     assert (data["verdict"], data["reason"]) == ("NO_DATA", "missing-evidence")
+
+
+def test_an_arm_that_mixes_releases_is_a_caution_that_names_label_and_values(tmp_path):
+    data = report(tmp_path, baseline='arm=~"baseline|standby"')
+
+    assert (data["verdict"], data["cautions"][-1]) == ("PASS", "mixed-labels")
+    assert data["mixed_labels"] == [{"arm": "baseline", "label": "release", "values": ["2.7.3", "2.8.0"]}]
+    for language, named in (("en", "baseline release = 2.7.3, 2.8.0"), ("es", "referencia release = 2.7.3, 2.8.0")):
+        page = render_block("report", data, language=language)
+        assert 'class="verdict is-warn"' in page
+        assert named in page
+
+
+def test_a_body_that_curl_recorded_is_compared_like_its_capture(tmp_path):
+    packed = (open_sample("pass").capture.folder / "capture.json.gz").read_bytes()
+    (tmp_path / "body.json").write_bytes(gzip.decompress(packed))
+    manifest = open_sample("pass").capture.manifest
+
+    data = report(
+        tmp_path, source="body.json", window_end=format_instant(manifest.window.end),
+        window_minutes=manifest.window.seconds / 60,
+    )  # fmt: skip
+
+    whole = report(tmp_path)
+    assert data["figures"] == whole["figures"]
+    assert data["sample"] is None
+
+
+def test_remarks_of_the_server_are_shown_and_change_nothing(tmp_path):
+    info = "PromQL info: metric might not be a counter"
+    packed = (open_sample("pass").capture.folder / "capture.json.gz").read_bytes()
+    body = json.loads(gzip.decompress(packed))
+    (tmp_path / "body.json").write_text(json.dumps({**body, "infos": [info]}))
+    run = run_canary(tmp_path, source="body.json")
+
+    assert nb.exposure(run).data["notes"][-1] == info
+    assert close_run(run).data["verdict"] == "PASS"
 
 
 def test_names_of_releases_can_be_given(tmp_path):
