@@ -73,7 +73,7 @@ def rank_splits(rows: Sequence[Row], preferred: Sequence[str] = ()) -> tuple[Spl
     of_targets = target_labels([row.labels for row in rows])
     in_series = {label for row in rows for label in row.labels if label in order}
     found = [_split(label, rows, label in of_targets) for label in sorted({*of_targets, *in_series})]
-    several = [split for split in found if len(split.requests) > 1 and not _PLACES.fullmatch(split.label)]
+    several = [split for split in found if len(split.requests) > 1 and _may_split(split.label, preferred)]
     return tuple(sorted(several, key=lambda split: _rank(split, order, split.label in of_targets)))
 
 
@@ -88,6 +88,10 @@ def choose_arms(splits: Sequence[Split], started: Mapping[str, Mapping[str, floa
         The arms; None when no label has two values, or two that their names single out.
     """
     return next(filter(None, (_choose(split, started.get(split.label, {})) for split in splits)), None)
+
+
+def _may_split(label: str, preferred: Sequence[str]) -> bool:
+    return label in preferred or not _PLACES.fullmatch(label)
 
 
 def _rank(split: Split, order: Sequence[str], of_target: bool) -> tuple[bool, int, bool, int, str]:

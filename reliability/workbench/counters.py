@@ -84,6 +84,14 @@ def find_counter(
     return min(usable, key=lambda counter: _distance(counter, latency), default=None)
 
 
+def unseen_counter(preset: Preset) -> Counter:
+    """Return the counter that a preset names, without having seen it."""
+    label = parse_matchers(preset.error_matchers)[0].name
+    return Counter(
+        metric=preset.requests_metric, label=label, values=(), error_matchers=preset.error_matchers, share=math.nan
+    )
+
+
 def _statuses(server: Server, latency: Latency, jobs: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the values of every label that may hold a status, by counter and label."""
     matchers = [

@@ -92,7 +92,7 @@ def _counter(survey: Survey) -> Proposal:
         lines.append("the histogram's own count: it has the status, and there is no other counter")
     if not counter.agrees:
         lines.append(f"check it: it counts {counter.share:.2f} times the requests of the histogram")
-    seen = ", ".join(clipped(value) for value in counter.values[:_SHOWN])
+    seen = ", ".join(clipped(value) for value in counter.values[:_SHOWN]) or "none yet; the preset says so"
     return Proposal(
         values={"requests_metric": counter.metric, "error_matchers": counter.error_matchers},
         remarks={"requests_metric": lines, "error_matchers": [f"values of {counter.label} seen: {seen}"]},

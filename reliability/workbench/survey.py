@@ -11,7 +11,7 @@ from typing import Final
 from reliability.sources.metrics import PROCESS_START
 from reliability.sources.promql import Matcher, parse_matchers
 from reliability.workbench.arm_labels import Choice, Split, choose_arms, rank_splits
-from reliability.workbench.counters import Counter, find_counter
+from reliability.workbench.counters import Counter, find_counter, unseen_counter
 from reliability.workbench.histograms import RECENT_SECONDS, Histograms, Latency, find_histograms, measure_latency
 from reliability.workbench.history import History, ask_history
 from reliability.workbench.presets import Preset, variants_of
@@ -86,6 +86,8 @@ def survey_server(server: Server, *, preset: str | None) -> Survey:
     latency = measure_latency(server, metric, unit=chosen.unit if chosen else None, matchers=common)
     jobs = sorted({row.labels["job"] for row in rows if "job" in row.labels})
     counter = find_counter(server, latency, preset=chosen, jobs=jobs, matchers=common)
+    if counter is None and preset is not None and chosen is not None:
+        counter = unseen_counter(chosen)
     common, more = _one_job(common, rows, arms)
     return Survey(
         product=product, histograms=histograms, latency=latency, preset=chosen, counter=counter, splits=splits,
