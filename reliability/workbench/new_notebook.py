@@ -30,7 +30,7 @@ def new_notebook(name: str, *, project: Path) -> Path:
         The notebook.
 
     Raises:
-        UsageError: The name is not plain, belongs to a shipped report, or the file exists.
+        UsageError: The name is not plain, means a shipped report, or the file exists.
         WriteError: The file cannot be written.
     """
     if not _PLAIN.fullmatch(name) or len(name) > _LONGEST:
@@ -38,8 +38,9 @@ def new_notebook(name: str, *, project: Path) -> Path:
             f"'{name[:_LONGEST]}' is no name of a notebook; begin with a small letter, then small letters, digits "
             f"and underscores, at most {_LONGEST}."
         )
-    if (shipped_folder("notebooks") / f"{name}.ipynb").exists():
-        raise UsageError(f"'{name}' is a shipped report; choose another name.")
+    for shipped in sorted(path.stem for path in shipped_folder("notebooks").glob("*.ipynb")):
+        if shipped.startswith(name):
+            raise UsageError(f"'{name}' already means the shipped report {shipped}; choose another name.")
     path = project / "notebooks" / f"{name}.ipynb"
     if path.exists():
         raise UsageError(f"notebooks/{name}.ipynb exists and is left as it is; choose another name or remove it.")
