@@ -17,6 +17,7 @@ _NAME_MARK: Final = "REPORT_NAME"
 _TITLE_MARK: Final = "REPORT_TITLE"
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST: Final = 60
+_RESERVED: Final = "index"  # its pages are the status page
 
 
 def new_notebook(name: str, *, project: Path) -> Path:
@@ -33,10 +34,10 @@ def new_notebook(name: str, *, project: Path) -> Path:
         UsageError: The name is not plain, means a shipped report, or the file exists.
         WriteError: The file cannot be written.
     """
-    if not _PLAIN.fullmatch(name) or len(name) > _LONGEST:
+    if not _PLAIN.fullmatch(name) or len(name) > _LONGEST or name == _RESERVED:
         raise UsageError(
             f"'{name[:_LONGEST]}' is no name of a notebook; begin with a small letter, then small letters, digits "
-            f"and underscores, at most {_LONGEST}."
+            f"and underscores, at most {_LONGEST}; '{_RESERVED}' is taken."
         )
     for shipped in sorted(path.stem for path in shipped_folder("notebooks").glob("*.ipynb")):
         if shipped.startswith(name):

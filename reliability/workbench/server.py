@@ -94,7 +94,7 @@ class Server:
         if isinstance(data, dict) and "revision" in data:
             return str(data.get("application", "prometheus")), str(data.get("version", "unknown"))
         for row in self.rows(selector(named("vm_app_version"))):  # its buildinfo pretends to be another product
-            return "victoria-metrics", row.labels.get("short_version", "unknown")
+            return "victoria-metrics", row.labels.get("short_version") or row.labels.get("version", "unknown")
         return "unknown", "unknown"
 
     def types(self) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ The seconds of the way are printed at the end of the test run, also by `make tes
 """
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -189,24 +191,23 @@ def test_a_capture_and_curl_alone_give_the_counts_of_the_server(
     assert cli.run(["capture", "now", "--out", str(tmp_path)]) == 0
     recorded = read_capture(tmp_path / "now")
     window = recorded.manifest.window
-    with_curl = tmp_path / "capture.json.gz"
+    subprocess.run(["/bin/bash", "-c", recipe(server.url)], cwd=tmp_path, check=True)
 
-    subprocess.run(["/bin/bash", "-c", CURL, "curl", server.url, str(window.end.timestamp()), with_curl], check=True)
-
-    bare = read_bare_capture(with_curl)
+    bare = read_bare_capture(tmp_path / "capture.json.gz")
     assert recorded.manifest.server.version.startswith("2.")
     assert recorded.manifest.scrape_interval_seconds == bare.manifest.scrape_interval_seconds == 1
-    assert bare.manifest.as_of <= window.end
+    assert bare.manifest.window.start < window.start < window.end <= bare.manifest.as_of + timedelta(seconds=1)
     counted = [counts_of(capture, project.settings["canary"], window) for capture in (recorded, bare)]
     assert counted[0] == counted[1]
     assert min(counted[0]) >= REQUESTS
 
 
-# The recipe of the README with its address, its instant and its file as arguments.
-CURL = r"""set -eu -o pipefail
-curl -sS --fail --data-urlencode 'query={__name__=~"prometheus_http_request_duration_seconds_(bucket|sum)|prometheus_http_requests_total|up|process_start_time_seconds", job=~"shop-.*"}[37m]' \
-  --data-urlencode "time=$2" "$1/api/v1/query" | gzip -n > "$3"
-"""  # noqa: E501
+def recipe(url: str) -> str:
+    """Return the recipe of the README for this server: its names, its jobs, its address."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"^curl .*?\.gz$", readme, re.MULTILINE | re.DOTALL)
+    text: str = found.replace('job="api"', 'job=~"shop-.*"').replace("http://127.0.0.1:9090", url)
+    return f"set -eu -o pipefail\n{text.replace('http_request', 'prometheus_http_request')}\n"
 
 
 def counts_of(capture: Capture, canary: dict[str, Any], window: Window) -> list[float]:

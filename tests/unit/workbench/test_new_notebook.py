@@ -30,7 +30,8 @@ def test_a_new_notebook_is_a_report_under_its_name(folder: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    "name", ["", "../x", "a/b", "Übung", "a b", "1st", "-x", "a" * 61, "$(id)", 'x"', "canary_comparison", "canary"]
+    "name",
+    ["", "../x", "a/b", "Übung", "a b", "1st", "-x", "a" * 61, "$(id)", 'x"', "canary_comparison", "canary", "index"],
 )
 def test_a_name_that_cannot_be_taken_is_refused(name: str, folder: Path, capsys: pytest.CaptureFixture[str]):
     assert cli.run(["new", "--", name]) == 2

@@ -1,5 +1,6 @@
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reliability import cli
+from reliability.clock import SystemClock
+from reliability.notebook.canary_evidence import CanaryEvidence, load_evidence
+from reliability.notebook.run import Place
 from reliability.settings import FILE_NAME
+from reliability.settings_file import read_settings, resolve_parameters
 from reliability.sources.captures import BODY_NAME, read_capture
 from reliability.sources.promql import Matcher, parse_matchers
+from reliability.verdicts import Verdict
 from reliability.workbench.recording import union_matchers
 from tests.fake_query_api import FakeQueryApi, serving, target
 
@@ -69,9 +75,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shop() -> FakeQueryApi:
     return FakeQueryApi(
         series=[
-            *target({"job": "api", "instance": "a:1", "track": "stable"}),
-            *target({"job": "api", "instance": "b:1", "track": "canary"}),
-            *target({"job": "api", "instance": "c:1", "track": "standby"}),
+            each
+            for track in ("stable", "canary", "standby")
+            for each in target(
+                {"job": "api", "instance": f"{track}:1", "track": track},
+                bounds=("0.29", "0.3", "0.32", "+Inf"),
+                per_second=10,
+            )
         ]
     )
 
@@ -161,3 +171,29 @@ def test_an_arm_without_samples_is_said(folder: Path, capsys: pytest.CaptureFixt
         assert cli.run(["capture", "mine", "-p", 'canary=track="nobody", job="api"']) == 0
 
     assert "it holds nothing of the canary" in capsys.readouterr().err
+
+
+def test_the_body_alone_is_judged_and_its_warnings_leave_nothing_decided(folder: Path):
+    api = shop()
+    with serving(api) as url:
+        (folder / FILE_NAME).write_text(f'[prometheus]\nurl = "{url}"\n{ARMS}')
+        assert cli.run(["capture", "mine"]) == 0
+        api.warnings = ["a store is down"]
+        assert cli.run(["capture", "warned"]) == 0
+
+    whole = judged(folder, source="captures/mine")
+    for name, verdict in (("mine", whole.judgement.verdict), ("warned", Verdict.INCONCLUSIVE)):
+        shutil.copy(folder / "captures" / name / BODY_NAME, folder / f"{name}.json.gz")
+        bare = judged(folder, source=f"{name}.json.gz")
+        assert bare.judgement.verdict is verdict
+    assert whole.judgement.verdict is Verdict.PASS
+    assert bare.warnings == ("a store is down",)
+    assert bare.origin.arms["canary"].release == "1.1"
+
+
+def judged(folder: Path, *, source: str) -> CanaryEvidence:
+    settings = read_settings(folder, {})
+    place = Place(
+        project=folder, settings=settings, now=SystemClock().now(), answers=folder / "answers", increments=None
+    )
+    return load_evidence(resolve_parameters(settings, "canary", {"source": source}, report="a test"), place=place)

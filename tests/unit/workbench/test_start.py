@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from reliability import cli
+from reliability.clock import SystemClock
+from reliability.notebook.canary_evidence import load_evidence
+from reliability.notebook.run import Place
 from reliability.settings import FILE_NAME, CanarySettings, PrometheusSettings
+from reliability.settings_file import read_settings, resolve_parameters
 from reliability.sources.promql import Matcher, parse_matchers
 from reliability.workbench.presets import presets
 from tests.fake_query_api import FakeQueryApi, serving, target
@@ -152,6 +156,32 @@ def test_each_preset_is_found_by_its_metrics_or_forced(name: str, forced: bool, 
         assert (reporter is None) == ("reporter" not in canary[arm])
 
 
+@pytest.mark.parametrize("name", presets())
+def test_what_init_wrote_counts_each_request_and_each_failure(name: str, folder: Path):
+    options = dict(EXPORTERS[name][0])
+    reporter = {"reporter": options.pop("reporter")} if "reporter" in options else {}
+    api = two(**options, per_second=20.0)
+    if name in ("envoy", "istio", "nginx-ingress"):  # one proxy serves both arms
+        reporter["instance"] = "proxy:9901"
+    api.series = [({**labels, **reporter}, samples) for labels, samples in api.series]
+    with serving(api) as url:
+        assert cli.run(["init", "--prometheus", url]) == 0
+        settings = read_settings(folder, {})
+        place = Place(
+            project=folder, settings=settings, now=SystemClock().now(), answers=folder / "answers", increments=None
+        )
+        found = load_evidence(resolve_parameters(settings, "canary", {}, report=name), place=place)
+
+    counts = found.pairing.counts
+    assert counts is not None, found.pairing.health
+    failed = 0.1 if name == "envoy" else 0.01
+    for arm in (counts.baseline, counts.canary):
+        requests = float(arm.requests.sum())
+        assert requests == pytest.approx(20.0 * 30 * 60, rel=0.02)
+        assert float(arm.errors.sum()) == pytest.approx(failed * requests, rel=0.02)
+    assert "requests-differ" not in found.pairing.health.notes
+
+
 def test_a_forced_preset_is_written_even_before_the_first_request(folder: Path):
     canary = init(FakeQueryApi(), folder, "--preset", "caddy")
 
@@ -239,6 +269,14 @@ def test_no_histogram_leaves_every_name_to_the_user_and_says_what_is_there(folde
 
 
 NOT_CLASSIC = {"http_request_duration_seconds": "histogram", "rpc_request_latency_seconds": "summary"}
+
+
+def test_a_name_with_dots_is_named_with_why_it_cannot_be_used(folder: Path):
+    api = FakeQueryApi(series=target({"job": "api", "instance": "a:1"}, histogram="http.server.request.duration"))
+
+    assert init(api, folder) == {"source": "prometheus"}
+    text = " ".join(line.removeprefix("#").strip() for line in (folder / FILE_NAME).read_text().splitlines())
+    assert "http.server.request.duration has a name that needs quotes in PromQL" in text
 
 
 def test_the_busiest_likely_histogram_is_taken_and_the_others_are_named(folder: Path):
