@@ -4,9 +4,10 @@
 verdict. The calls hold no logic: reading, judging and drawing live below.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from IPython import get_ipython
 
 from reliability.errors import ParameterError
 from reliability.notebook import asking, canary, frames, own, own_checks, phase, rollback
@@ -67,7 +68,7 @@ def start(report: str, topic: str | None = None, **parameters: object) -> Run:
     name = topic or SECTION_OF_REPORT.get(report, "own")
     if name not in _TOPICS:
         raise ParameterError(f"nb.start: there is no topic '{name}'; there are: {', '.join(_TOPICS)}.")
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    shell = get_ipython()
     if shell is not None:
         show_figures_as_svg(shell)
     return open_run(report, _TOPICS[name], parameters, folder=Path.cwd())

@@ -11,9 +11,10 @@ from reliability.errors import ParameterError, SourceError
 from reliability.notebook.block import Block
 from reliability.notebook.canary_evidence import CanaryEvidence
 from reliability.notebook.origin import Origin
+from reliability.notebook.own_checks import Asked
 from reliability.notebook.parts import present
 from reliability.notebook.recorded_queries import answer_selector
-from reliability.notebook.run import Asked, Run, missing, show
+from reliability.notebook.run import Run, missing, show
 from reliability.sources.answer import Answer
 from reliability.sources.captures import Capture
 from reliability.sources.frames import samples_frame

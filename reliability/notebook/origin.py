@@ -8,11 +8,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from reliability.clock import format_instant, parse_instant
 from reliability.notebook.parts import near
 from reliability.notebook.run import Place
+from reliability.settings import CanarySettings
 from reliability.sources.answer_store import INDEX_NAME, RecordingTransport, ReplayTransport
 from reliability.sources.captures import Capture, read_bare_capture, read_capture
 from reliability.sources.connection import CONFIGURED, connect
@@ -21,6 +23,7 @@ from reliability.sources.metrics import MetricNames
 from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.promql import Matcher, parse_matchers
 from reliability.sources.samples import open_sample
+from reliability.sources.validation import refusing
 from reliability.window import Window
 
 SAMPLE_PREFIX: Final = "sample:"
@@ -101,7 +104,7 @@ def find_origin(parameters: Parameters, *, place: Place) -> Origin:
     path = near(place.project, source)
     if (path / INDEX_NAME).exists():
         replay = ReplayTransport(path)
-        return _asked(parameters, PrometheusSource(replay), known=replay.stored.parameters, as_of=replay.stored.as_of)
+        return _asked(parameters, PrometheusSource(replay), known=_stored(replay, path), as_of=replay.stored.as_of)
     capture = read_bare_capture(path) if path.is_file() else read_capture(path)
     return _captured(parameters, capture, capture.manifest.window, sample=None, known={})
 
@@ -114,6 +117,13 @@ def _live(parameters: Parameters, source: str, place: Place) -> Origin:
     live = LiveTransport(connect(place.settings.prometheus, source, project=place.project, environ=os.environ))
     kept = RecordingTransport(live, place.answers, as_of=now, parameters=stored)
     return _asked(parameters, PrometheusSource(kept), known=stored, as_of=now)
+
+
+def _stored(replay: ReplayTransport, path: Path) -> Parameters:
+    stored = replay.stored
+    with refusing(f"{path / INDEX_NAME} holds parameters that no run has", cure="Run the report again."):
+        CanarySettings.model_validate(stored.parameters)
+    return {"window_end": format_instant(stored.as_of), **stored.parameters}
 
 
 def _asked(parameters: Parameters, source: PrometheusSource, *, known: Parameters, as_of: datetime) -> Origin:

@@ -1,19 +1,51 @@
-"""An analyst's own checks: a number against its limit, and how such checks join a report's verdict.
+"""An analyst's own checks and queries: what each says, and how they join a report's verdict.
 
 What the number is belongs to the analyst's cells; the checks of a topic to its judge.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from reliability.errors import ParameterError
+from reliability.errors import ParameterError, SourceError
 from reliability.judge.check import Check
+from reliability.sources.answer import Answer
 from reliability.verdicts import Verdict, worst
 
 PREFIX: Final = "own:"  # of an id, so that no name of an analyst's is taken for a check of ours
 REASON: Final = "own-check"
 NO_CHECKS: Final = "no-checks"
+UNANSWERED: Final = "own-query"
+WARNED: Final = "server-warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A query of the analyst's.
+
+    Attributes:
+        query: Its text.
+        found: What was answered, or why nothing was.
+    """
+
+    query: str
+    found: Answer | SourceError
+
+    @property
+    def answer(self) -> Answer:
+        """What was answered; without an answer an empty one."""
+        return self.found if isinstance(self.found, Answer) else Answer(series=(), query=self.query)
+
+    @property
+    def check(self) -> Check | None:
+        """What the query does to the verdict; None when it was answered without a warning."""
+        values = {"name": self.query, "warnings": list(self.answer.warnings)}
+        if isinstance(self.found, SourceError):
+            return Check(id=f"query:{self.query}", verdict=Verdict.NO_DATA, reason=UNANSWERED, values=values)
+        if self.found.warnings:
+            return Check(id=f"query:{self.query}", verdict=Verdict.INCONCLUSIVE, reason=WARNED, values=values)
+        return None
 
 
 def judge_own(name: str, value: object, *, at_most: float | None, at_least: float | None) -> Check:

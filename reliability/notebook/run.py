@@ -8,6 +8,7 @@ means "no report". What each report reads and judges belongs to its topic module
 import difflib
 import os
 import platform
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,23 +16,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
+
 from reliability import __version__
 from reliability.clock import Clock, SystemClock, format_instant
 from reliability.errors import ParameterError, SourceError
 from reliability.judge.check import Check
 from reliability.notebook.block import Block
-from reliability.notebook.own_checks import fold_checks
+from reliability.notebook.own_checks import Asked, fold_checks
 from reliability.notebook.parts import present, read_part
 from reliability.report.verdict_view import headline
 from reliability.settings import Settings
 from reliability.settings_file import RUN_CSV, RUN_FILES, find_project_folder, read_settings, resolve_parameters
-from reliability.sources.answer import Answer
 from reliability.sources.checkout import read_checkout
 from reliability.verdicts import Verdict
 
 SCHEMA: Final = "reliability.report/1"
-UNANSWERED: Final = "own-query"
-WARNED: Final = "server-warning"
+_PLAIN_VALUE: Final[TypeAdapter[object]] = TypeAdapter(str | bool | int | FiniteFloat | None)
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _CLOSE: Final = 0.8  # likeness of two names from which one is taken for a misspelling of the other
 _LIBRARIES: Final = ("papermill", "nbconvert", "prometheus-api-client", "coverage", "numpy", "scipy")
 
@@ -94,34 +96,6 @@ class Topic(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A query of the analyst's.
-
-    Attributes:
-        query: Its text.
-        found: What was answered, or why nothing was.
-    """
-
-    query: str
-    found: Answer | SourceError
-
-    @property
-    def answer(self) -> Answer:
-        """What was answered; without an answer an empty one."""
-        return self.found if isinstance(self.found, Answer) else Answer(series=(), query=self.query)
-
-    @property
-    def check(self) -> Check | None:
-        """What the query does to the verdict; None when it was answered without a warning."""
-        values = {"name": self.query, "warnings": list(self.answer.warnings)}
-        if isinstance(self.found, SourceError):
-            return Check(id=f"query:{self.query}", verdict=Verdict.NO_DATA, reason=UNANSWERED, values=values)
-        if self.found.warnings:
-            return Check(id=f"query:{self.query}", verdict=Verdict.INCONCLUSIVE, reason=WARNED, values=values)
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """An open run.
 
@@ -170,6 +144,10 @@ def open_run(
         SettingsError: `reliability.toml` is wrong.
         ParameterError: A parameter has an impossible value, or is misspelt.
     """
+    if not _PLAIN_NAME.fullmatch(report):
+        raise ParameterError(
+            f"nb.start: {report!r} names no report; take letters, digits, '_' and '-', a letter first."
+        )
     project = find_project_folder(folder)
     settings = read_settings(project)
     known = type(getattr(settings, topic.SECTION)).model_fields
@@ -208,10 +186,13 @@ def _check_extra(report: str, extra: Mapping[str, object], known: Iterable[str])
         close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
         if close:
             raise ParameterError(f"nb.start of {report}: there is no setting '{name}'; did you mean '{close[0]}'?")
-        if not isinstance(value, str | bool | int | float | None):
+        try:
+            _PLAIN_VALUE.validate_python(value, strict=True)
+        except ValidationError as err:
             raise ParameterError(
-                f"nb.start of {report}: {name} is a {type(value).__name__}; parameters are plain texts and numbers."
-            )
+                f"nb.start of {report}: {name} is a {type(value).__name__} that no report can keep; "
+                f"parameters are texts, finite numbers, true or false."
+            ) from err
 
 
 def show(run: Run, kind: str, build: Callable[[Any], Mapping[str, object]]) -> Block:

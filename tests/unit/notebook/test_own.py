@@ -154,8 +154,14 @@ def test_parameters_of_the_notebook_are_kept_and_a_misspelt_one_is_refused(proje
     assert made["parameters"] == {"margin_percent": 5.0, "market": "north"}
     with pytest.raises(ParameterError, match="'margin_percnt'; did you mean 'margin_percent'"):
         opened(project, margin_percnt=5.0)
-    with pytest.raises(ParameterError, match="market is a list"):
-        opened(project, market=["north"])
+    for foreign in (["north"], float("nan"), float("inf"), pd.DataFrame({"market": [1, 2]})):
+        with pytest.raises(ParameterError, match=r"market is a \w+ that no report can keep"):
+            opened(project, market=foreign)
+
+
+def test_a_report_that_names_a_path_is_refused(project):
+    with pytest.raises(ParameterError, match="names no report"):
+        open_run("../elsewhere", own, {}, folder=project)
 
 
 def test_a_plain_selector_is_answered_from_the_recorded_samples(project):
@@ -209,6 +215,18 @@ def test_any_query_goes_to_the_server_and_works_offline_later(project):
     assert report(replayed)["as_of"] == told["as_of"]
     assert nb.promql(replayed, "another").empty
     assert (report(replayed)["verdict"], report(replayed)["reason"]) == ("NO_DATA", "own-query")
+
+
+def test_stored_answers_whose_parameters_were_changed_are_broken_evidence(project):
+    with FaultServer(answers(SUCCESS)) as server:
+        nb.promql(opened(project, source=server.url), "x")
+    index = project / "outputs" / "answers" / "mine" / "answers.json"
+    index.write_text(index.read_text().replace('"window_minutes": 35.0', '"window_minutes": "long"'))
+
+    made = report(opened(project, source="outputs/answers/mine"))
+
+    assert (made["verdict"], made["reason"]) == ("NO_DATA", "broken-evidence")
+    assert "window_minutes" in made["error"]["message"]
 
 
 def test_a_warning_of_the_server_decides_nothing(project):
