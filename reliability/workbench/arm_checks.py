@@ -12,12 +12,32 @@ from typing import Final
 from reliability.notebook.origin import Arm
 from reliability.sources.answer import Answer, Series, clipped
 from reliability.sources.captures import scrape_interval_seconds
+from reliability.sources.increments import pair_counts
 from reliability.sources.metrics import MetricNames
 from reliability.sources.mixed_labels import mixed_labels
+from reliability.window import Window
 from reliability.workbench.finding import NO_DATA, SETTINGS, Finding, fault, note, ok
 from reliability.workbench.histograms import unlikely_unit
 
 _SHOWN: Final = 5
+_REASONS: Final = {
+    "no-traffic": "neither served a request",
+    "no-traffic-baseline": "the baseline served no request",
+    "no-traffic-canary": "the canary served no request",
+    "buckets-missing": "one of them has requests, but no bucket counts them",
+    "requests-missing": "the counter of requests of one of them stands still",
+    "too-few-scrapes": "fewer than two scrapes are common to both",
+}
+_NOTES: Final = {
+    "requests-differ": (
+        "counter and histogram do not count the same requests",
+        "mend canary.requests_metric or the matchers, so that both select the same requests",
+    ),
+    "metrics-route": (
+        "the scrapes of /metrics are among the requests",
+        'leave them out in both arms, for example with handler!="/metrics"',
+    ),
+}
 _UNSHOWN: Final = frozenset(("__name__", "le"))
 Labels = Mapping[str, str]
 
@@ -87,6 +107,21 @@ def check_pair(baseline: SeenArm, canary: SeenArm, *, names: MetricNames) -> lis
         found = [fault("bounds", "the arms share no bound", cure="give both arms the same bounds", status=NO_DATA)]
     doubt = unlikely_unit(names.unit, common)
     return [*found, *([note("unit", doubt, cure="mend canary.latency_unit")] if doubt else [ok("unit", names.unit)])]
+
+
+def check_counts(baseline: SeenArm, canary: SeenArm, *, names: MetricNames, window: Window) -> list[Finding]:
+    """Count both arms as the report does, and say what would keep it from comparing them."""
+    health = pair_counts(baseline.answer, canary.answer, names=names, window=window).health
+    if health.reason:
+        text = f"the arms cannot be compared: {_REASONS.get(health.reason, health.reason)}"
+        return [fault("counts", text, cure="let both arms serve requests, or choose another window", status=NO_DATA)]
+    counted = [
+        f"{arm} {sum(replica.requests for replica in replicas)} requests, "
+        f"{sum(replica.errors for replica in replicas)} of them failed"
+        for arm, replicas in (("baseline", health.baseline), ("canary", health.canary))
+    ]
+    remarks = [note("counts", _NOTES[code][0], cure=_NOTES[code][1]) for code in health.notes if code in _NOTES]
+    return [ok("counts", "; ".join(counted)), *remarks]
 
 
 def _matched(seen: SeenArm, buckets: Sequence[Series], counters: Sequence[Series], query: str) -> Finding:

@@ -20,11 +20,11 @@ from reliability.sources.captures import Capture
 from reliability.sources.connection import CONFIGURED, connect
 from reliability.sources.live_transport import LiveTransport
 from reliability.sources.promql import Matcher
-from reliability.workbench.arm_checks import Labels, SeenArm, check_arm, check_pair
+from reliability.workbench.arm_checks import Labels, SeenArm, check_arm, check_counts, check_pair
 from reliability.workbench.finding import NO_DATA, SETTINGS, Finding, fault, note, ok
 from reliability.workbench.history import FULL_MINUTES, ask_history
 from reliability.workbench.local_checks import check_kernel, check_outputs, check_python, check_secrets
-from reliability.workbench.server import Server, named, selector
+from reliability.workbench.server import ClockDifference, Server, named, selector
 
 COMMAND: Final = "reliability report canary"
 _CLOCK_SECONDS: Final = 3.0
@@ -65,23 +65,16 @@ def examine(project: Path, *, environ: Mapping[str, str], clock: Clock, offline:
         return Examination(findings=(*local, wrong), command="")
     local.append(_settings_file(project))
     local += check_secrets(settings.prometheus, project=project, environ=environ)
+    server, found = _check_server(settings, project=project, environ=environ, clock=clock, offline=offline)
+    if server is None and _is_live(settings):
+        return Examination(findings=(*local, *found), command="")
+    more, command = _check_canary(settings, server if _is_live(settings) else None, project=project, clock=clock)
+    return Examination(findings=(*local, *found, *more), command=command)
+
+
+def _is_live(settings: Settings) -> bool:
     source = settings.canary.source
-    is_live = source == CONFIGURED or source.startswith(URL_PREFIXES)
-    if is_live and offline:
-        return Examination(findings=(*local, note("server", "not asked: offline")), command="")
-    server = None
-    if is_live:
-        try:
-            connection = connect(settings.prometheus, source, project=project, environ=environ)
-        except UsageError as err:
-            return Examination(findings=(*local, _refused("server", err)), command="")
-        server = Server(transport=LiveTransport(connection), clock=clock)
-        asked = _check_server(server)
-        local += asked
-        if any(finding.status == NO_DATA and finding.subject == "server" for finding in asked):
-            return Examination(findings=tuple(local), command="")
-    found, command = _check_canary(settings, server, project=project, clock=clock)
-    return Examination(findings=(*local, *found), command=command)
+    return source == CONFIGURED or source.startswith(URL_PREFIXES)
 
 
 def _settings_file(project: Path) -> Finding:
@@ -91,21 +84,38 @@ def _settings_file(project: Path) -> Finding:
     return note("settings", f"there is no {FILE_NAME}; defaults and environment hold", cure=cure)
 
 
-def _check_server(server: Server) -> list[Finding]:
-    """Reach the server, then compare clocks."""
+def _check_server(
+    settings: Settings, *, project: Path, environ: Mapping[str, str], clock: Clock, offline: bool
+) -> tuple[Server | None, list[Finding]]:
+    """Reach the server of the canary, else the configured one, and compare clocks; None when it cannot be asked."""
+    is_live = _is_live(settings)
+    if not is_live and settings.prometheus.url is None:
+        return None, []
+    source = settings.canary.source if is_live else CONFIGURED
     try:
-        clock = server.clock_difference()
+        connection = connect(settings.prometheus, source, project=project, environ=environ)
+        server = Server(transport=LiveTransport(connection), clock=clock)
+        if offline:
+            return None, [note("server", "not asked: offline")]
+        difference = server.clock_difference()
         product, version = server.product()
     except SourceError as err:
-        return [fault("server", str(err.args[0]), cure="mend prometheus.url or its credentials", status=NO_DATA)]
+        return None, [fault("server", str(err.args[0]), cure="mend prometheus.url or its credentials", status=NO_DATA)]
     except UsageError as err:
-        return [_refused("server", err)]
-    found = [ok("server", f"{server.transport.where} answers ({product} {version})")]
+        return None, [_refused("server", err)]
+    found = [ok("server", f"{connection.name} answers ({product} {version})"), _compared(difference)]
+    if not is_live:
+        cure = 'set canary.source = "prometheus" to judge what it has'
+        found.append(note("source", f"canary.source is {settings.canary.source}, not this server", cure=cure))
+    return server, found
+
+
+def _compared(clock: ClockDifference) -> Finding:
     text = f"the server is {abs(clock.seconds):.1f} s {'ahead of' if clock.seconds > 0 else 'behind'} this machine"
     if abs(clock.seconds) - clock.uncertainty_seconds > _CLOCK_SECONDS:
         cure = "set both by NTP; until then a live window misses its newest samples, so give window_end"
-        return [*found, fault("clock", text, cure=cure, status=NO_DATA)]
-    return [*found, ok("clock", f"{text}, {clock.uncertainty_seconds:.1f} s of it uncertain")]
+        return fault("clock", text, cure=cure, status=NO_DATA)
+    return ok("clock", f"{text}, {clock.uncertainty_seconds:.1f} s of it uncertain")
 
 
 def _check_canary(
@@ -130,10 +140,12 @@ def _check_canary(
     found += check_pair(*seen, names=origin.names)
     if any(finding.level == "fault" for finding in found):
         return found, ""
-    if server is None:
-        return [ok("source", origin.source.description), *found], COMMAND
-    window, command = _check_window(origin, server)
-    return [*found, window], command
+    window, command = ok("window", str(origin.window)), COMMAND
+    if server is not None and settings.canary.window_end is None:
+        window, command = _check_window(origin, server)
+    counts = check_counts(*seen, names=origin.names, window=origin.window) if command else []
+    works = command if all(finding.level != "fault" for finding in counts) else ""
+    return [ok("source", origin.source.description), *found, window, *counts], works
 
 
 def _fetched(origin: Origin, name: str) -> SeenArm:

@@ -26,6 +26,7 @@ UNUSABLE: Final = {
     "native": "is a native histogram, which cannot be judged yet; let the server keep classic buckets too "
     "(always_scrape_classic_histograms)",
     "summary": "is a summary; its quantiles cannot be merged over replicas, so let the service export a histogram",
+    "vmrange": "has bounds of VictoriaMetrics (vmrange), which cannot be judged; convert them by prometheus_buckets",
     "name": "has a name that needs quotes in PromQL, which cannot be judged yet; let the server translate names "
     "to underscores",
 }
@@ -85,9 +86,14 @@ def find_histograms(server: Server, known: Sequence[str]) -> Histograms:
     likely = sorted(names, key=lambda name: (-_likeness(name, known), -every[name], name))[:_ASKED]
     counts = {name: _observations(server, name) for name in likely}
     ranked = sorted(likely, key=lambda name: (not counts[name], -_likeness(name, known), -counts[name], name))
+    own = server.rows(f"count by (__name__) ({selector((buckets, Matcher(name='vmrange', op='!=', value='')))})")
     return Histograms(
         requests={name: counts[name] for name in ranked},
-        unusable={name: UNUSABLE["name"] for name in every if name not in names} | _without_buckets(server, every),
+        unusable={
+            **{name: UNUSABLE["name"] for name in every if name not in names},
+            **{row.labels["__name__"].removesuffix("_bucket"): UNUSABLE["vmrange"] for row in own},
+            **_without_buckets(server, every),
+        },
     )
 
 

@@ -142,7 +142,7 @@ def _one_job(
 def _starts(server: Server, splits: Sequence[Split]) -> dict[str, dict[str, float]]:
     """Return the earliest start of a process by label and value."""
     found: dict[str, dict[str, float]] = {}
-    for split in splits:
+    for split in (each for each in splits if len(each.requests) == 2):  # noqa: PLR2004 -- two arms
         chosen = selector(named(PROCESS_START, any_of(split.label, list(split.requests))))
         rows = server.rows(f"min by ({split.label}) ({chosen})")
         found[split.label] = {row.labels.get(split.label, ""): row.value for row in rows}

@@ -104,6 +104,60 @@ def test_wrong_settings_end_with_status_2(text: str, words: str, folder: Path, c
     assert words in findings(document, "fault")[0]
 
 
+def test_an_arm_that_serves_nothing_is_a_fault(folder: Path, capsys: pytest.CaptureFixture[str]):
+    api = FakeQueryApi(series=target({"job": "api", "instance": "a:1", "track": "stable"}))
+    api.series += target({"job": "api", "instance": "b:1", "track": "canary"}, per_second=0)
+    with settings(api, folder):
+        status, document = seen(capsys)
+
+    assert status == 4
+    assert "the canary served no request" in findings(document, "fault")[0]
+    assert document["command"] is None
+
+
+def test_requests_are_counted_as_the_report_counts_them(folder: Path, capsys: pytest.CaptureFixture[str]):
+    with settings(shop(), folder):
+        document = seen(capsys)[1]
+
+    (counts,) = [text for text in findings(document, "ok") if text.startswith("counts: ")]
+    for arm in ("baseline", "canary"):
+        found = re.search(rf"{arm} (\d+) requests, (\d+) of them failed", counts)
+        assert found
+        assert int(found[1]) == pytest.approx(2 * 35 * 60, rel=0.02)
+        assert int(found[2]) == pytest.approx(0.02 * 35 * 60, abs=2)
+
+
+def test_a_counter_of_other_requests_is_a_note(folder: Path, capsys: pytest.CaptureFixture[str]):
+    api = shop()
+    for track, instance in (("stable", "a:1"), ("canary", "b:1")):
+        labels = {"job": "api", "instance": instance, "track": track, "kind": "retry"}
+        api.series += [each for each in target(labels) if each[0]["__name__"] == "http_requests_total"]
+    with settings(api, folder):
+        status, document = seen(capsys)
+
+    assert status == 0
+    assert "counts: counter and histogram do not count the same requests" in findings(document, "note")[0]
+
+
+def test_a_server_that_the_canary_does_not_use_is_looked_at_too(folder: Path, capsys: pytest.CaptureFixture[str]):
+    with settings(shop(), folder, canary=""):
+        status, document = seen(capsys)
+
+    assert status == 0
+    assert "source: canary.source is sample:pass, not this server" in findings(document, "note")[0]
+    assert document["command"] == "reliability report canary"
+
+
+def test_a_recording_is_looked_at_though_the_server_is_gone(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / FILE_NAME).write_text('[prometheus]\nurl = "http://127.0.0.1:9"\n', encoding="utf-8")
+
+    status, document = seen(capsys)
+
+    assert status == 4
+    assert "Connection refused" in findings(document, "fault")[0]
+    assert document["command"] == "reliability report canary"
+
+
 def test_nobody_is_asked_offline(folder: Path, capsys: pytest.CaptureFixture[str]):
     api = shop()
     with settings(api, folder):

@@ -279,6 +279,16 @@ def test_a_name_with_dots_is_named_with_why_it_cannot_be_used(folder: Path):
     assert "http.server.request.duration has a name that needs quotes in PromQL" in text
 
 
+def test_bounds_of_victoria_metrics_are_named_with_a_cure(folder: Path):
+    api = FakeQueryApi()
+    labels = {"__name__": "vm_request_duration_seconds_bucket", "vmrange": "1.0e-1...1.1e-1"}
+    api.series.append((labels, [(api.now(), 1.0)]))
+
+    assert init(api, folder) == {"source": "prometheus"}
+    text = " ".join(line.removeprefix("#").strip() for line in (folder / FILE_NAME).read_text().splitlines())
+    assert "vm_request_duration_seconds has bounds of VictoriaMetrics (vmrange)" in text
+
+
 def test_the_busiest_likely_histogram_is_taken_and_the_others_are_named(folder: Path):
     sizes = target({"job": "api", "instance": "0:80"}, histogram="http_response_size_bytes", per_second=90)
     slow = target({"job": "api", "instance": "0:80"}, histogram="jobs_http_seconds", per_second=1)
