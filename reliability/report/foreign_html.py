@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString
-from bs4.exceptions import ParserRejectedMarkup
 from markupsafe import Markup
 from soupsieve import SelectorSyntaxError
 
@@ -41,13 +40,15 @@ _KEPT: Final = {
     "ol": ("start",),
     **dict.fromkeys(_CELLS, ("colspan", "rowspan")),
 }
+_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)|<[!?][^<>]*>", re.DOTALL)
+_NO_TAG: Final = re.compile(r"""<(?!/?[a-z](?:[^<>"']|"[^"<]*"|'[^'<]*')*+>)""", re.IGNORECASE)
 _SAFE_LINK: Final = re.compile(r"(?:https?:|mailto:|#|(?![a-z][a-z0-9+.-]*:))", re.IGNORECASE)
 _SAFE_PICTURE: Final = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml)[;,]", re.IGNORECASE)
 _NUMBER: Final = re.compile(
     r"[-+\u2212]?(?:[\d][\d.,\u00a0\u202f']*(?:e[-+]?\d+)?(?:\s?[%x\u00d7])?|inf)", re.IGNORECASE
 )
 _NOTHING: Final = frozenset(("", "nan", "none", "<na>", "nat", "-", "\u2013", "\u2014"))
-_MOST_SELECTORS, _MOST_COLUMNS = 200, 200
+_MOST_SELECTORS, _MOST_COLUMNS, _MOST_LEVELS = 200, 200, 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,10 +77,10 @@ class Cleaner:
         Returns:
             Markup of allowed tags; empty when nothing is left to read.
         """
-        try:
-            soup: Any = BeautifulSoup(html, "html.parser")
-        except ParserRejectedMarkup:
-            self.dropped = ["<!["]
+        html = _NO_TAG.sub("&lt;", _COMMENT.sub("", html))  # what is no whole tag would take the parser very long
+        soup: Any = BeautifulSoup(html, "html.parser")
+        if _is_too_deep(soup):
+            self.dropped = [f"> {_MOST_LEVELS}"]
             return Markup("")
         for tag in soup("img"):
             tag["src"] = (pictures or {}).get(tag.get("src", ""), tag.get("src", ""))
@@ -111,7 +112,7 @@ class Cleaner:
             if look and (tag.name in _CELLS or (own and tag.name not in _TABLE - {"caption"})):
                 classes[id(tag)] = self.styles.class_for(look)
         for tag in hidden:
-            tag.decompose()
+            tag.extract()
         return classes
 
     def _frame_table(self, soup: Any, table: Any, caption: str) -> None:
@@ -128,6 +129,14 @@ class Cleaner:
         label = wanted if wanted not in self._labels else f"{wanted} ({len(self._labels) + 1})"
         self._labels.add(label)
         return label
+
+
+def _is_too_deep(soup: Any) -> bool:
+    """Tell whether elements stand inside each other so deep that reading their texts would take very long."""
+    depth = {id(soup): 0}
+    for tag in soup(True):
+        depth[id(tag)] = depth[id(tag.parent)] + 1
+    return max(depth.values()) > _MOST_LEVELS
 
 
 def _declared(soup: Any) -> dict[int, Declarations]:
@@ -158,18 +167,15 @@ def _drop(soup: Any) -> list[str]:
     for text in soup(string=True):
         if type(text) is not NavigableString:  # comments, declarations, scripts, styles
             text.extract()
-    dropped = []
+    dropped = set()
     for tag in soup(True):
-        if tag.decomposed:
-            continue
         if tag.name in _LOST | _SILENT:
-            dropped += [tag.name] if tag.name in _LOST else []
-            tag.decompose()
+            dropped.add(tag.extract().name)
         elif tag.name in _BLOCKS:
             tag.name = "div"
         elif tag.name not in _ALLOWED | {"h1", "h2"}:
             tag.unwrap()
-    return sorted(set(dropped))
+    return sorted(dropped & _LOST)
 
 
 def _mend_blocks(soup: Any) -> None:
@@ -235,7 +241,7 @@ def _places(table: Any) -> Iterator[tuple[Any, int, bool]]:
     """Walk over the cells of a table with the column in which each begins and whether it is a heading of columns."""
     below: dict[int, int] = {}  # rows that a cell above still covers, by column
     for place, row in enumerate(table("tr")):
-        cells, column, covered = row(_CELLS, recursive=False), 0, below
+        cells, column, covered = [cell for cell in row.children if cell.name in _CELLS], 0, below
         below = {at: rows - 1 for at, rows in covered.items() if rows > 1}
         is_head = row.parent.name == "thead" or (place == 0 and all(cell.name == "th" for cell in cells))
         for cell in cells:

@@ -260,7 +260,7 @@ def test_long_texts_are_cut_with_a_note_in_the_language_of_the_page() -> None:
 
 
 def test_tens_of_megabytes_make_a_small_page_in_a_moment() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     million = "<td>" * 250_000
     cells = [
         code("1", stream("x" * 10_000_000), output({"text/html": million * 3, "text/plain": "short form"})),
@@ -276,4 +276,14 @@ def test_tens_of_megabytes_make_a_small_page_in_a_moment() -> None:
     assert "short form" in html
     assert "100 more outputs of this cell, 6.0 MB" in html
     assert "Left out here: image/png of 4.9 MB" in html
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<![", "<a ", "<a href='", "</", "<td colspan=1000>", "<i>", "<style>"])
+def test_html_that_is_hostile_to_parsers_takes_a_moment(piece: str) -> None:
+    started = time.process_time()
+
+    html = html_of(piece * (60_000 // len(piece)), "short form")
+
+    assert time.process_time() - started < 2
+    assert "<div" in html
