@@ -21,6 +21,7 @@ CANARY_REASONS = (
     "server-warning", "data-gap",
     "no-traffic", "no-traffic-baseline", "no-traffic-canary", "missing-evidence", "broken-evidence",
     "prometheus-unreachable", "prometheus-answer", "notebook-failed",
+    "breaker-open", "prometheus-busy", "prometheus-auth", "query-too-big", "query-too-slow",
 )  # fmt: skip
 
 
@@ -153,6 +154,11 @@ def _report_for(reason: str) -> Mapping[str, Any]:
         "prometheus-unreachable",
         "prometheus-answer",
         "notebook-failed",
+        "breaker-open",
+        "prometheus-busy",
+        "prometheus-auth",
+        "query-too-big",
+        "query-too-slow",
     }:
         return examples.report_without_evidence(stem)
     else:
