@@ -12,22 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from IPython.core.formatters import SVGFormatter
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SVG: Final = "image/svg+xml"
 _MOST_POINTS: Final = 5000  # what has more is drawn as a picture inside the SVG
 _DOTS_PER_INCH: Final = 150
-
-
-class _FigureFormatter(SVGFormatter):
-    """The kernel's formatter for SVG, with our drawing in place of the inline backend's."""
-
-    def for_type(self, typ: Any, func: Any = None) -> Any:
-        is_figure = func is not None and getattr(typ, "__module__", "") == "matplotlib.figure"
-        return super().for_type(typ, draw_figure if is_figure else func)  # type: ignore[no-untyped-call]
 
 
 def show_figures_as_svg(shell: Any) -> None:
@@ -36,15 +25,18 @@ def show_figures_as_svg(shell: Any) -> None:
     Args:
         shell: What `get_ipython()` returns.
     """
-    formatters = shell.display_formatter.formatters
-    if isinstance(formatters[_SVG], _FigureFormatter):
+    formatter = shell.display_formatter.formatters["image/svg+xml"]
+    if "for_type" in vars(formatter):
         return
-    before = formatters[_SVG]
-    formatters[_SVG] = _FigureFormatter(
-        parent=shell.display_formatter, singleton_printers=before.singleton_printers, enabled=before.enabled,
-        type_printers=before.type_printers, deferred_printers=before.deferred_printers,
-    )  # fmt: skip
-    formatters[_SVG].for_type_by_name("matplotlib.figure", "Figure", draw_figure)
+    register = formatter.for_type
+
+    def for_type(kind: Any, draw: Any = None) -> Any:
+        """Register our drawing where the inline backend registers its own."""
+        is_figure = draw is not None and getattr(kind, "__module__", "") == "matplotlib.figure"
+        return register(kind, draw_figure if is_figure else draw)
+
+    formatter.for_type = for_type
+    formatter.for_type_by_name("matplotlib.figure", "Figure", draw_figure)
     shell.config.InlineBackend.setdefault("figure_formats", {"svg"})  # for the backend, once a figure is made
     inline = sys.modules.get("matplotlib_inline.config")
     if inline is not None and inline.InlineBackend.initialized():

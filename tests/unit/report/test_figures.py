@@ -46,11 +46,11 @@ def test_what_the_inline_backend_registers_draws_our_way_and_png_when_asked_for(
 
 
 def test_calling_it_again_changes_nothing(shell: Any) -> None:
-    before = shell.display_formatter.formatters["image/svg+xml"]
+    before = shell.display_formatter.formatters["image/svg+xml"].for_type
 
     show_figures_as_svg(shell)
 
-    assert shell.display_formatter.formatters["image/svg+xml"] is before
+    assert shell.display_formatter.formatters["image/svg+xml"].for_type is before
     assert shell.config.InlineBackend.figure_formats == {"svg"}
 
 
