@@ -145,7 +145,8 @@ def _check_canary(
         window, command = _check_window(origin, server)
     counts = check_counts(*seen, names=origin.names, window=origin.window) if command else []
     works = command if all(finding.level != "fault" for finding in counts) else ""
-    return [ok("source", origin.source.description), *found, window, *counts], works
+    source = [ok("source", origin.source.description)] if server is None else []
+    return [*source, *found, window, *counts], works
 
 
 def _fetched(origin: Origin, name: str) -> SeenArm:
