@@ -27,7 +27,9 @@ from reliability.settings_file import RUN_CSV, RUN_FILES
 _ENGINE: Final = "reliability"
 _START_SECONDS: Final = 60
 _CELL_SECONDS: Final = 600
+_KEEP_ALL: Final = "(lambda out: out.schedule(lambda: out.socket.set(69, 1)))(get_ipython().kernel.iopub_thread)"
 _ARGUMENTS: Final = (
+    f"--IPKernelApp.exec_lines={_KEEP_ALL}",  # ZMQ_XPUB_NODROP: a cell that prints faster than it is read waits
     "--IPKernelApp.log_level=40",  # else a kernel on TCP warns that loopback is not encrypted
     "--HistoryManager.enabled=False",  # no cell and no parameter in the history of the home folder, which kernels share
 )
@@ -115,6 +117,7 @@ class _MemoryEngine(Engine):  # type: ignore[misc]
         kept.append(nb_man.nb)
         client = PapermillNotebookClient(
             nb_man, kernel_name=kernel_name, timeout=execution_timeout, startup_timeout=start_timeout,
+            iopub_timeout=execution_timeout,  # else a cell must be read to its end 4 s after it has ended
             coalesce_streams=True, shutdown_kernel="immediate", extra_arguments=list(_ARGUMENTS), config=config,
         )  # fmt: skip
         client.execute(env=dict(environment))

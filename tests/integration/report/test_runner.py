@@ -48,13 +48,14 @@ def printed(executed):
 
 
 def test_a_parameter_reaches_the_kernel_and_the_report_and_its_files_come_back(tmp_path):
-    notebook = made("print('before')", LEAVE, FINISH)
+    notebook = made("for n in range(1500): print(n, flush=True)", LEAVE, FINISH)
     before, environment = nbformat.writes(notebook), dict(os.environ)
 
     executed = execute_notebook("own.ipynb", notebook, {"margin": 5.0}, scratch=tmp_path, keep_increments=True)
 
     assert executed.report == find_report(executed.notebook) == {"verdict": "PASS", "margin": 5.0}
     assert executed.failure is None
+    assert printed(executed).split() == [str(n) for n in range(1500)]
     assert (tmp_path / "files" / "increments.csv").read_text() == "1"
     assert nbformat.writes(notebook) == before
     assert str(tmp_path) not in nbformat.writes(executed.notebook)
