@@ -119,6 +119,8 @@ def make_reports(
     notebooks = {name: read_notebook(path) for name, path in reports.items()}
     parameters = choose_parameters(reports, notebooks, given)
     sources = _check_known(settings, parameters, project)
+    guarded = read_secrets(settings, project=project, environ=os.environ)
+    shortener = Shortener(project, addresses=[settings.prometheus.url, settings.prometheus.proxy, *sources])
     started_at = clock.now()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     run = _Run(
@@ -127,9 +129,9 @@ def make_reports(
             "as_of": format_instant(started_at),
         },
         folder=outputs / "runs" / run_id,
-        titles={name: title_of(name, notebook) for name, notebook in notebooks.items()},
-        secrets=read_secrets(settings, project=project, environ=os.environ),
-        shortener=Shortener(project, addresses=[settings.prometheus.url, settings.prometheus.proxy, *sources]),
+        titles=shortener.data({name: _title(name, notebook, guarded) for name, notebook in notebooks.items()}),
+        secrets=guarded,
+        shortener=shortener,
         keep_increments=keep_increments,
         execute=execute,
     )  # fmt: skip
@@ -141,6 +143,16 @@ def make_reports(
         progress(f"{name}: {made[-1].verdict.value} in {time.perf_counter() - started:.1f} s")
     index = renew_index(outputs, project=project, settings=settings, clock=clock)
     return Batch(run_id=run_id, reports=made, index=index)
+
+
+def _title(name: str, notebook: Any, guarded: Secrets) -> dict[str, str]:
+    """Return how a report is called on all pages of the run; by its name when its heading holds a secret."""
+    title = title_of(name, notebook)
+    return (
+        dict.fromkeys(title, name)
+        if any(value in text for value in guarded.values() for text in title.values())
+        else title
+    )
 
 
 def _check_known(settings: Settings, parameters: Mapping[str, Mapping[str, object]], project: Path) -> list[str]:

@@ -141,6 +141,17 @@ def test_a_result_with_a_secret_is_not_written_and_a_page_says_so_without_it(pro
     assert not list(project.rglob("*.answers"))
 
 
+def test_a_heading_with_a_secret_or_a_path_reaches_no_page_of_the_run(project):
+    save("queue.ipynb", title=f"# Queue {VALUE}")
+    save("other.ipynb", title=f"# In {project}")
+
+    make(project, FakeKernel(), "other.ipynb", "queue.ipynb", settings=guarded(project))
+
+    for path, content in everything_written(project).items():
+        assert VALUE not in content, path
+        assert str(project) not in content, path
+
+
 def test_a_secret_in_a_parameter_is_not_written_either(project):
     save("queue.ipynb", "note: str = None")
     (made,) = make(
