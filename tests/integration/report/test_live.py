@@ -1,9 +1,7 @@
 """A live Prometheus, its stored answers and the capture of the same samples give the same numbers."""
 
 import json
-import shutil
 import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -21,17 +19,6 @@ SECONDS = 120
 QUERY = "sum by (arm) (rate(http_requests_total[2m]))"
 STORED = "outputs/answers/canary_comparison"
 JUDGED = ("verdict", "reason", "latency", "errors", "exposure", "checks", "figures")
-
-
-def report_canary(project, *parameters):
-    shutil.rmtree(project / "outputs", ignore_errors=True)
-    chosen = [word for text in parameters for word in ("-p", text)]
-    subprocess.run(
-        [sys.executable, "-m", "reliability", "report", "canary", *chosen],
-        cwd=project, check=True, capture_output=True, timeout=SECONDS,
-    )  # fmt: skip
-    (path,) = (project / "outputs" / "runs").glob("*/canary_comparison.json")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_open_metrics(answer, path):
@@ -54,32 +41,34 @@ def server(tmp_path_factory):
         yield running
 
 
-def test_a_live_prometheus_and_its_capture_give_the_same_numbers(server, tmp_path):
-    (tmp_path / "reliability.toml").touch()
-    window = open_sample("pass").capture.manifest.window
-
-    recorded = report_canary(tmp_path, "source=sample:pass")
-    live = report_canary(
-        tmp_path,
-        f"source={server.url}",
-        f"window_end={format_instant(window.end)}",
-        f"window_minutes={window.seconds / 60!r}",
-        "baseline_release=2.7.3",
-        "canary_release=2.8.0",
-    )
-
-    assert {key: live[key] for key in JUDGED} == {key: recorded[key] for key in JUDGED}
-    assert live["verdict"] == "PASS"
-    assert live["sample"] is None
-    assert live["provenance"]["source"] == "Prometheus"  # the name, not the address
-
-
 def opened(project, **parameters):
     return open_run("canary_comparison", canary, parameters, folder=project)
 
 
 def concluded(run):
     return {key: value for key, value in close_run(run).data.items() if key in (*JUDGED, "as_of", "releases")}
+
+
+def test_a_live_prometheus_and_its_capture_give_the_same_numbers(server, tmp_path):
+    (tmp_path / "reliability.toml").touch()
+    window = open_sample("pass").capture.manifest.window
+
+    recorded = close_run(opened(tmp_path, source="sample:pass")).data
+    live = close_run(
+        opened(
+            tmp_path,
+            source=server.url,
+            window_end=format_instant(window.end),
+            window_minutes=window.seconds / 60,
+            baseline_release="2.7.3",
+            canary_release="2.8.0",
+        )
+    ).data
+
+    assert {key: live[key] for key in JUDGED} == {key: recorded[key] for key in JUDGED}
+    assert live["verdict"] == "PASS"
+    assert live["sample"] is None
+    assert live["provenance"]["source"] == "Prometheus"  # the name, not the address
 
 
 def test_a_recorded_run_gives_the_same_numbers_offline_and_another_margin_another_verdict(server, tmp_path):

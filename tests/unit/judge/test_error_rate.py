@@ -106,7 +106,7 @@ def test_no_difference_pools_the_arms(canary, baseline):
 
 
 @given(counts=cases)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_deciding_limits_say_what_the_p_values_say(counts):
     judged, test = judge_errors(counts), error_score_test(shared_intervals(counts, by_histogram=False))
     statistics = (test.difference_statistic(0.005), test.ratio_statistic(1.5))
@@ -119,7 +119,7 @@ def test_the_deciding_limits_say_what_the_p_values_say(counts):
 
 
 @given(counts=cases)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_likely_range_holds_the_difference(counts):
     judged = judge_errors(counts)
 
@@ -131,7 +131,7 @@ def test_the_likely_range_holds_the_difference(counts):
 
 
 @given(counts=cases)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_arm_compared_with_itself_never_fails(counts):
     same = with_errors(
         counts.baseline.errors,
@@ -144,7 +144,7 @@ def test_an_arm_compared_with_itself_never_fails(counts):
 
 
 @given(counts=cases)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_swapping_the_arms_mirrors_the_likely_range(counts):
     swapped = with_errors(
         counts.canary.errors,
@@ -160,7 +160,7 @@ def test_swapping_the_arms_mirrors_the_likely_range(counts):
 
 @given(errors=st.tuples(st.integers(0, 20), st.integers(0, 20)), times=st.integers(2, 20))
 @example(errors=(0, 0), times=2)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_more_of_the_same_traffic_never_turns_a_decision_around(errors, times):
     before = judge_errors(steady(*errors)).verdict
     after = judge_errors(steady(*(times * count for count in errors), requests=500 * times)).verdict
@@ -172,7 +172,7 @@ def test_more_of_the_same_traffic_never_turns_a_decision_around(errors, times):
     data=st.data(),
     served=st.lists(st.integers(0, 50), min_size=0, max_size=30),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_counts_make_the_judge_stumble_or_say_more_than_a_number(data, served):
     def errors_of(requests):
         return [data.draw(st.integers(0, count)) for count in requests]

@@ -36,7 +36,7 @@ def cases():
 
 
 @given(counts=cases(), factor=st.floats(1e-3, 1e3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_unit_of_time_changes_no_ratio_and_no_verdict(counts, factor):
     scaled = replace(counts, upper_bounds_seconds=counts.upper_bounds_seconds * factor)
 
@@ -48,7 +48,7 @@ def test_the_unit_of_time_changes_no_ratio_and_no_verdict(counts, factor):
 
 
 @given(counts=cases())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_likely_range_holds_the_estimate_and_lies_around_the_deciding_limits(counts):
     judged = judge_latency(counts)
 
@@ -60,7 +60,7 @@ def test_the_likely_range_holds_the_estimate_and_lies_around_the_deciding_limits
 
 
 @given(counts=cases())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_deciding_limits_say_what_the_p_values_say(counts):
     evidence, judged = evidence_of(counts), judge_latency(counts)
     test, guard = evidence.test, evidence.guard
@@ -73,7 +73,7 @@ def test_the_deciding_limits_say_what_the_p_values_say(counts):
 
 
 @given(counts=cases())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_guard_only_takes_decisions_away(counts):
     evidence, judged = evidence_of(counts), judge_latency(counts)
     test, guard = evidence.test, evidence.guard
@@ -89,7 +89,7 @@ def test_the_guard_only_takes_decisions_away(counts):
 
 
 @given(counts=cases())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10)
 def test_an_arm_compared_with_itself_never_fails(counts):
     judged = judge_latency(replace(counts, canary=counts.baseline))
 
@@ -98,7 +98,7 @@ def test_an_arm_compared_with_itself_never_fails(counts):
 
 
 @given(increase=st.floats(-0.3, 0.6), times=st.integers(2, 10))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_more_of_the_same_traffic_never_turns_a_decision_around(increase, times):
     once = steady(increase=increase, per_scrape=100)
     more = steady(increase=increase, per_scrape=100 * times)
@@ -109,7 +109,7 @@ def test_more_of_the_same_traffic_never_turns_a_decision_around(increase, times)
 
 
 @given(counts=cases(), margins=st.tuples(st.floats(0.02, 0.5), st.floats(0.02, 0.5)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_wider_margin_never_undoes_a_pass(counts, margins):
     narrow, wide = sorted(margins)
     fine = replace(counts, upper_bounds_seconds=FINE_BOUNDS) if counts.upper_bounds_seconds.size > 20 else counts
@@ -120,7 +120,7 @@ def test_a_wider_margin_never_undoes_a_pass(counts, margins):
 
 
 @given(counts=cases())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_an_open_question_names_its_cure(counts):
     judged = judge_latency(counts)
     if judged.verdict is Verdict.INCONCLUSIVE:
@@ -137,7 +137,7 @@ def test_an_open_question_names_its_cure(counts):
     data=st.data(),
     bounds=st.sampled_from([[np.inf], [0.1, np.inf], [0.1, 0.2, 0.5, np.inf], [0.1, 0.11, 0.12, 0.13, 0.14, np.inf]]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_counts_make_the_judge_stumble_or_say_more_than_a_number(rows, data, bounds):
     cell = st.one_of(st.just(0), st.integers(0, 3), st.integers(0, 10**6))
     table = st.lists(st.lists(cell, min_size=len(bounds), max_size=len(bounds)), min_size=rows, max_size=rows)
