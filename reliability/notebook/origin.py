@@ -19,6 +19,7 @@ from reliability.sources.answer_store import INDEX_NAME, RecordingTransport, Rep
 from reliability.sources.captures import Capture, read_bare_capture, read_capture
 from reliability.sources.connection import CONFIGURED, connect
 from reliability.sources.live_transport import LiveTransport
+from reliability.sources.manifest import USUAL_ARMS, USUAL_METRICS, told_by
 from reliability.sources.metrics import MetricNames
 from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.promql import Matcher, parse_matchers
@@ -29,17 +30,8 @@ from reliability.window import Window
 SAMPLE_PREFIX: Final = "sample:"
 URL_PREFIXES: Final = ("http://", "https://")
 DEFAULTS: Final[Mapping[str, Any]] = {
-    "baseline": 'arm="baseline"',
-    "canary": 'arm="canary"',
-    "baseline_release": "baseline",
-    "canary_release": "canary",
-    "latency_metric": "http_request_duration_seconds",
-    "latency_unit": "seconds",
-    "requests_metric": "http_requests_total",
-    "error_matchers": 'code=~"5.."',
-    "window_minutes": 35.0,
-    "warmup_minutes": 5.0,
-}
+    **told_by(USUAL_ARMS, USUAL_METRICS), "window_minutes": 35.0, "warmup_minutes": 5.0,
+}  # fmt: skip
 Parameters = Mapping[str, Any]
 
 
@@ -140,12 +132,7 @@ def _captured(
     """Search a recording; its manifest takes the place of the defaults."""
     manifest = capture.manifest
     told = {
-        **{arm: entry.matchers for arm, entry in manifest.arms.items()},
-        **{f"{arm}_release": entry.release for arm, entry in manifest.arms.items()},
-        "latency_metric": manifest.metrics.latency,
-        "latency_unit": manifest.metrics.unit,
-        "requests_metric": manifest.metrics.requests,
-        "error_matchers": manifest.metrics.error_matchers,
+        **told_by(manifest.arms, manifest.metrics),
         "warmup_minutes": manifest.warmup_minutes,
         "window_end": format_instant(window.end),
     }

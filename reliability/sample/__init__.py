@@ -1,4 +1,4 @@
 """The embedded sample: captures and a drill log that `reliability staging` recorded.
 
-Data only; nothing here is written by hand but `samples.toml`.
+Data only; the documents of the two phases alone are written by hand.
 """

@@ -15,14 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from reliability.atomic import write_bytes_whole, write_text_whole
 from reliability.clock import Clock, SystemClock, format_instant
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, QueryTooBigError, SourceError
 from reliability.sources.answer import clipped
 from reliability.sources.transport import Transport
-from reliability.sources.validation import read_evidence, refusing
+from reliability.sources.validation import Strict, read_evidence, refusing
 
 SCHEMA: Final = "reliability.answers/1"
 INDEX_NAME: Final = "answers.json"
@@ -31,11 +31,7 @@ _GZIP_LEVEL: Final = 3  # a tenth of the time of 9 for a tenth more of the size
 _Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class StoredAnswer(_Strict):
+class StoredAnswer(Strict):
     """One request, and the checksum of the file that holds its answer, `<key>.json.gz`.
 
     There is no checksum and no file where the server found the query too big, so that a
@@ -49,7 +45,7 @@ class StoredAnswer(_Strict):
     asked_at: AwareDatetime
 
 
-class StoredAnswers(_Strict):
+class StoredAnswers(Strict):
     """The index of a folder of answers.
 
     Attributes:

@@ -20,7 +20,15 @@ import numpy as np
 from reliability.atomic import write_bytes_whole, write_text_whole
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, PrometheusAnswerError, WriteError
 from reliability.sources.answer import Answer, Series, decode_answer
-from reliability.sources.manifest import Manifest, bare_manifest, manifest_text, parse_manifest
+from reliability.sources.manifest import (
+    SCHEMA,
+    USUAL_ARMS,
+    USUAL_METRICS,
+    Manifest,
+    Server,
+    manifest_text,
+    parse_manifest,
+)
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.validation import read_evidence
@@ -137,12 +145,20 @@ def read_bare_capture(path: Path) -> Capture:
             f"{path} holds no samples of two instants, so no window; ask for a range, as in "
             f"'query={{job=\"api\"}}[35m]'. {_RECORD_AGAIN}"
         )
-    manifest = bare_manifest(
-        path.name.removesuffix(".gz").removesuffix(".json"),
-        first_at=datetime.fromtimestamp(times[0], UTC),
-        last_at=datetime.fromtimestamp(times[-1], UTC),
+    first_at, last_at = (datetime.fromtimestamp(times[end], UTC) for end in (0, -1))
+    manifest = Manifest(
+        schema=SCHEMA,
+        name=path.name.removesuffix(".gz").removesuffix(".json"),
+        recorded_at=last_at,
+        as_of=last_at,
+        server=Server(product="unknown", version="unknown"),
+        query="",
+        evaluated_at=last_at,
+        window=Window(start=first_at, end=last_at),
         scrape_interval_seconds=scrape_interval_seconds(answer) or 1.0,
         capture_sha256=hashlib.sha256(packed).hexdigest(),
+        arms=USUAL_ARMS,
+        metrics=USUAL_METRICS,
         warnings=answer.warnings,
         infos=answer.infos,
     )

@@ -10,9 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from reliability.sources.validation import read_evidence, refusing
+from reliability.sources.validation import Strict, read_evidence, refusing
 
 _PERCENT_TOLERANCE: Final = 1e-6
 _COUNTED: Final = ("statements", "covered", "branches", "covered_branches")
@@ -20,7 +20,7 @@ _COUNTED: Final = ("statements", "covered", "branches", "covered_branches")
 Count = Annotated[int, Field(ge=0)]
 
 
-class CoverageCounts(BaseModel):
+class CoverageCounts(Strict):
     """Statements and branches of one module or of the whole, and how many were run.
 
     Attributes:
@@ -29,8 +29,6 @@ class CoverageCounts(BaseModel):
         branches: Ways out of branching lines; 0 when branches were not measured.
         covered_branches: Ways that were taken.
     """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     statements: Count
     covered: Count
@@ -59,8 +57,8 @@ class CoverageCounts(BaseModel):
         return Fraction(self.covered + self.covered_branches, self.total) if self.total else None
 
 
-class _Foreign(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+class _Foreign(Strict):
+    model_config = ConfigDict(extra="ignore")
 
 
 class _Summary(CoverageCounts):

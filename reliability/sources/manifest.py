@@ -6,15 +6,14 @@ Read strictly and printed in one canonical form. The capture's body is the busin
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from reliability.clock import format_instant
 from reliability.errors import SelectorError
 from reliability.sources.promql import METRIC_NAME, parse_matchers
-from reliability.sources.validation import refusing
+from reliability.sources.validation import Strict, refusing
 from reliability.window import Window
 
 SCHEMA: Final = "reliability.capture/1"
@@ -31,25 +30,21 @@ def _check_matchers(text: str) -> str:
 _MetricName = Annotated[str, Field(pattern=f"^{METRIC_NAME}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class Server(_Strict):
+class Server(Strict):
     """The program that answered."""
 
     product: str
     version: str
 
 
-class ArmEntry(_Strict):
+class ArmEntry(Strict):
     """How the series of one arm are found, and what runs there."""
 
     matchers: Annotated[str, AfterValidator(_check_matchers)]
     release: str
 
 
-class MetricsEntry(_Strict):
+class MetricsEntry(Strict):
     """Names of the metrics in the capture."""
 
     latency: _MetricName
@@ -74,7 +69,7 @@ def _check_arms(arms: Mapping[str, ArmEntry]) -> Mapping[str, ArmEntry]:
     return arms
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """What is known about a capture.
 
     Attributes:
@@ -135,46 +130,24 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
         return Manifest.model_validate_json(data)
 
 
-def bare_manifest(
-    name: str,
-    *,
-    first_at: datetime,
-    last_at: datetime,
-    scrape_interval_seconds: float,
-    capture_sha256: str,
-    warnings: tuple[str, ...],
-    infos: tuple[str, ...],
-) -> Manifest:
-    """Make the manifest of a body that came without one: what its samples say, and the usual names.
+def told_by(arms: Mapping[str, ArmEntry], metrics: MetricsEntry) -> dict[str, str]:
+    """Say in the words of the canary's settings what a manifest tells.
 
     Args:
-        name: Name of the recording.
-        first_at: Its first sample.
-        last_at: Its last sample, at which pages on it are judged.
-        scrape_interval_seconds: Usual distance of two samples.
-        capture_sha256: Checksum of the file.
-        warnings: Warnings of the server.
-        infos: Remarks of the server.
+        arms: Arms by name.
+        metrics: Names of the metrics.
 
     Returns:
-        The manifest.
+        Value by option.
     """
-    return Manifest(
-        schema=SCHEMA,
-        name=name,
-        recorded_at=last_at,
-        as_of=last_at,
-        server=Server(product="unknown", version="unknown"),
-        query="",
-        evaluated_at=last_at,
-        window=Window(start=first_at, end=last_at),
-        scrape_interval_seconds=scrape_interval_seconds,
-        capture_sha256=capture_sha256,
-        arms=USUAL_ARMS,
-        metrics=USUAL_METRICS,
-        warnings=warnings,
-        infos=infos,
-    )
+    return {
+        **{arm: entry.matchers for arm, entry in arms.items()},
+        **{f"{arm}_release": entry.release for arm, entry in arms.items()},
+        "latency_metric": metrics.latency,
+        "latency_unit": metrics.unit,
+        "requests_metric": metrics.requests,
+        "error_matchers": metrics.error_matchers,
+    }
 
 
 def manifest_text(manifest: Manifest) -> str:

@@ -5,16 +5,17 @@ its own document and were not verified here. Whether goals are met is decided el
 """
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from reliability.errors import BrokenEvidenceError
-from reliability.sources.validation import read_evidence, refusing
+from reliability.sources.validation import Strict, read_evidence, refusing
 
 Line = Annotated[str, Field(min_length=1, max_length=2000)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -28,18 +29,14 @@ def _exact(value: object) -> object:
 Percent = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=100)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class BilingualText(_Strict):
+class BilingualText(Strict):
     """One text in both languages."""
 
     en: Line
     es: Line
 
 
-class Figure(_Strict):
+class Figure(Strict):
     """A coverage that the phase's document states.
 
     Attributes:
@@ -55,7 +52,7 @@ class Figure(_Strict):
     note: BilingualText | None = None
 
 
-class WholeSuite(_Strict):
+class WholeSuite(Strict):
     """Coverage over the whole suite, and whether that suite was green."""
 
     percent: Percent
@@ -64,35 +61,35 @@ class WholeSuite(_Strict):
     note: BilingualText
 
 
-class Task(_Strict):
+class Task(Strict):
     """One task, done or open."""
 
     state: Literal["done", "open"]
     text: BilingualText
 
 
-class Risk(_Strict):
+class Risk(Strict):
     """A risk and what is done against it."""
 
     risk: BilingualText
     mitigation: BilingualText
 
 
-class Component(_Strict):
+class Component(Strict):
     """A part of the project, and the patterns of its test modules."""
 
     label: BilingualText
     test_modules: Annotated[list[Line], Field(min_length=1)]
 
 
-class _Phase(_Strict):
+class _Phase(Strict):
     id: Id
     title: BilingualText
     purpose: BilingualText
     origin: BilingualText
     begun: date | None = None
     goals_percent: Annotated[list[Percent], Field(min_length=1)]
-    targets: list[BilingualText] = []
+    targets: Sequence[BilingualText] = ()
 
     @model_validator(mode="after")
     def _has_rising_goals(self) -> Self:
@@ -128,11 +125,11 @@ class ImportedPhase(_Phase):
 
     kind: Literal["imported"]
     whole_suite: WholeSuite
-    figures: list[Figure] = []
-    tasks: dict[Id, Task] = {}
-    scope: list[BilingualText] = []
-    risks: list[Risk] = []
-    next_steps: list[BilingualText] = []
+    figures: Sequence[Figure] = ()
+    tasks: Mapping[Id, Task] = {}
+    scope: Sequence[BilingualText] = ()
+    risks: Sequence[Risk] = ()
+    next_steps: Sequence[BilingualText] = ()
 
 
 class OwnPhase(_Phase):
@@ -146,7 +143,7 @@ class OwnPhase(_Phase):
 
     kind: Literal["own"]
     floor_percent: Percent
-    components: dict[Id, Component] = {}
+    components: Mapping[Id, Component] = {}
 
     @property
     def floor_fraction(self) -> Fraction:

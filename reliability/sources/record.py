@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from reliability.atomic import write_bytes_whole
 from reliability.clock import format_instant
 from reliability.errors import WriteError
 from reliability.sources.coverage_json import Count, CoverageCounts
-from reliability.sources.validation import first_problem
+from reliability.sources.validation import Strict, first_problem
 
 SCHEMA: Final = "reliability.record/1"
 _KEY_LENGTH: Final = 8
@@ -44,7 +44,7 @@ class RecordedCoverage(CoverageCounts):
     tool: Text
 
 
-class Entry(BaseModel):
+class Entry(Strict):
     """One entry.
 
     Attributes:
@@ -58,16 +58,14 @@ class Entry(BaseModel):
         reason: One sentence for people.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     schema_: Literal["reliability.record/1"] = Field(SCHEMA, alias="schema")
     kind: EntryKind
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
     commit_time: AwareDatetime
-    suites: dict[str, dict[str, Count]] = {}
+    suites: Mapping[str, Mapping[str, Count]] = {}
     coverage: RecordedCoverage | None = None
     source_digest: Digest | None = None
-    evidence: dict[str, Digest] = {}
+    evidence: Mapping[str, Digest] = {}
     reason: Text = ""
 
     @property

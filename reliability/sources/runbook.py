@@ -14,10 +14,10 @@ from typing import Annotated, Any, Final, Literal, Self
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from reliability.errors import BrokenEvidenceError
-from reliability.sources.validation import read_evidence, refusing
+from reliability.sources.validation import Strict, read_evidence, refusing
 
 _FRONT_MATTER: Final = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.DOTALL)
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,4})(s|m|h)")
@@ -35,11 +35,7 @@ Line = Annotated[str, Field(min_length=1, max_length=500)]
 Seconds = Annotated[int, BeforeValidator(_seconds)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class RunbookStep(_Strict):
+class RunbookStep(Strict):
     """One step.
 
     Attributes:
@@ -59,7 +55,7 @@ class RunbookStep(_Strict):
     command: str
 
 
-class Runbook(_Strict):
+class Runbook(Strict):
     """A whole runbook.
 
     Attributes:

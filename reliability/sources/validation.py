@@ -1,4 +1,4 @@
-"""How a reader says why it has no numbers: the file is missing, or a value in it was refused.
+"""How documents are read strictly, and how a reader says why it has no numbers.
 
 Every message names place, value and cure. What a format demands stands in its own reader.
 """
@@ -8,11 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
 
 _SHOWN_CHARACTERS: Final = 60
+
+
+class Strict(BaseModel):
+    """Base of documents: no unknown key, no guessed type, nothing changed afterwards."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
 def read_evidence(path: Path, *, cure: str) -> bytes:

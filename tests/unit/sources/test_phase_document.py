@@ -73,9 +73,12 @@ def test_both_languages_name_the_floor_and_the_goals_in_force() -> None:
 
 def test_the_two_languages_say_different_words() -> None:
     phase = read_phase_document(SAMPLE / "fase3.toml", ImportedPhase)
-    texts = (
-        [t.text for t in phase.tasks.values()] + phase.scope + phase.next_steps + [r.mitigation for r in phase.risks]
-    )
+    texts = [
+        *(t.text for t in phase.tasks.values()),
+        *phase.scope,
+        *phase.next_steps,
+        *(r.mitigation for r in phase.risks),
+    ]
 
     assert all(text.en != text.es for text in texts)
 
