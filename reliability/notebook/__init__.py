@@ -143,7 +143,7 @@ def check(run: Run, name: str, value: object, at_most: float | None = None, at_l
     """
     made = own_checks.judge_own(name, value, at_most=at_most, at_least=at_least)
     run.checks[made.id] = made
-    return Block(kind="checks", data={"checks": [made.to_json()]}, language=run.language)
+    return run.block("checks", {"checks": [made]})
 
 
 def queries(run: Run) -> Block:

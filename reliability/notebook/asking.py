@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reliability.errors import ParameterError, SourceError
+from reliability.judge.check import Check
 from reliability.notebook.block import Block
-from reliability.notebook.canary_evidence import CanaryEvidence
 from reliability.notebook.origin import Origin
-from reliability.notebook.own_checks import Asked
 from reliability.notebook.parts import present
 from reliability.notebook.recorded_queries import answer_selector
-from reliability.notebook.run import Run, missing, show
+from reliability.notebook.run import Run, show
 from reliability.sources.answer import Answer
 from reliability.sources.captures import Capture
 from reliability.sources.frames import samples_frame
+from reliability.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,16 +38,19 @@ def ask(run: Run, query: str, *, step_seconds: float | None) -> "pd.DataFrame":
         PrometheusRefusedError: The server does not understand the query.
         UsageError: A recording cannot answer it, the step is none, or the report has no source of metrics.
     """
-    found: Answer | SourceError
+    key = (query, step_seconds)
+    run.checks.pop(key, None)
     try:
-        found = _answer(_origin(run), query, step_seconds)
+        answer = _answer(_origin(run), query, step_seconds)
     except SourceError as err:
-        found = err
-        missing(run, err).display()
-    asked = run.asked[query, step_seconds] = Asked(query=query, found=found)
-    if asked.answer.warnings and asked.check:
-        Block(kind="checks", data={"checks": [asked.check.to_json()]}, language=run.language).display()
-    return samples_frame(asked.answer)
+        answer = Answer(series=(), query=query)
+        run.checks[key] = _flaw(answer, Verdict.NO_DATA, "own-query")
+        run.missing(err).display()
+    if answer.warnings:
+        run.checks[key] = _flaw(answer, Verdict.INCONCLUSIVE, "server-warning")
+        run.block("checks", {"checks": [run.checks[key]]}).display()
+    run.asked[key] = answer
+    return samples_frame(answer)
 
 
 def show_queries(run: Run) -> Block:
@@ -56,9 +59,8 @@ def show_queries(run: Run) -> Block:
 
 
 def _queries(run: Run) -> Mapping[str, object]:
-    evidence = run.evidence
-    arms = evidence.answers if isinstance(evidence, CanaryEvidence) else {}
-    rows = [*arms.items(), *(("own", asked.answer) for asked in run.asked.values())]
+    arms: Mapping[str, Answer] = getattr(run.evidence, "answers", {})
+    rows = [*arms.items(), *(("own", answer) for answer in run.asked.values())]
     return {
         "source": _origin(run).source.description,
         "queries": [
@@ -75,10 +77,15 @@ def _queries(run: Run) -> Mapping[str, object]:
 
 def _origin(run: Run) -> Origin:
     evidence = present(run.evidence)
-    origin = evidence.origin if isinstance(evidence, CanaryEvidence) else evidence
+    origin = getattr(evidence, "origin", evidence)
     if not isinstance(origin, Origin):
         raise ParameterError(f"{run.report} has no source of metrics; queries need topic='canary' or topic='own'.")
     return origin
+
+
+def _flaw(answer: Answer, verdict: Verdict, reason: str) -> Check:
+    values = {"name": answer.query, "warnings": answer.warnings}
+    return Check(id=f"query:{answer.query}", verdict=verdict, reason=reason, values=values)
 
 
 def _answer(origin: Origin, query: str, step_seconds: float | None) -> Answer:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from IPython.display import display
+from pydantic_core import to_jsonable_python
 
 from reliability.report.blocks import render_for_notebook
 
@@ -22,7 +23,7 @@ class Block:
 
     Attributes:
         kind: Name of the block, which is the name of its template.
-        data: Numbers and texts, JSON types only.
+        data: Numbers and texts, JSON types only; see `plain`.
         language: Language in which the analyst reads it.
     """
 
@@ -36,7 +37,13 @@ class Block:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         return {
-            MIME_TYPE: {"schema": SCHEMA, "block": self.kind, "data": dict(self.data)},
+            MIME_TYPE: {"schema": SCHEMA, "block": self.kind, "data": self.data},
             "text/html": render_for_notebook(self.kind, self.data, language=self.language),
             "text/plain": f"<{self.kind}>",
         }
+
+
+def plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn records, verdicts and tuples into JSON types, and numbers that are not finite into null."""
+    made: dict[str, Any] = to_jsonable_python(data, inf_nan_mode="null")
+    return made

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reliability.clock import format_instant
+from reliability.judge.check import Check, Judgement
 from reliability.notebook.origin import Origin, find_origin
-from reliability.notebook.own_checks import NO_CHECKS
+from reliability.notebook.own_checks import REASON
 from reliability.notebook.parts import present
 from reliability.notebook.run import Frames, Place, Run
 from reliability.verdicts import Verdict
@@ -17,6 +18,7 @@ from reliability.verdicts import Verdict
 TOPIC: Final = "own"
 SECTION: Final = "canary"
 FRAMES: Final[Frames] = {}
+_NO_CHECKS: Final = Check(id="own", verdict=Verdict.NO_DATA, reason="no-checks", values={})
 
 
 def load(parameters: Mapping[str, Any], *, place: Place) -> Origin:
@@ -27,6 +29,10 @@ def load(parameters: Mapping[str, Any], *, place: Place) -> Origin:
 def conclude(run: Run) -> dict[str, Any]:
     """Write the report's own part of its JSON; a run that checks nothing stays at NO_DATA."""
     found: Origin = present(run.evidence)
+    checks = tuple(run.checks.values())
+    if all(check.reason != REASON for check in checks):
+        checks += (_NO_CHECKS,)
+    judged = Judgement(checks=checks, cautions=(), pass_reason=REASON)
     source = {
         "sample": found.sample,
         "as_of": format_instant(found.as_of),
@@ -34,9 +40,7 @@ def conclude(run: Run) -> dict[str, Any]:
     }
     return {
         **(source if run.asked else {}),  # a source that nobody asked says nothing about the numbers
-        "verdict": Verdict.NO_DATA.value,
-        "reason": NO_CHECKS,
-        "cautions": [],
+        **judged.to_json(),
         "figures": [],
-        "checks": [],
+        "checks": [],  # the run adds them
     }

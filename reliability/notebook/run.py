@@ -6,33 +6,31 @@ means "no report". What each report reads and judges belongs to its topic module
 """
 
 import difflib
+import math
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pydantic import FiniteFloat, TypeAdapter, ValidationError
-
 from reliability import __version__
 from reliability.clock import Clock, SystemClock, format_instant
 from reliability.errors import ParameterError, SourceError
-from reliability.judge.check import Check
-from reliability.notebook.block import Block
-from reliability.notebook.own_checks import Asked, fold_checks
+from reliability.judge.check import Check, reason_of
+from reliability.notebook.block import Block, plain
 from reliability.notebook.parts import present, read_part
 from reliability.report.verdict_view import headline
 from reliability.settings import Settings
 from reliability.settings_file import RUN_CSV, RUN_FILES, find_project_folder, read_settings, resolve_parameters
+from reliability.sources.answer import Answer
 from reliability.sources.checkout import read_checkout
-from reliability.verdicts import Verdict
+from reliability.verdicts import Verdict, worst
 
 SCHEMA: Final = "reliability.report/1"
-_PLAIN_VALUE: Final[TypeAdapter[object]] = TypeAdapter(str | bool | int | FiniteFloat | None)
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _CLOSE: Final = 0.8  # likeness of two names from which one is taken for a misspelling of the other
 _LIBRARIES: Final = ("papermill", "nbconvert", "prometheus-api-client", "coverage", "numpy", "scipy")
@@ -107,8 +105,8 @@ class Run:
         project: Folder that relative paths start from.
         started_at: Instant of `start`.
         evidence: What the topic loaded, or why there is none.
-        asked: Queries of the analyst's, by text and step; a cell that runs again replaces its own.
-        checks: Checks of the analyst's by name.
+        asked: Answers to the analyst's queries, by text and step; a cell that runs again replaces its own.
+        checks: Checks of the analyst's, by name, or by query where an answer is missing or doubtful.
     """
 
     report: str
@@ -118,11 +116,19 @@ class Run:
     project: Path
     started_at: datetime
     evidence: Any = field(repr=False)
-    asked: dict[tuple[str, float | None], Asked] = field(default_factory=dict, repr=False)
-    checks: dict[str, Check] = field(default_factory=dict, repr=False)
+    asked: dict[tuple[str, float | None], Answer] = field(default_factory=dict, repr=False)
+    checks: dict[Hashable, Check] = field(default_factory=dict, repr=False)
+
+    def block(self, kind: str, data: Mapping[str, Any]) -> Block:
+        """Make a result of this run."""
+        return Block(kind=kind, data=plain(data), language=self.language)
+
+    def missing(self, error: SourceError) -> Block:
+        """Make the block that stands where a result would be."""
+        return self.block("missing", _problem(error))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        return Block(kind="run", data={"report": self.report}, language=self.language)._repr_mimebundle_()
+        return self.block("run", {"report": self.report})._repr_mimebundle_()
 
 
 def open_run(
@@ -155,7 +161,7 @@ def open_run(
     _check_extra(report, extra, known)
     given = {name: value for name, value in parameters.items() if name in known}
     resolved = resolve_parameters(settings, topic.SECTION, given, report=report)
-    is_judged_by_all = topic.TOPIC == topic.SECTION
+    used = resolved if topic.TOPIC == topic.SECTION else given
     files = os.environ.get(RUN_FILES)
     now = (clock or SystemClock()).now()
     place = Place(
@@ -168,7 +174,7 @@ def open_run(
     return Run(
         report=report,
         topic=topic,
-        parameters={name: value for name, value in resolved.items() if is_judged_by_all or name in given} | extra,
+        parameters={name: resolved[name] for name in used} | extra,
         language=settings.language,
         project=project,
         started_at=now,
@@ -186,13 +192,12 @@ def _check_extra(report: str, extra: Mapping[str, object], known: Iterable[str])
         close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
         if close:
             raise ParameterError(f"nb.start of {report}: there is no setting '{name}'; did you mean '{close[0]}'?")
-        try:
-            _PLAIN_VALUE.validate_python(value, strict=True)
-        except ValidationError as err:
+        is_plain = math.isfinite(value) if isinstance(value, float) else isinstance(value, str | int | None)
+        if not is_plain:
             raise ParameterError(
                 f"nb.start of {report}: {name} is a {type(value).__name__} that no report can keep; "
                 f"parameters are texts, finite numbers, true or false."
-            ) from err
+            )
 
 
 def show(run: Run, kind: str, build: Callable[[Any], Mapping[str, object]]) -> Block:
@@ -207,14 +212,9 @@ def show(run: Run, kind: str, build: Callable[[Any], Mapping[str, object]]) -> B
         The block; of kind `missing` without its evidence.
     """
     try:
-        return Block(kind=kind, data=build(present(run.evidence)), language=run.language)
+        return run.block(kind, build(present(run.evidence)))
     except SourceError as err:
-        return missing(run, err)
-
-
-def missing(run: Run, error: SourceError) -> Block:
-    """Make the block that stands where a result would be."""
-    return Block(kind="missing", data=_error_data(error), language=run.language)
+        return run.missing(err)
 
 
 def close_run(run: Run) -> Block:
@@ -231,27 +231,34 @@ def close_run(run: Run) -> Block:
         concluded = run.topic.conclude(run)
     except SourceError as err:
         concluded = no_data(err)
+    checks = list(run.checks.values())
+    of_topic = Verdict(concluded["verdict"])
+    verdict = worst([of_topic, *(check.verdict for check in checks)])
     told: dict[str, Any] = {"window": None, "source": None, "queries": [], **concluded.get("provenance", {})}
-    data: dict[str, object] = {
-        "schema": SCHEMA,
-        "report": run.report,
-        "topic": run.topic.TOPIC,
-        "run_id": None,
-        "language": run.language,
-        "sample": None,
-        "as_of": format_instant(run.started_at),
-        **fold_checks(concluded, [*_query_checks(run), *run.checks.values()]),
-        "made_at": format_instant(run.started_at),
-        "parameters": dict(run.parameters),
-        "provenance": {
-            **asdict(read_checkout(run.project)),
-            **told,
-            "queries": [*told["queries"], *(asked.query for asked in run.asked.values())],
-            "versions": _versions(),
-        },
-    }
-    data["headline"] = headline(data, language=run.language)
-    return Block(kind="report", data=data, language=run.language)
+    data = plain(
+        {
+            "schema": SCHEMA,
+            "report": run.report,
+            "topic": run.topic.TOPIC,
+            "run_id": None,
+            "language": run.language,
+            "sample": None,
+            "as_of": format_instant(run.started_at),
+            **concluded,
+            "verdict": verdict,
+            "reason": concluded["reason"] if verdict is of_topic else reason_of(checks, verdict),
+            "checks": [*concluded["checks"], *checks],
+            "made_at": format_instant(run.started_at),
+            "parameters": run.parameters,
+            "provenance": {
+                **asdict(read_checkout(run.project)),
+                **told,
+                "queries": [*told["queries"], *(query for query, _ in run.asked)],
+                "versions": _versions(),
+            },
+        }
+    )
+    return run.block("report", {**data, "headline": headline(data, language=run.language)})
 
 
 def no_data(error: SourceError) -> dict[str, Any]:
@@ -264,20 +271,16 @@ def no_data(error: SourceError) -> dict[str, Any]:
         The verdict NO_DATA with the error as reason and message, without figures and checks.
     """
     return {
-        "verdict": Verdict.NO_DATA.value,
+        "verdict": Verdict.NO_DATA,
         "reason": error.slug,
         "cautions": [],
         "figures": [],
         "checks": [],
-        "error": _error_data(error),
+        "error": _problem(error),
     }
 
 
-def _query_checks(run: Run) -> list[Check]:
-    return [asked.check for asked in run.asked.values() if asked.check is not None]
-
-
-def _error_data(error: SourceError) -> dict[str, object]:
+def _problem(error: SourceError) -> dict[str, str]:
     return {"slug": error.slug, "message": str(error)}
 
 
