@@ -19,19 +19,28 @@ Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 31, allow_inf_nan=False)]
 
 
-def _without_secrets(source: str) -> str:
-    """Refuse a URL that carries credentials: parameters are stored in notebooks and pages."""
-    parts = urlsplit(source)
-    if parts.scheme in ("http", "https") and (parts.username or parts.password or parts.query or parts.fragment):
-        raise ValueError("the URL carries a user, a password, a query or a fragment; give scheme, host and path only")
-    return source
+def check_address(url: str) -> str:
+    """Return the address of a server without a slash at its end.
 
-
-def _address(url: str) -> str:
-    parts = urlsplit(_without_secrets(url))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("write the address as http://host:9090, with its path prefix where there is one")
+    Raises:
+        ValueError: It is none, or carries a secret, which would be stored in notebooks and pages.
+    """
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its words repeat the address
+        is_address = False
+    if not is_address or "@" in url or "?" in url or "#" in url:
+        raise ValueError(
+            "write the address as http://host:9090, with its path prefix where there is one, without user and query"
+        )
     return url.rstrip("/")
+
+
+def _check_source(source: str) -> str:
+    if "://" in source:
+        check_address(source)
+    return source
 
 
 def _no_fraction(percent: float) -> float:
@@ -59,7 +68,7 @@ class PrometheusSettings(_Section):
     Credentials are sent to this address only. A relative file starts at the project's folder.
     """
 
-    url: Annotated[str, AfterValidator(_address)] | None = Field(
+    url: Annotated[str, AfterValidator(check_address)] | None = Field(
         None, description="address, for example http://127.0.0.1:9090"
     )
     name: Annotated[str, Field(min_length=1, max_length=60)] = Field(
@@ -73,11 +82,13 @@ class PrometheusSettings(_Section):
     username: str | None = Field(None, description="user of basic authentication")
     password_file: str | None = Field(None, description="file that holds its password")
     password_variable: str | None = Field(None, description="environment variable that holds its password")
-    tenant: str | None = Field(None, description="X-Scope-OrgID of Mimir, Cortex or Loki")
+    tenant: Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$")] | None = Field(
+        None, description="X-Scope-OrgID of Mimir, Cortex or Loki"
+    )
     ca_file: str | None = Field(None, description="certificates to trust; else those of the machine")
     client_certificate_file: str | None = Field(None, description="own certificate, for mutual TLS")
     client_key_file: str | None = Field(None, description="its key, in a file without a passphrase")
-    proxy: Annotated[str, AfterValidator(_address)] | None = Field(
+    proxy: Annotated[str, AfterValidator(check_address)] | None = Field(
         None, description="address of a proxy; HTTP_PROXY is not used"
     )
 
@@ -116,7 +127,7 @@ class CanarySettings(_Section):
     the built-in default named in the description.
     """
 
-    source: Annotated[str, AfterValidator(_without_secrets)] = Field(
+    source: Annotated[str, AfterValidator(_check_source)] = Field(
         "sample:pass", description="prometheus (the server of [prometheus]), sample:NAME, a capture, or a URL"
     )
     baseline: str | None = Field(None, description="label matchers of the baseline; else label arm is baseline")

@@ -7,8 +7,8 @@ the JSON is read, so that a million of them never stand in memory as Python obje
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -22,11 +22,6 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 _MESSAGE_LENGTH: Final = 300
 _YEAR_10000_SECONDS: Final = 253_402_300_800
 _UNFIT: Final = (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError)
-_CURES: Final = {
-    "bad_data": "Check the metric names and the matchers.",
-    "execution": "Ask for a shorter window or fewer series.",
-    "timeout": "Ask for a shorter window or fewer series.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,8 +80,13 @@ def decode_answer(body: bytes, *, where: str, query: str = "", evaluated_at: dat
         PrometheusAnswerError: The body is no answer, an error, or holds what cannot be
             judged (native histograms, text).
     """
-    with _collection_paused():
+    searches = gc.isenabled()
+    gc.disable()  # JSON has no cycles, and looking for them costs more than reading
+    try:
         document = read_document(body, hook=_packed)
+    finally:
+        if searches:
+            gc.enable()
     if "data" not in document:
         raise PrometheusAnswerError(f"{where} {words_of_error(document) or _words_of_foreign(body)}")
     try:
@@ -115,25 +115,13 @@ def words_of_error(document: Mapping[str, Any]) -> str:
         return ""
     kind = clipped(str(document.get("errorType", "unknown")))
     text = clipped(str(document.get("error", "no text")))
-    return f"reports {kind}: {text}. {_CURES.get(kind, 'Check the query and the server.')}"
+    return f"reports {kind}: {text}. Check metrics and matchers, ask for a shorter window, or look at the server."
 
 
 def clipped(text: str) -> str:
     """Keep a foreign text short, on one line and without control characters."""
     line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
     return line if len(line) <= _MESSAGE_LENGTH else f"{line[:_MESSAGE_LENGTH]}..."
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Pause the search for cycles: JSON has none, and looking costs more than reading."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _packed(entry: dict[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,15 @@ other address gets none.
 import base64
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from reliability.credentials import Secret
 from reliability.errors import SecretError, SettingsError, UsageError
-from reliability.settings import PrometheusSettings
+from reliability.settings import PrometheusSettings, check_address
 
 CONFIGURED: Final = "prometheus"
 
@@ -43,19 +43,15 @@ class Connection:
     deadline_seconds: float = 5.0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ca_file: str | None = None
-    client_certificate: tuple[str, str] | None = None
+    client_certificate: tuple[str, ...] | None = None
     proxy: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no address before anything is sent, without repeating it."""
         try:
-            parts = urlsplit(self.url)
-            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_address = False
-        if not is_address or "@" in self.url or parts.query or parts.fragment:
-            raise UsageError("the address of a Prometheus is written as http://host:9090, without user and query.")
-        object.__setattr__(self, "url", self.url.rstrip("/"))
+            object.__setattr__(self, "url", check_address(self.url))
+        except ValueError as err:
+            raise UsageError(f"the address of a Prometheus is not one; {err}.") from err
 
     @property
     def host(self) -> str:
@@ -93,7 +89,9 @@ def connect(settings: PrometheusSettings, source: str, *, project: Path, environ
         SecretError: A secret cannot be read.
         UsageError: `source` is no address.
     """
-    ca_file = _check_ca(settings.ca_file, project)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca_files = _usable((settings.ca_file,), project, option="ca_file", load=tls.load_verify_locations)
+    ca_file = ca_files[0] if ca_files else None
     if source != CONFIGURED and source.rstrip("/") != settings.url:
         return Connection(url=source, deadline_seconds=settings.deadline_seconds, ca_file=ca_file, proxy=settings.proxy)
     if settings.url is None:
@@ -101,76 +99,48 @@ def connect(settings: PrometheusSettings, source: str, *, project: Path, environ
             'the source is prometheus, but no address is set; write url = "http://host:9090" under [prometheus] '
             "in reliability.toml."
         )
+    certificate = (settings.client_certificate_file, settings.client_key_file)
+    load_certificate = partial(tls.load_cert_chain, password=str)  # no passphrase: nobody may sit at the terminal
     return Connection(
         url=settings.url,
         name=settings.name,
         deadline_seconds=settings.deadline_seconds,
         headers=_headers(settings, project, environ),
         ca_file=ca_file,
-        client_certificate=_check_certificate(settings, project),
+        client_certificate=_usable(certificate, project, option="client_certificate_file", load=load_certificate),
         proxy=settings.proxy,
     )
 
 
 def _headers(settings: PrometheusSettings, project: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    headers = {} if settings.tenant is None else {"X-Scope-OrgID": _header_text(settings.tenant)}
+    headers = {} if settings.tenant is None else {"X-Scope-OrgID": settings.tenant}
     for secret in settings.secrets:
         value = secret.read(project=project, environ=environ)
-        headers["Authorization"] = _basic(settings.username, value) if settings.username else _bearer(secret, value)
+        if settings.username:
+            login = base64.b64encode(f"{settings.username}:{value}".encode()).decode("ascii")
+            headers["Authorization"] = f"Basic {login}"
+        elif value.isascii() and " " not in value:
+            headers["Authorization"] = f"Bearer {value}"
+        else:
+            raise SecretError(
+                f"{secret.option}: the {secret.place} holds no bearer token, which has no spaces and no accents; "
+                f"write the token alone, without the word Bearer."
+            )
     return headers
 
 
-def _header_text(tenant: str) -> str:
-    if not tenant.isascii() or not tenant.isprintable() or tenant != tenant.strip():
-        raise SettingsError(
-            f"prometheus.tenant reads {tenant!r}; a header carries plain letters, digits and signs only."
-        )
-    return tenant
-
-
-def _basic(username: str, password: str) -> str:
-    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode('ascii')}"
-
-
-def _bearer(secret: Secret, token: str) -> str:
-    if not token.isascii() or " " in token:
-        raise SecretError(
-            f"{secret.option}: the {secret.place} holds no bearer token, which has no spaces and no accents; "
-            f"write the token alone, without the word Bearer."
-        )
-    return f"Bearer {token}"
-
-
-def _check_ca(name: str | None, project: Path) -> str | None:
-    if name is None:
-        return None
+def _usable(
+    names: tuple[str | None, ...], project: Path, *, option: str, load: Callable[..., object]
+) -> tuple[str, ...] | None:
+    """Look into files of certificates; None when none is named."""
+    files = tuple(str(project / name) for name in names if name is not None)
     try:
-        ssl.create_default_context(cafile=project / name)
-    except OSError as err:  # errors of ssl are such errors too
-        raise SettingsError(f"prometheus.ca_file: {name} holds no certificates ({_reason(err)}); mend it.") from err
-    return str(project / name)
-
-
-def _check_certificate(settings: PrometheusSettings, project: Path) -> tuple[str, str] | None:
-    certificate, key = settings.client_certificate_file, settings.client_key_file
-    if certificate is None or key is None:
-        return None
-    files = (str(project / certificate), str(project / key))
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(*files, password=_no_passphrase)
-    except (OSError, ValueError) as err:
+        if files:
+            load(*files)
+    except (OSError, ValueError) as err:  # errors of ssl are such errors too
+        reason = getattr(err, "reason", None) or getattr(err, "strerror", None) or type(err).__name__
         raise SettingsError(
-            f"prometheus.client_certificate_file and client_key_file: {certificate} and {key} are no certificate with "
-            f"its key, without a passphrase ({_reason(err)}); mend them."
+            f"prometheus.{option}: {' and '.join(map(str, names))} cannot be used ({reason}); "
+            f"name PEM files with whole certificates, and a key that fits and has no passphrase."
         ) from err
-    return files
-
-
-def _no_passphrase() -> str:
-    """Answer instead of the terminal, where nobody may sit."""
-    return ""
-
-
-def _reason(error: Exception) -> str:
-    """Return the system's words, which hold no path."""
-    return (isinstance(error, OSError) and (getattr(error, "reason", None) or error.strerror)) or type(error).__name__
+    return files or None

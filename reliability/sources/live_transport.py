@@ -37,7 +37,6 @@ from reliability.sources.refusals import refusal_of
 from reliability.sources.transport import QUERY, QUERY_RANGE
 
 Result = TypeVar("Result")
-_TRIES: Final = 3
 _LONGEST_WAIT_SECONDS: Final = 0.4
 _NOT_ITS_FAULT: Final = (UsageError, PrometheusAuthError, QueryTooBigError, QueryTooSlowError)
 _SERVER_SHARE: Final = 0.9  # the server gives up first, so that its words arrive
@@ -108,14 +107,13 @@ class LiveTransport:
             has_time = time.monotonic() + _LONGEST_WAIT_SECONDS < until
             return has_time and isinstance(error, (PrometheusUnreachableError, PrometheusBusyError))
 
-        return stamina.retry(
-            on=may_pass,
-            attempts=_TRIES,
-            timeout=None,
-            wait_initial=0.1,
-            wait_max=_LONGEST_WAIT_SECONDS,
-            wait_jitter=0.1,
-        )(lambda: self._breaker.call(lambda: self._try(path, form, until)))()
+        @stamina.retry(
+            on=may_pass, attempts=3, timeout=None, wait_initial=0.1, wait_max=_LONGEST_WAIT_SECONDS, wait_jitter=0.1
+        )
+        def tried() -> bytes:
+            return self._breaker.call(self._try, path, form, until)
+
+        return tried()
 
     def _try(self, path: str, form: Mapping[str, str], until: float) -> bytes:
         where, deadline_seconds = self._connection.shown, self._connection.deadline_seconds

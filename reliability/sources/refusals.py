@@ -6,7 +6,6 @@ there whether the query is tried again, split, or counted against the server.
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 import requests
 
@@ -21,11 +20,11 @@ from reliability.errors import (
 )
 from reliability.sources.answer import clipped, read_document, words_of_error
 
-# Words of Prometheus, VictoriaMetrics, Thanos, Mimir and Cortex.
-_DOES_NOT_PARSE: Final = re.compile(r"pars(e|ing) error|cannot parse|unknown func", re.IGNORECASE)
+# Words of Prometheus, VictoriaMetrics, Thanos, Mimir and Cortex. Whatever its window, a text that is too long stays so.
+_BY_ITS_TEXT: Final = re.compile(r"pars(e|ing) error|cannot parse|unknown func|too long query", re.IGNORECASE)
 _TOO_SLOW: Final = re.compile(r"deadline exceeded|time[d -]?out|maxQueryDuration", re.IGNORECASE)
 _TOO_BIG: Final = re.compile(
-    r"too many (samples|points|series|chunks|bytes|unique)|too (long|large|big)|maximum resolution|"
+    r"too many (samples|points|series|chunks|bytes|unique)|too (large|big)|maximum resolution|"
     r"exceed\w*.{0,60}(max|limit|\d)|max(Samples|Unique|Points|Series)|err-mimir-max",
     re.IGNORECASE,
 )
@@ -51,7 +50,7 @@ def refusal_of(response: requests.Response, *, where: str, query: str, has_login
     answered = f"{where} answered {status} {response.reason or ''}".rstrip()
     if response.is_redirect:
         return PrometheusAnswerError(
-            f"{answered}, a redirect to {_target(response)}, which is not followed; give the final address."
+            f"{answered}, a redirect, which is not followed; give the address that it leads to."
         )
     if status in _UNAUTHORISED:
         cure = "It did not accept the credentials" if has_login else "It wants a login"
@@ -70,29 +69,18 @@ def refusal_of(response: requests.Response, *, where: str, query: str, has_login
 
 def _by_the_query(status: int, kind: str, text: str, where: str, query: str) -> ReliabilityError | None:
     """Class an error that the query has brought about; None for the server's own."""
-    parses = not _DOES_NOT_PARSE.search(text)
-    if parses and (kind == "timeout" or (status in _BY_THE_QUERY and _TOO_SLOW.search(text))):
+    by_its_text = _BY_ITS_TEXT.search(text)
+    if not by_its_text and (kind == "timeout" or (status in _BY_THE_QUERY and _TOO_SLOW.search(text))):
         return QueryTooSlowError(
             f"{where} gave the query up ({text}). Ask for a shorter window or fewer series, or raise "
             f"deadline_seconds under [prometheus] in reliability.toml."
         )
     if status not in _BY_THE_QUERY:
         return None
-    if parses and _TOO_BIG.search(text):
+    if not by_its_text and _TOO_BIG.search(text):
         return QueryTooBigError(
             f"{where} refused the query as too big ({text}). Ask for a shorter window, fewer series or a larger step."
         )
     return PrometheusRefusedError(
         f"{where} refused the query ({kind}: {text}). Mend the query; it was {clipped(query)}"
     )
-
-
-def _target(response: requests.Response) -> str:
-    """Say where a redirect leads without naming a host."""
-    try:
-        there, here = urlsplit(response.headers["location"]), urlsplit(response.url)
-    except ValueError:
-        return "what is no address"
-    if there.hostname not in (None, here.hostname):
-        return "another host"
-    return f"the path {clipped(there.path)}" if there.scheme in ("", here.scheme) else there.scheme

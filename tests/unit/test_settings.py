@@ -38,6 +38,9 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
         ("canary = 5\n", "canary = 5"),
         ('[prometheus]\nurl = "127.0.0.1:9090"\n', "prometheus.url: write the address as http://host:9090"),
         ('[prometheus]\nbearer_token = "abc"\n', "did you mean prometheus.bearer_token_file?"),
+        ('[prometheus]\ntenant = "team\\na"\n', "prometheus.tenant = 'team\\na'"),
+        ('[prometheus]\ntenant = "équipe"\n', "prometheus.tenant = 'équipe'"),
+        ('[prometheus]\ntenant = " team"\n', "prometheus.tenant = ' team'"),
         ('[prometheus]\nusername = "ana"\n', "a username and a password_file or password_variable go together"),
         ('[prometheus]\nclient_key_file = "k"\n', "client_certificate_file and client_key_file go together"),
         (
@@ -58,6 +61,9 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
         "value for a section",
         "address without scheme",
         "secret in the file",
+        "tenant of two lines",
+        "tenant with an accent",
+        "tenant with a space before it",
         "user without password",
         "key without certificate",
         "two secrets",
@@ -87,10 +93,17 @@ def test_the_project_is_found_from_the_notebooks_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://ana:hunter2@127.0.0.1:9090", "http://hunter2@127.0.0.1", "https://127.0.0.1/?token=hunter2"]
+    "url",
+    [
+        "http://ana:hunter2@127.0.0.1:9090",
+        "http://hunter2@127.0.0.1",
+        "https://127.0.0.1/?token=hunter2",
+        "HTTP://hunter2@127.0.0.1",
+        "http://ana:hunter2\u2100@127.0.0.1",
+    ],
 )
 def test_a_source_with_credentials_is_refused_without_repeating_them(url):
-    with pytest.raises(ParameterError, match="source: the URL carries") as refusal:
+    with pytest.raises(ParameterError, match="source: write the address") as refusal:
         resolve_parameters(Settings(), "canary", {"source": url}, report="canary_comparison")
 
     assert "hunter2" not in str(refusal.value)

@@ -183,7 +183,7 @@ def test_an_error_envelope_is_put_into_words():
     with pytest.raises(PrometheusAnswerError) as caught:
         decode(document)
 
-    assert "reports execution: too many ?[31m samples. Ask for a shorter window" in str(caught.value)
+    assert "reports execution: too many ?[31m samples. Check metrics and matchers" in str(caught.value)
 
 
 @pytest.mark.parametrize(

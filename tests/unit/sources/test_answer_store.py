@@ -21,7 +21,6 @@ from reliability.sources.answer_store import (
     RecordingTransport,
     ReplayTransport,
     answer_key,
-    read_stored,
 )
 from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.transport import Transport
@@ -110,7 +109,7 @@ def test_what_was_recorded_is_given_back_untouched_and_unasked(folder: Path, ser
 
 
 def test_the_index_tells_when_and_with_which_parameters_to_ask_the_same_again(folder: Path):
-    stored = read_stored(folder)
+    stored = ReplayTransport(folder).stored
 
     assert stored.as_of == AS_OF
     assert stored.parameters == {"margin_percent": 10.0, "source": None, "title": "Größe"}
@@ -159,7 +158,7 @@ def test_a_replayed_run_gets_what_the_live_one_got_with_its_parts_joined(tmp_pat
 
     assert samples(ReplayTransport(tmp_path)) == live
     assert [len(times) for times, _ in live] == [2]
-    assert [answer.sha256 is None for answer in read_stored(tmp_path).answers] == [True, False, False]
+    assert [answer.sha256 is None for answer in ReplayTransport(tmp_path).stored.answers] == [True, False, False]
 
 
 def test_a_query_that_was_too_big_is_too_big_again(tmp_path: Path, server: FakeServer):
@@ -183,7 +182,7 @@ def test_answers_of_an_earlier_run_give_way_to_the_first_new_one(folder: Path, s
 
     assert not old.exists()
     assert (folder / "mine.json.gz").exists()
-    assert [answer.form for answer in read_stored(folder).answers] == [{"query": "new"}]
+    assert [answer.form for answer in ReplayTransport(folder).stored.answers] == [{"query": "new"}]
 
 
 def test_a_server_that_is_down_costs_no_earlier_answer(folder: Path, server: FakeServer):
@@ -247,9 +246,9 @@ def test_a_foreign_or_torn_index_is_broken_evidence(folder: Path, old: str, new:
     index.write_text(index.read_text().replace(old, new))
 
     with pytest.raises(BrokenEvidenceError, match=words):
-        read_stored(folder)
+        ReplayTransport(folder)
 
 
 def test_a_folder_without_an_index_is_missing_evidence(tmp_path: Path):
     with pytest.raises(MissingEvidenceError, match=INDEX_NAME):
-        read_stored(tmp_path)
+        ReplayTransport(tmp_path)

@@ -176,12 +176,6 @@ def test_what_is_no_token_is_refused_by_the_name_of_its_place(value: str, tmp_pa
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("tenant", ["team\na", " team", "équipe"])
-def test_a_tenant_that_no_header_can_carry_is_refused(tenant: str, tmp_path: Path):
-    with pytest.raises(SettingsError, match="tenant"):
-        connected("http://p.example", tmp_path, tenant=tenant)
-
-
 # Certificates.
 
 

@@ -194,16 +194,13 @@ def test_one_fault_that_may_pass_is_tried_again(first: Behaviour):
         (answers('{"status":"success","data":{"resultType"'), "cut off", 1),
         (answers({"status": "success"}), "not with the JSON of the query API", 1),
         (answers({"status": "success", "data": None}), "does not follow the query API", 1),
-        (answers("", status=302, Location="https://login.example/?next=1"), "to another host", 1),
-        (answers("", status=301, Location="/prometheus/"), "the path /prometheus/", 1),
-        (answers("", status=308, Location="https://127.0.0.1/"), "a redirect to https", 1),
-        (answers("", status=302, Location="http://[::1"), "no address", 1),
+        (answers("", status=302, Location="https://login.example/?next=1"), "a redirect, which is not followed", 1),
         (answers(""), "an empty body", 1),
         (answers(NATIVE), "native histograms", 1),
     ],
     ids=[
         "503", "429", "500 with JSON", "error with 200", "HTML", "404", "truncated", "no data", "null data",
-        "redirect", "redirect to a path", "redirect to https", "broken redirect", "empty", "native",
+        "redirect", "empty", "native",
     ],
 )  # fmt: skip
 def test_an_answer_that_is_none_says_what_came_and_what_to_do(behaviour: Behaviour, words: str, tries: int):
@@ -281,13 +278,24 @@ def test_matchers_with_quotes_cannot_leave_their_quotes():
         (refusal("bad_data", 'parse error: unexpected "}"', status=400), PrometheusRefusedError, "Mend the query"),
         (refusal("422", 'cannot parse "up{": unexpected end'), PrometheusRefusedError, "cannot parse"),
         (refusal("bad_data", "parse error: unknown function timeout", status=400), PrometheusRefusedError, "Mend"),
+        (refusal("422", "too long query; got 20046 bytes; mustn't exceed 16384"), PrometheusRefusedError, "too long"),
         (refusal("execution", "multiple matches for labels"), PrometheusRefusedError, "multiple matches"),
         (refusal("execution", "expanding series: context deadline exceeded"), QueryTooSlowError, "deadline_seconds"),
         (refusal("timeout", "query timed out in expression evaluation", status=503), QueryTooSlowError, "shorter"),
         (answers("<html>", status=401), PrometheusAuthError, "wants a login"),
         (answers("<html>", status=403), PrometheusAuthError, "wants a login"),
     ],
-    ids=["400", "VictoriaMetrics", "400 with a word", "422", "deadline of the server", "timeout", "401", "403"],
+    ids=[
+        "400",
+        "VictoriaMetrics",
+        "400 with a word",
+        "text too long",
+        "422",
+        "deadline of the server",
+        "timeout",
+        "401",
+        "403",
+    ],
 )
 def test_a_refusal_that_is_not_the_servers_fault_is_told_apart_and_never_opens_the_breaker(
     behaviour: Behaviour, kind: type[ReliabilityError], words: str
@@ -306,7 +314,6 @@ def test_a_refusal_that_is_not_the_servers_fault_is_told_apart_and_never_opens_t
     [
         ("execution", "query processing would load too many samples into memory in query execution", 422),
         ("bad_data", "exceeded maximum resolution of 11,000 points per timeseries", 400),
-        ("422", "too long query; got 20046 bytes; mustn't exceed `-search.maxQueryLen=16384` bytes", 422),
         ("422", "cannot select more than -search.maxSamplesPerQuery=1000 samples", 422),
         ("422", "the number of matching timeseries exceeds 300000; narrow down the search", 422),
         ("execution", "the query exceeded the maximum number of chunks (err-mimir-max-chunks-per-query)", 422),
@@ -314,7 +321,6 @@ def test_a_refusal_that_is_not_the_servers_fault_is_told_apart_and_never_opens_t
     ids=[
         "Prometheus",
         "points",
-        "VictoriaMetrics length",
         "VictoriaMetrics samples",
         "VictoriaMetrics series",
         "Mimir",
