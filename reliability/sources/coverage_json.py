@@ -14,7 +14,6 @@ from pydantic import ConfigDict, Field, model_validator
 
 from reliability.sources.validation import Strict, read_evidence, refusing
 
-_PERCENT_TOLERANCE: Final = 1e-6
 _COUNTED: Final = ("statements", "covered", "branches", "covered_branches")
 
 Count = Annotated[int, Field(ge=0)]
@@ -62,7 +61,7 @@ class _Foreign(Strict):
 
 
 class _Summary(CoverageCounts):
-    """Counts under the names that coverage.py gives them; they must not contradict each other."""
+    """Counts under the names that coverage.py gives them."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -70,19 +69,6 @@ class _Summary(CoverageCounts):
     covered: Count = Field(alias="covered_lines")
     branches: Count = Field(0, alias="num_branches")
     covered_branches: Count = 0
-    missing_lines: Count
-    percent_covered: float
-
-    @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
-        percent = 100.0 if self.fraction is None else float(100 * self.fraction)
-        is_near = abs(percent - self.percent_covered) <= _PERCENT_TOLERANCE  # False for NaN
-        if self.covered + self.missing_lines != self.statements or not is_near:
-            raise ValueError(
-                f"{self.covered} of {self.statements} statements with {self.missing_lines} missing and "
-                f"{self.covered_branches} of {self.branches} branches do not give {self.percent_covered} %"
-            )
-        return self
 
 
 class _File(_Foreign):
@@ -142,21 +128,5 @@ def read_coverage(path: Path) -> CoverageReport:
             itself, or measured nothing.
     """
     body = read_evidence(path, cure="Measure first ('make test'), or name another file with coverage_file.")
-    return decode_coverage(body, where=str(path))
-
-
-def decode_coverage(body: bytes, *, where: str) -> CoverageReport:
-    """Decode the bytes of a coverage JSON file; see `read_coverage`.
-
-    Args:
-        body: The whole file.
-        where: Name of the file for messages.
-
-    Returns:
-        Exact counts by module and in all.
-
-    Raises:
-        BrokenEvidenceError: As for `read_coverage`.
-    """
-    with refusing(f"{where} is no coverage JSON", cure="Measure again and write it with 'coverage json'."):
+    with refusing(f"{path} is no coverage JSON", cure="Measure again and write it with 'coverage json'."):
         return CoverageReport.model_validate_json(body)

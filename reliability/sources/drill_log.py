@@ -35,26 +35,10 @@ def read_drill_log(path: Path) -> tuple[Drill, ...]:
             outside of a drill, or there is no drill in it.
     """
     body = read_evidence(path, cure="Rehearse the rollback first, or name another log with drill_file.")
-    return decode_drill_log(body, where=str(path))
-
-
-def decode_drill_log(body: bytes, *, where: str) -> tuple[Drill, ...]:
-    """Decode the bytes of a drill log; see `read_drill_log`.
-
-    Args:
-        body: The whole file.
-        where: Name of the file for messages.
-
-    Returns:
-        Its drills.
-
-    Raises:
-        BrokenEvidenceError: As for `read_drill_log`.
-    """
     *lines, torn = body.split(b"\n")
     drills: list[Drill] = []
     for number, line in enumerate(lines, start=1):
-        place = f"{where}, line {number}"
+        place = f"{path}, line {number}"
         with refusing(f"{place} is no event of a drill", cure=_CURE):
             event = _ADAPTER.validate_json(line)
         if isinstance(event, DrillStart):
@@ -66,9 +50,9 @@ def decode_drill_log(body: bytes, *, where: str) -> tuple[Drill, ...]:
                 f"{place}: {event.event} of drill '{event.run_id}' outside of that drill. {_CURE}"
             )
     if torn and not (drills and drills[-1].end is None):
-        raise BrokenEvidenceError(f"{where}, line {len(lines) + 1} is torn: {torn[:60]!r}. {_CURE}")
+        raise BrokenEvidenceError(f"{path}, line {len(lines) + 1} is torn: {torn[:60]!r}. {_CURE}")
     if not drills:
-        raise BrokenEvidenceError(f"{where} holds no drill. {_CURE}")
+        raise BrokenEvidenceError(f"{path} holds no drill. {_CURE}")
     return tuple(drills)
 
 

@@ -90,38 +90,22 @@ def read_junit(path: Path) -> TestEvidence:
         BrokenEvidenceError: The file is torn, is no JUnit, defines entities or holds no test.
     """
     body = read_evidence(path, cure="Run the tests first ('make test'), or name another file with junit_file.")
-    return decode_junit(body, where=str(path))
-
-
-def decode_junit(body: bytes, *, where: str) -> TestEvidence:
-    """Decode the bytes of a JUnit XML file; see `read_junit`.
-
-    Args:
-        body: The whole file.
-        where: Name of the file for messages.
-
-    Returns:
-        One result per test.
-
-    Raises:
-        BrokenEvidenceError: As for `read_junit`.
-    """
     try:
         root: Element = fromstring(body)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as err:
         raise BrokenEvidenceError(
-            f"{where} is no whole XML: {err}. The run may have been killed; run the tests again."
+            f"{path} is no whole XML: {err}. The run may have been killed; run the tests again."
         ) from err
     if root.tag not in {"testsuites", "testsuite"}:
         raise BrokenEvidenceError(
-            f"{where} begins with <{root.tag[:60]}>, not with <testsuites>. Name a file that 'pytest --junitxml' wrote."
+            f"{path} begins with <{root.tag[:60]}>, not with <testsuites>. Name a file that 'pytest --junitxml' wrote."
         )
     worst: dict[tuple[str, str], Outcome] = {}
     for case in root.iter("testcase"):
         key = (case.get("classname", ""), case.get("name", ""))
         worst[key] = max(worst.get(key, Outcome.PASSED), _outcome(case))
     if not worst:
-        raise BrokenEvidenceError(f"{where} holds no test. Run the tests and name the file that they write.")
+        raise BrokenEvidenceError(f"{path} holds no test. Run the tests and name the file that they write.")
     tests = tuple(
         TestResult(classname=classname, name=name, outcome=outcome)
         for (classname, name), outcome in sorted(worst.items())

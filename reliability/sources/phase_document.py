@@ -170,26 +170,10 @@ def read_phase_document(path: Path, kind: type[Phase]) -> Phase:
             describes another kind of phase; the message names file and key.
     """
     cure = "Name the phase's TOML file with phase_file, this project's own with own_phase_file."
-    return decode_phase_document(read_evidence(path, cure=cure), kind, where=str(path))
-
-
-def decode_phase_document(body: bytes, kind: type[Phase], *, where: str) -> Phase:
-    """Decode the bytes of a phase's document; see `read_phase_document`.
-
-    Args:
-        body: The whole file.
-        kind: Which kind of phase it must describe.
-        where: Name of the file for messages.
-
-    Returns:
-        The document.
-
-    Raises:
-        BrokenEvidenceError: As for `read_phase_document`.
-    """
+    body = read_evidence(path, cure=cure)
     try:
         document = tomllib.loads(body.decode("utf-8"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as err:
-        raise BrokenEvidenceError(f"{where} is not valid TOML: {err}. Mend that line and run again.") from err
-    with refusing(where, cure="Mend that key and run again."):
+        raise BrokenEvidenceError(f"{path} is not valid TOML: {err}. Mend that line and run again.") from err
+    with refusing(str(path), cure="Mend that key and run again."):
         return kind.model_validate(document)

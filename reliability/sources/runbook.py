@@ -112,47 +112,32 @@ def read_runbook(path: Path) -> Runbook:
         BrokenEvidenceError: Front matter or a step is not what a runbook needs: an unknown
             key, a step named twice, budgets that do not fit in the whole.
     """
-    return decode_runbook(read_evidence(path, cure="Name the runbook with runbook_file."), where=str(path))
-
-
-def decode_runbook(body: bytes, *, where: str) -> Runbook:
-    """Decode the bytes of a runbook; see `read_runbook`.
-
-    Args:
-        body: The whole file.
-        where: Name of the file for messages.
-
-    Returns:
-        The runbook.
-
-    Raises:
-        BrokenEvidenceError: As for `read_runbook`.
-    """
+    body = read_evidence(path, cure="Name the runbook with runbook_file.")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as err:
-        raise BrokenEvidenceError(f"{where} is not UTF-8: {err}. Save it as UTF-8.") from err
-    front, rest = _front_matter(text, where=where)
-    steps = _steps(MarkdownIt("commonmark").parse(rest), where=where)
-    with refusing(f"{where} is no runbook", cure="Mend its front matter or its steps."):
+        raise BrokenEvidenceError(f"{path} is not UTF-8: {err}. Save it as UTF-8.") from err
+    front, rest = _front_matter(text, path=path)
+    steps = _steps(MarkdownIt("commonmark").parse(rest), path=path)
+    with refusing(f"{path} is no runbook", cure="Mend its front matter or its steps."):
         return Runbook.model_validate({**front, "steps": steps, "sha256": hashlib.sha256(body).hexdigest()})
 
 
-def _front_matter(text: str, *, where: str) -> tuple[dict[str, Any], str]:
+def _front_matter(text: str, *, path: Path) -> tuple[dict[str, Any], str]:
     found = _FRONT_MATTER.match(text)
     try:
         front = yaml.safe_load(found[1]) if found else None
     except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise BrokenEvidenceError(f"{where}: the front matter is no YAML: {' '.join(str(err).split())}.") from err
+        raise BrokenEvidenceError(f"{path}: the front matter is no YAML: {' '.join(str(err).split())}.") from err
     if not (found and isinstance(front, dict)):
         raise BrokenEvidenceError(
-            f"{where} has no front matter; begin it with a line '---', then title, budget, owner, decider, "
+            f"{path} has no front matter; begin it with a line '---', then title, budget, owner, decider, "
             f"deputy and triggers, then a line '---'."
         )
     return front, text[found.end() :]
 
 
-def _steps(tokens: Sequence[Token], *, where: str) -> tuple[RunbookStep, ...]:
+def _steps(tokens: Sequence[Token], *, path: Path) -> tuple[RunbookStep, ...]:
     steps = []
     title, prose = "", list[str]()
     for index, token in enumerate(tokens):
@@ -161,13 +146,13 @@ def _steps(tokens: Sequence[Token], *, where: str) -> tuple[RunbookStep, ...]:
         elif token.type == "inline" and tokens[index - 1].type == "paragraph_open":
             prose.append(_plain(token))
         elif token.type == "fence" and "=" in token.info:
-            steps.append(_step(token, title=title, prose=tuple(prose), where=where))
+            steps.append(_step(token, title=title, prose=tuple(prose), path=path))
             prose = []
     return tuple(steps)
 
 
-def _step(fence: Token, *, title: str, prose: tuple[str, ...], where: str) -> RunbookStep:
-    place, cure = f"{where}, step under '{title}'", "Write each once: step=NAME kind=KIND budget=60s."
+def _step(fence: Token, *, title: str, prose: tuple[str, ...], path: Path) -> RunbookStep:
+    place, cure = f"{path}, step under '{title}'", "Write each once: step=NAME kind=KIND budget=60s."
     words = fence.info.split()
     pairs = [word.partition("=") for word in (words if "=" in words[0] else words[1:])]
     info = {key: value for key, _, value in pairs}

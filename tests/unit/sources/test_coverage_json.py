@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
-from reliability.sources.coverage_json import CoverageCounts, decode_coverage, read_coverage
+from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
+from tests.evidence_file import read_bytes
+
+
+def decode_coverage(body: bytes, *, where: str) -> CoverageReport:
+    return read_bytes(read_coverage, body, where)
 
 
 def summary(statements: int, covered: int, branches: int = 0, covered_branches: int = 0) -> dict[str, object]:
@@ -132,8 +137,6 @@ def test_totals_that_leave_a_module_out_are_refused() -> None:
         ("covered_lines", 3.0),
         ("covered_lines", True),
         ("covered_branches", 5),
-        ("percent_covered", 99.0),
-        ("percent_covered", float("nan")),
         ("num_statements", "10"),
     ],
 )
@@ -153,7 +156,7 @@ def test_counts_that_cannot_be_are_refused(key: str, value: object) -> None:
     ids=["empty", "HTML", "a list", "null", "no version", "not UTF-8", "nested deeply"],
 )
 def test_a_foreign_file_is_refused_with_its_name(foreign: bytes) -> None:
-    with pytest.raises(BrokenEvidenceError, match=r"^shop\.json"):
+    with pytest.raises(BrokenEvidenceError, match=r"/shop\.json"):
         decode_coverage(foreign, where="shop.json")
 
 

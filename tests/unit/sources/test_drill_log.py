@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 
 from reliability.clock import format_instant
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
-from reliability.judge.drill import judge_drill
-from reliability.sources.drill_log import decode_drill_log, read_drill_log
+from reliability.judge.drill import Drill, judge_drill
+from reliability.sources.drill_log import read_drill_log
 from reliability.verdicts import Verdict
+from tests.evidence_file import read_bytes
 
 BEGUN = datetime(2026, 11, 26, 12, tzinfo=UTC)
 STEPS = (("decide", "decision"), ("switch", "action"), ("verify_release", "verify"), ("verify_latency", "verify"))
 DIGEST = "c" * 64
+
+
+def decode_drill_log(body: bytes, *, where: str) -> tuple[Drill, ...]:
+    return read_bytes(read_drill_log, body, where)
 
 
 def events(run_id: str = "drill-1", *, status: str = "ok", begun: datetime = BEGUN) -> list[dict[str, object]]:
@@ -127,7 +132,7 @@ def changed(place: int, **fields: object) -> bytes:
     ],
 )
 def test_a_foreign_line_is_refused_with_its_place(body: bytes, problem: str) -> None:
-    with pytest.raises(BrokenEvidenceError, match=r"^drill\.jsonl") as refused:
+    with pytest.raises(BrokenEvidenceError, match=r"/drill\.jsonl") as refused:
         decode_drill_log(body, where="drill.jsonl")
     assert problem in str(refused.value)
 

@@ -15,9 +15,9 @@ from reliability.sources.phase_document import (
     BilingualText,
     ImportedPhase,
     OwnPhase,
-    decode_phase_document,
     read_phase_document,
 )
+from tests.evidence_file import read_bytes
 
 SAMPLE = Path(reliability.sample.__path__[0])
 OWN = """
@@ -31,8 +31,8 @@ origin = { en = "Ours", es = "Propio" }
 """
 
 
-def decode(text: str) -> object:
-    return decode_phase_document(text.encode(), OwnPhase, where="phase.toml")
+def decode(body: bytes) -> OwnPhase:
+    return read_bytes(lambda path: read_phase_document(path, OwnPhase), body, "phase.toml")
 
 
 def test_the_imported_phase_carries_the_figures_of_its_document() -> None:
@@ -87,7 +87,7 @@ def test_the_two_languages_say_different_words() -> None:
 def test_a_percentage_is_read_exactly(hundredths: int) -> None:
     value = f"{hundredths // 100}.{hundredths % 100:02d}"
 
-    document = decode_phase_document(OWN.replace("= 80", f"= {value}").encode(), OwnPhase, where="x")
+    document = decode(OWN.replace("= 80", f"= {value}").encode())
 
     assert document.floor_fraction == Fraction(hundredths, 10_000)
 
@@ -115,8 +115,8 @@ def test_a_percentage_is_read_exactly(hundredths: int) -> None:
 )
 def test_a_mistake_is_named_with_file_and_key(old: str, new: str, problem: str) -> None:
     assert old in OWN
-    with pytest.raises(BrokenEvidenceError, match=r"^phase\.toml") as refused:
-        decode(OWN.replace(old, new, 1))
+    with pytest.raises(BrokenEvidenceError, match=r"/phase\.toml") as refused:
+        decode(OWN.replace(old, new, 1).encode())
     assert problem in str(refused.value)
 
 
@@ -124,12 +124,12 @@ def test_a_component_named_twice_is_refused() -> None:
     part = '[components.a]\nlabel = { en = "A", es = "A" }\ntest_modules = ["*"]\n'
 
     with pytest.raises(BrokenEvidenceError, match="not valid TOML"):
-        decode(OWN + part + part)
+        decode((OWN + part + part).encode())
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(BrokenEvidenceError, match="not valid TOML"):
-        decode_phase_document(b"\xff\xfe", OwnPhase, where="phase.toml")
+        decode(b"\xff\xfe")
 
 
 def test_a_missing_document_is_named(tmp_path: Path) -> None:

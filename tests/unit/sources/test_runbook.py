@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
 from reliability.shipped import shipped_folder
-from reliability.sources.runbook import decode_runbook, read_runbook
+from reliability.sources.runbook import Runbook, read_runbook
+from tests.evidence_file import read_bytes
 
 FRONT = """---
 title: Roll back
@@ -21,6 +22,10 @@ triggers:
   - Guests wait
 ---
 """
+
+
+def decode_runbook(body: bytes, *, where: str) -> Runbook:
+    return read_bytes(read_runbook, body, where)
 
 
 def step(info: str = "sh step=switch kind=action budget=60s", command: str = "true") -> str:
@@ -102,7 +107,7 @@ def test_budgets_fit_in_the_whole_or_are_refused(budgets: list[int]) -> None:
     ],
 )
 def test_a_mistake_is_found_when_the_runbook_is_loaded(text: str, problem: str) -> None:
-    with pytest.raises(BrokenEvidenceError, match=r"^runbook\.md") as refused:
+    with pytest.raises(BrokenEvidenceError, match=r"/runbook\.md") as refused:
         decode(text)
     assert problem in str(refused.value)
 
