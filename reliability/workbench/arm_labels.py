@@ -13,7 +13,7 @@ from reliability.sources.mixed_labels import target_labels
 from reliability.workbench.server import Row
 
 # Labels by which people tell releases apart, the best one first.
-ARM_LABELS: Final = (
+_ARM_LABELS: Final = (
     "arm", "track", "release_track", "variant", "canary", "role", "color", "colour", "slot", "version", "app_version",
     "service_version", "app_kubernetes_io_version", "release", "image_tag", "build", "revision", "deployment",
     "rollouts_pod_template_hash", "pod_template_hash", "app", "service", "job",
@@ -33,12 +33,12 @@ class Split:
     Attributes:
         label: Its name.
         requests: Requests of the last minutes by value, the busiest first.
-        reason: Why it may tell arms apart.
+        of_target: Whether it is one value for a whole target.
     """
 
     label: str
     requests: Mapping[str, float]
-    reason: str
+    of_target: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +69,20 @@ def rank_splits(rows: Sequence[Row], preferred: Sequence[str] = ()) -> tuple[Spl
         The labels, the best one first: those of the preset, those that people use for
         releases, then any other that is one value for a whole target, those with exactly two values first.
     """
-    order = tuple(dict.fromkeys((*preferred, *ARM_LABELS)))
-    of_targets = target_labels([row.labels for row in rows])
+    order = list(dict.fromkeys((*preferred, *_ARM_LABELS)))
+    of_targets = target_labels([row.labels for row in rows]).keys()
     in_series = {label for row in rows for label in row.labels if label in order}
-    found = [_split(label, rows, label in of_targets) for label in sorted({*of_targets, *in_series})]
-    several = [split for split in found if len(split.requests) > 1 and _may_split(split.label, preferred)]
-    return tuple(sorted(several, key=lambda split: _rank(split, order, split.label in of_targets)))
+    found = [
+        Split(label=label, requests=_requests(label, rows), of_target=label in of_targets)
+        for label in of_targets | in_series
+        if label in preferred or not _PLACES.fullmatch(label)
+    ]
+
+    def rank(split: Split) -> tuple[int, bool, int, str]:
+        place = order.index(split.label) if split.label in order else len(order)
+        return place, not split.of_target, len(split.requests), split.label
+
+    return tuple(sorted((split for split in found if len(split.requests) > 1), key=rank))
 
 
 def choose_arms(splits: Sequence[Split], started: Mapping[str, Mapping[str, float]]) -> Choice | None:
@@ -90,49 +98,33 @@ def choose_arms(splits: Sequence[Split], started: Mapping[str, Mapping[str, floa
     return next(filter(None, (_choose(split, started.get(split.label, {})) for split in splits)), None)
 
 
-def _may_split(label: str, preferred: Sequence[str]) -> bool:
-    return label in preferred or not _PLACES.fullmatch(label)
-
-
-def _rank(split: Split, order: Sequence[str], of_target: bool) -> tuple[bool, int, bool, int, str]:
-    known = split.label in order
-    place = order.index(split.label) if known else 0
-    return not known, place, not of_target, len(split.requests), split.label
-
-
-def _split(label: str, rows: Sequence[Row], of_target: bool) -> Split:
+def _requests(label: str, rows: Sequence[Row]) -> dict[str, float]:
     requests: dict[str, float] = {}
     for row in rows:
         if row.value > 0:
             value = row.labels.get(label, "")
             requests[value] = requests.get(value, 0.0) + row.value
-    whole = "one value for a whole target" if of_target else "differs inside a target"
-    ordered = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
-    return Split(label=label, requests=dict(ordered), reason=f"{len(ordered)} values with traffic, {whole}")
+    return dict(sorted(requests.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _choose(split: Split, started: Mapping[str, float]) -> Choice | None:
-    values = list(split.requests)
-    baselines = [value for value in values if _words(value) & _BASELINE and not _words(value) & _CANARY]
-    canaries = [value for value in values if _words(value) & _CANARY]
-    if len(canaries) == 1 and len(baselines) == 1:
-        return _choice(split, baselines[0], canaries[0], "the names say so")
+    roles = {value: _role(value) for value in split.requests}
+    told = [value for value, role in roles.items() if role]
+    values = told if sorted(roles[value] for value in told) == [-1, 1] else list(split.requests)
     if len(values) != 2:  # noqa: PLR2004 -- two arms
         return None
-    if len(canaries) == 1:
-        return _choice(split, next(value for value in values if value not in canaries), canaries[0], "the names say so")
-    if len(baselines) == 1:
-        return _choice(split, baselines[0], next(value for value in values if value not in baselines), "its name")
-    first, second = values
-    if first in started and second in started and abs(started[first] - started[second]) > 1:
-        older, younger = sorted(values, key=lambda value: started[value])
-        return _choice(split, older, younger, "its process started first")
-    return _choice(split, first, second, "a guess: it has more requests; swap the two if that is wrong")
-
-
-def _choice(split: Split, baseline: str, canary: str, reason: str) -> Choice:
+    baseline, canary = sorted(values, key=roles.__getitem__)
+    if roles[baseline] != roles[canary]:
+        reason = "the names say so"
+    elif all(value in started for value in values) and abs(started[baseline] - started[canary]) > 1:
+        baseline, canary = sorted(values, key=started.__getitem__)
+        reason = "its process started first"
+    else:
+        reason = "a guess: it has more requests; swap the two if that is wrong"
     return Choice(label=split.label, baseline=baseline, canary=canary, reason=reason)
 
 
-def _words(value: str) -> set[str]:
-    return {word for word in re.split(r"[^a-z]+", value.lower()) if word}
+def _role(value: str) -> int:
+    """Tell what a value calls itself: 1 a canary, -1 a baseline, 0 neither."""
+    words = set(re.split(r"[^a-z]+", value.lower()))
+    return 1 if words & _CANARY else -1 if words & _BASELINE else 0

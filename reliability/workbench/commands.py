@@ -4,20 +4,19 @@ Parses, calls one function, prints, sets the status.
 """
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import click
 
-from reliability.clock import SystemClock
-from reliability.settings_file import find_project_folder, read_settings
-from reliability.workbench.doctor import examine
-from reliability.workbench.finding import Finding, status_of
+from reliability.settings import FILE_NAME
+from reliability.settings_file import find_project_folder
+from reliability.workbench.doctor import WORKS_NOW, examine
+from reliability.workbench.finding import status_of
 from reliability.workbench.new_notebook import new_notebook
 from reliability.workbench.recording import record_capture
-from reliability.workbench.start import Started, write_settings
+from reliability.workbench.start import write_settings
 
 STATUSES: Final = """\b
 Exit status: 0 done, 2 usage or settings, 4 no data, 5 run error."""
@@ -39,23 +38,14 @@ def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> 
 
     Every option gets a comment with what was seen. A file that exists is never changed.
     """
-    given = {"url": url, "bearer_token_file": bearer_token_file}
-    started = write_settings(
-        Path.cwd(),
-        {name: value for name, value in given.items() if value is not None},
-        preset=preset,
-        environ=os.environ,
-        clock=SystemClock(),
-    )
-    for line in _lines_of_start(started):
-        click.echo(line)
-
-
-def _lines_of_start(started: Started) -> list[str]:
-    proposal = started.proposal
-    lines = [f"{name} = {value}" for name, value in proposal.values.items()]
-    missing = [f"fill in {name}: {why}" for name, why in proposal.to_fill.items()]
-    return [*lines, *missing, f"{started.path} is written; check it with: reliability doctor"]
+    proposal = write_settings(Path.cwd(), {"url": url, "bearer_token_file": bearer_token_file}, preset=preset)
+    for name, value in proposal.values.items():
+        click.echo(f"{name} = {value}")
+    for text in proposal.notes:
+        click.echo(f"note: {text}")
+    for name, why in proposal.to_fill.items():
+        click.echo(f"fill in {name}: {why}")
+    click.echo(f"{FILE_NAME} is written; check it with: reliability doctor")
 
 
 @click.command(
@@ -74,23 +64,16 @@ def doctor(ctx: click.Context, *, offline: bool, as_json: bool) -> None:
 
     The status is 0 without a fault, 2 for wrong settings, 4 when data cannot be had.
     """
-    found = examine(find_project_folder(Path.cwd()), environ=os.environ, clock=SystemClock(), offline=offline)
-    status = status_of(found.findings)
+    found = examine(find_project_folder(Path.cwd()), offline=offline)
+    status = status_of(found)
     if as_json:
-        findings = [asdict(finding) for finding in found.findings]
-        document = {"status": status, "findings": findings, "command": found.command or None}
+        command = next((finding.text for finding in found if finding.subject == WORKS_NOW), None)
+        document = {"status": status, "findings": [asdict(finding) for finding in found], "command": command}
         click.echo(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        for line in (line for finding in found.findings for line in _lines_of_finding(finding)):
-            click.echo(line)
-        if found.command:
-            click.echo(f"works now: {found.command}")
+        for finding in found:
+            click.echo("\n      ".join(finding.lines()))
     ctx.exit(status)
-
-
-def _lines_of_finding(finding: Finding) -> list[str]:
-    lines = [f"{finding.level:<6}{finding.subject}: {finding.text}", *(f"      {line}" for line in finding.details)]
-    return [*lines, f"      cure: {finding.cure}"] if finding.cure else lines
 
 
 @click.command(
@@ -109,16 +92,12 @@ def capture(name: str, out: Path, assignments: tuple[str, ...]) -> None:
 
     `reliability report canary -p source=FOLDER` judges it, with the same numbers as the server.
     """
-    project = find_project_folder(Path.cwd())
-    settings = read_settings(project)
-    made = record_capture(
-        name, out, assignments, settings=settings, project=project, environ=os.environ, clock=SystemClock()
-    )
+    made = record_capture(name, out, assignments, project=find_project_folder(Path.cwd()))
     for arm in made.empty_arms:
         click.echo(f"note: it holds nothing of the {arm}; look with: reliability doctor", err=True)
-    for warning in made.warnings:
+    for warning in made.answer.warnings:
         click.echo(f"note: the server warns, so no verdict can be better than INCONCLUSIVE: {warning}", err=True)
-    click.echo(f"{made.series} series, {made.samples} samples")
+    click.echo(f"{len(made.answer.series)} series, {sum(one.values.size for one in made.answer.series)} samples")
     click.echo(str(made.folder))
 
 

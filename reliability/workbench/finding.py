@@ -31,15 +31,23 @@ class Finding:
     details: tuple[str, ...] = ()
     status: int = 0
 
+    def lines(self) -> list[str]:
+        """Print it; the lines behind the first belong below it."""
+        return [
+            f"{self.level:<6}{self.subject}: {self.text}",
+            *self.details,
+            *([f"cure: {self.cure}"] if self.cure else []),
+        ]
+
 
 def ok(subject: str, text: str, *details: str) -> Finding:
     """Say that something is as it should be."""
     return Finding(level="ok", subject=subject, text=text, details=details)
 
 
-def note(subject: str, text: str, *, cure: str = "", details: tuple[str, ...] = ()) -> Finding:
+def note(subject: str, text: str, *, cure: str = "") -> Finding:
     """Say what works but wants a look."""
-    return Finding(level="note", subject=subject, text=text, cure=cure, details=details)
+    return Finding(level="note", subject=subject, text=text, cure=cure)
 
 
 def fault(subject: str, text: str, *, cure: str, status: int, details: tuple[str, ...] = ()) -> Finding:
@@ -49,5 +57,5 @@ def fault(subject: str, text: str, *, cure: str, status: int, details: tuple[str
 
 def status_of(findings: Iterable[Finding]) -> int:
     """Return the exit status: settings before the machine before data, 0 without a fault."""
-    seen = {finding.status for finding in findings if finding.level == "fault"}
+    seen = {finding.status for finding in findings}
     return next((status for status in _ORDER if status in seen), 0)

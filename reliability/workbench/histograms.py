@@ -1,29 +1,34 @@
-"""Which histogram measures the requests: what the server has, which one is busiest, its unit and its edges.
+"""Which histogram measures the requests: what the server has, which one is busiest, its unit and its bounds.
 
-Fed by the server's own vectors; whether its edges suffice is said with the judge's rules.
-Counters of requests and labels of arms belong to their own modules.
+Whether its bounds suffice is said with the judge's rules. Counters of requests and labels of
+arms belong to their own modules.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from reliability.judge.bucket_limits import bucket_ratio, guard_fraction, suggested_bounds
-from reliability.sources.promql import METRIC_NAME, Matcher
-from reliability.workbench.server import Server, any_of, named, selector
+import numpy as np
 
+from reliability.judge.bucket_limits import bucket_ratio, guard_fraction, suggested_bounds
+from reliability.judge.survival import survival_curve
+from reliability.sources.promql import METRIC_NAME, Matcher
+from reliability.workbench.server import INFINITE, Server, any_of, named, selector
+
+Unit = Literal["seconds", "milliseconds"]
 RECENT_SECONDS: Final = 600
 _ASKED: Final = 12
-_P95: Final = 0.95
+_SLOWER_SHARE: Final = 0.05
 _MANY_MILLISECONDS: Final = 100  # no request histogram in seconds ends above this, one in milliseconds does
 _NO_LATENCY: Final = re.compile(r"bytes|size|length|_ratio|client_|gc_|pauses|compaction|wal_|engine_query")
 _REQUESTS: Final = re.compile(r"http|request|rpc|server|_rq_|handler|api")
-_IN_MILLISECONDS: Final = re.compile(r"(_|^)(milliseconds|millis|msec|ms)(_|$)")
-_IN_SECONDS: Final = re.compile(r"(_|^)(seconds|secs?|s)(_|$)")
-Unit = Literal["seconds", "milliseconds"]
-UNUSABLE: Final = {
-    "native": "is a native histogram, which cannot be judged yet; let the server keep classic buckets too "
+_UNITS: Final[Mapping[Unit, re.Pattern[str]]] = {
+    "milliseconds": re.compile(r"(_|^)(milliseconds|millis|msec|ms)(_|$)"),
+    "seconds": re.compile(r"(_|^)(seconds|secs?|s)(_|$)"),
+}
+_UNUSABLE: Final = {
+    "histogram": "is a native histogram, which cannot be judged yet; let the server keep classic buckets too "
     "(always_scrape_classic_histograms)",
     "summary": "is a summary; its quantiles cannot be merged over replicas, so let the service export a histogram",
     "vmrange": "has bounds of VictoriaMetrics (vmrange), which cannot be judged; convert them by prometheus_buckets",
@@ -38,11 +43,11 @@ class Histograms:
 
     Attributes:
         requests: Observations of the last minutes by histogram, the best candidate first.
-        unusable: Why a metric that looks like a latency cannot be judged, by its name.
+        unusable: Why a metric that looks like a latency cannot be judged, as sentences.
     """
 
-    requests: dict[str, float]
-    unusable: dict[str, str]
+    requests: Mapping[str, float]
+    unusable: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +58,25 @@ class Latency:
         metric: Its name without `_bucket`.
         unit: Unit of its bounds.
         unit_reason: Why this unit.
-        bounds: Its bounds in its unit, the last one infinite; none without traffic.
-        requests: Requests of the last minutes.
-        p95_bucket: Bounds around the P95; None without traffic.
-        helpful_bounds: Bounds in its unit that would help; none when the present ones suffice.
+        counts: Observations of the last minutes at or below each bound, by bound in order.
     """
 
     metric: str
     unit: Unit
     unit_reason: str
-    bounds: tuple[float, ...] = ()
-    requests: float = 0.0
-    p95_bucket: tuple[float, float] | None = None
-    helpful_bounds: tuple[float, ...] = ()
+    counts: Mapping[float, float]
+
+    @property
+    def requests(self) -> float:
+        """Requests of the last minutes."""
+        return max(self.counts.values(), default=0.0)
+
+    def bucket(self) -> tuple[tuple[float, float], float]:
+        """Return the bucket of the P95, and the P95 itself; there must be requests."""
+        bounds, counts = (np.array(list(each)) for each in (self.counts, self.counts.values()))
+        curve = survival_curve(bounds, 1 - counts / self.requests, request_count=self.requests)
+        quantile = curve.quantile_seconds(_SLOWER_SHARE)
+        return curve.bucket(quantile), quantile
 
 
 def find_histograms(server: Server, known: Sequence[str]) -> Histograms:
@@ -78,27 +89,24 @@ def find_histograms(server: Server, known: Sequence[str]) -> Histograms:
     Returns:
         Candidates with their traffic, and what cannot be used.
     """
-    buckets = Matcher(name="__name__", op="=~", value=".+_bucket")
-    infinite = Matcher(name="le", op="=", value="+Inf")
-    rows = server.rows(f"count by (__name__) ({selector((buckets, infinite))})")
-    every = {row.labels["__name__"].removesuffix("_bucket"): row.value for row in rows}
+    every = _names(server, INFINITE)
     names = [name for name in every if re.fullmatch(METRIC_NAME, name)]
     likely = sorted(names, key=lambda name: (-_likeness(name, known), -every[name], name))[:_ASKED]
     counts = {name: _observations(server, name) for name in likely}
     ranked = sorted(likely, key=lambda name: (not counts[name], -_likeness(name, known), -counts[name], name))
-    own = server.rows(f"count by (__name__) ({selector((buckets, Matcher(name='vmrange', op='!=', value='')))})")
+    unusable = {
+        **dict.fromkeys(every.keys() - set(names), "name"),
+        **dict.fromkeys(_names(server, Matcher(name="vmrange", op="!=", value="")), "vmrange"),
+        **_without_buckets(server, every),
+    }
     return Histograms(
         requests={name: counts[name] for name in ranked},
-        unusable={
-            **{name: UNUSABLE["name"] for name in every if name not in names},
-            **{row.labels["__name__"].removesuffix("_bucket"): UNUSABLE["vmrange"] for row in own},
-            **_without_buckets(server, every),
-        },
+        unusable=[f"{name} {_UNUSABLE[why]}" for name, why in sorted(unusable.items())],
     )
 
 
-def measure_latency(server: Server, metric: str, *, unit: Unit | None, matchers: Sequence[Matcher] = ()) -> Latency:
-    """Look at the unit, the bounds and the P95 of a histogram.
+def measure_latency(server: Server, metric: str, *, unit: Unit | None, matchers: Sequence[Matcher]) -> Latency:
+    """Look at the unit and the bounds of a histogram, and at what they counted.
 
     Args:
         server: The server.
@@ -109,41 +117,61 @@ def measure_latency(server: Server, metric: str, *, unit: Unit | None, matchers:
     Returns:
         What was seen.
     """
-    buckets = selector(named(f"{metric}_bucket", *matchers), seconds=RECENT_SECONDS)
-    rows = server.rows(f"sum by (le) (increase({buckets}))")
-    counts = dict(sorted((float(row.labels["le"]), row.value) for row in rows if _is_number(row.labels.get("le", ""))))
-    bounds = tuple(counts)
-    chosen, reason = (unit, "the preset says so") if unit else unit_of(metric, bounds)
-    total = max(counts.values(), default=0.0)
-    if not total:
-        return Latency(metric=metric, unit=chosen, unit_reason=reason, bounds=bounds)
-    place = next(number for number, bound in enumerate(bounds) if counts[bound] >= _P95 * total)
-    around = (bounds[place - 1] if place else 0.0, bounds[place])
-    coarse = guard_fraction(bucket_ratio(around)) > 0
-    return Latency(
-        metric=metric, unit=chosen, unit_reason=reason, bounds=bounds, requests=total, p95_bucket=around,
-        helpful_bounds=_helpful(counts, around, total) if coarse else (),
-    )  # fmt: skip
+    rows = server.rows(
+        f"sum by (le) (increase({selector(named(f'{metric}_bucket', *matchers), seconds=RECENT_SECONDS)}))"
+    )
+    counts = dict(sorted((float(row.labels["le"]), row.value) for row in rows))
+    chosen, reason = (unit, "the preset says so") if unit else unit_of(metric, list(counts))
+    return Latency(metric=metric, unit=chosen, unit_reason=reason, counts=counts)
 
 
 def unit_of(metric: str, bounds: Sequence[float]) -> tuple[Unit, str]:
     """Tell a histogram's unit from its name, else from its bounds, and why."""
-    if _IN_MILLISECONDS.search(metric):
-        return "milliseconds", "the name says so"
-    if _IN_SECONDS.search(metric):
-        return "seconds", "the name says so"
-    last = max((bound for bound in bounds if bound != float("inf")), default=0.0)
+    for unit, words in _UNITS.items():
+        if words.search(metric):
+            return unit, "the name says so"
+    last = _last(bounds)
     return ("milliseconds" if last > _MANY_MILLISECONDS else "seconds"), f"its last bound is {last:g}"
 
 
 def unlikely_unit(unit: str, bounds: Sequence[float]) -> str | None:
     """Say why a unit is not plausible with these bounds, None when it is."""
-    finite = [bound for bound in bounds if bound != float("inf")]
-    if unit == "seconds" and finite and max(finite) > 10 * _MANY_MILLISECONDS:
-        return f"bounds up to {max(finite):g} would be {max(finite) / 60:.0f} minutes; they look like milliseconds"
-    if unit == "milliseconds" and finite and max(finite) <= _MANY_MILLISECONDS / 10:
-        return f"bounds up to {max(finite):g} would be {max(finite):g} ms at most; they look like seconds"
+    last = _last(bounds)
+    if unit == "seconds" and last > 10 * _MANY_MILLISECONDS:
+        return f"bounds up to {last:g} would be {last / 60:.0f} minutes; they look like milliseconds"
+    if unit == "milliseconds" and 0 < last <= _MANY_MILLISECONDS / 10:
+        return f"bounds up to {last:g} would be {last:g} ms at most; they look like seconds"
     return None
+
+
+def words_of_bucket(bucket: tuple[float, float], p95: float, unit: Unit) -> tuple[str, str]:
+    """Say in which bucket the P95 lies, and which bounds would help when it is a coarse one.
+
+    Args:
+        bucket: Its bounds; the last one may be infinite.
+        p95: The P95; infinite in the last bucket.
+        unit: Unit of all three.
+
+    Returns:
+        What was seen, and the cure; no cure when the judge needs no guard.
+    """
+    (low, high), short = bucket, "s" if unit == "seconds" else "ms"
+    seen = (
+        f"the P95 lies between {low:g} and {high:g} {short}"
+        if high < np.inf
+        else f"the P95 lies above {low:g} {short}, the last bound"
+    )
+    if not guard_fraction(bucket_ratio(bucket)):
+        return f"{seen}, a fine bucket", ""
+    helpful = ", ".join(f"{bound:g}" for bound in suggested_bounds(p95 if high < np.inf else low))
+    return (
+        f"{seen}, a coarse bucket: only large changes can be judged",
+        f"let the service count at more bounds, for example {helpful} {short}",
+    )
+
+
+def _last(bounds: Sequence[float]) -> float:
+    return max((bound for bound in bounds if bound != float("inf")), default=0.0)
 
 
 def _likeness(name: str, known: Sequence[str]) -> int:
@@ -155,37 +183,20 @@ def _likeness(name: str, known: Sequence[str]) -> int:
     return 2 if _REQUESTS.search(name) else 1
 
 
+def _names(server: Server, matcher: Matcher) -> dict[str, float]:
+    """Return how many series each histogram has that match."""
+    buckets = Matcher(name="__name__", op="=~", value=".+_bucket")
+    rows = server.rows(f"count by (__name__) ({selector((buckets, matcher))})")
+    return {row.labels["__name__"].removesuffix("_bucket"): row.value for row in rows}
+
+
 def _observations(server: Server, name: str) -> float:
-    infinite = Matcher(name="le", op="=", value="+Inf")
-    counted = selector(named(f"{name}_bucket", infinite), seconds=RECENT_SECONDS)
-    return server.number(f"sum(increase({counted}))")
+    return server.number(f"sum(increase({selector(named(f'{name}_bucket', INFINITE), seconds=RECENT_SECONDS)}))")
 
 
-def _without_buckets(server: Server, every: dict[str, float]) -> dict[str, str]:
+def _without_buckets(server: Server, every: Mapping[str, float]) -> dict[str, str]:
     """Find latencies that are there, but not as classic buckets."""
     types = {name: kind for name, kind in server.types().items() if kind in ("histogram", "summary")}
-    asked = [
-        name for name in types if name not in every and re.fullmatch(METRIC_NAME, name) and _likeness(name, ()) > 1
-    ]
-    if not asked:
-        return {}
-    rows = server.rows(f"count by (__name__) ({selector((any_of('__name__', sorted(asked)[:_ASKED]),))})")
-    found = sorted(row.labels["__name__"] for row in rows)
-    return {name: UNUSABLE["native" if types[name] == "histogram" else "summary"] for name in found}
-
-
-def _helpful(counts: dict[float, float], around: tuple[float, float], total: float) -> tuple[float, ...]:
-    """Return the judge's ladder around the P95, interpolated as PromQL does."""
-    low, high = around
-    below = counts.get(low, 0.0)
-    share = (_P95 * total - below) / ((counts[high] - below) or 1.0)
-    middle = low if high == float("inf") else low + (high - low) * share
-    return suggested_bounds(middle) if middle > 0 else ()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    asked = [name for name in sorted(types) if name not in every and _likeness(name, ()) > 1][:_ASKED]
+    rows = server.rows(f"count by (__name__) ({selector([any_of('__name__', asked)])})") if asked else ()
+    return {row.labels["__name__"]: types[row.labels["__name__"]] for row in rows}

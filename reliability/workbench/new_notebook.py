@@ -1,7 +1,6 @@
-"""Begin a notebook of one's own from the shipped frame.
+"""Begin a notebook of one's own from the shipped frame, `templates/new_notebook.ipynb`.
 
-The frame is `templates/new_notebook.ipynb`; which notebooks are reports belongs to
-`reliability.report.catalogue`.
+Which notebooks are reports belongs to `reliability.report.catalogue`.
 """
 
 import re
@@ -9,14 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from reliability.atomic import write_text_whole
-from reliability.errors import MissingEvidenceError, UsageError
+from reliability.errors import UsageError
 from reliability.shipped import shipped_folder
 
-FRAME: Final = "new_notebook.ipynb"
-_NAME_MARK: Final = "REPORT_NAME"
-_TITLE_MARK: Final = "REPORT_TITLE"
-_PLAIN: Final = re.compile(r"[a-z][a-z0-9_]*")
-_LONGEST: Final = 60
+_PLAIN: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _RESERVED: Final = "index"  # its pages are the status page
 
 
@@ -34,10 +29,10 @@ def new_notebook(name: str, *, project: Path) -> Path:
         UsageError: The name is not plain, means a shipped report, or the file exists.
         WriteError: The file cannot be written.
     """
-    if not _PLAIN.fullmatch(name) or len(name) > _LONGEST or name == _RESERVED:
+    if not _PLAIN.fullmatch(name) or name == _RESERVED:
         raise UsageError(
-            f"'{name[:_LONGEST]}' is no name of a notebook; begin with a small letter, then small letters, digits "
-            f"and underscores, at most {_LONGEST}; '{_RESERVED}' is taken."
+            f"'{name[:60]}' is no name of a notebook; begin with a small letter, then small letters, digits "
+            f"and underscores, at most 60; '{_RESERVED}' is taken."
         )
     for shipped in sorted(path.stem for path in shipped_folder("notebooks").glob("*.ipynb")):
         if shipped.startswith(name):
@@ -45,12 +40,7 @@ def new_notebook(name: str, *, project: Path) -> Path:
     path = project / "notebooks" / f"{name}.ipynb"
     if path.exists():
         raise UsageError(f"notebooks/{name}.ipynb exists and is left as it is; choose another name or remove it.")
-    try:
-        frame = (shipped_folder("templates") / FRAME).read_text(encoding="utf-8")
-    except OSError as err:
-        raise MissingEvidenceError(
-            f"the frame {FRAME} is missing ({err.strerror}); install the package again."
-        ) from err
+    frame = (shipped_folder("templates") / "new_notebook.ipynb").read_text(encoding="utf-8")
     title = name.replace("_", " ").capitalize()
-    write_text_whole(path, frame.replace(_NAME_MARK, name).replace(_TITLE_MARK, title))
+    write_text_whole(path, frame.replace("REPORT_NAME", name).replace("REPORT_TITLE", title))
     return path

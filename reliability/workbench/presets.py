@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from reliability.errors import UsageError
+from reliability.sources.promql import parse_matchers
 
 
 class Preset(BaseModel):
@@ -34,6 +35,11 @@ class Preset(BaseModel):
     error_matchers: str
     arm_labels: Annotated[tuple[str, ...], Field(strict=False)]
     matchers: str = ""
+
+    @property
+    def status_label(self) -> str:
+        """Label of the counter that holds the status of a request."""
+        return parse_matchers(self.error_matchers)[0].name
 
 
 @cache

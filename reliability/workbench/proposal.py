@@ -1,17 +1,38 @@
-"""From what a server has to settings: a value where the choice is clear, a comment with what was seen.
+"""Settings for a server: a value where the choice is clear, a remark with what was seen.
 
-Fed with a survey; printing the file belongs to `reliability.workbench.settings_text`.
+Asks what the server has, in order; what an answer means belongs to the modules beside it,
+the printing of the file to `reliability.workbench.settings_text`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from reliability.notebook.origin import DEFAULTS
 from reliability.sources.answer import clipped
-from reliability.workbench.histograms import Latency, unlikely_unit
-from reliability.workbench.history import FULL_MINUTES
-from reliability.workbench.survey import Survey
+from reliability.sources.metrics import PROCESS_START, UP
+from reliability.sources.promql import Matcher, parse_matchers
+from reliability.workbench.arm_labels import Split, choose_arms, rank_splits
+from reliability.workbench.counters import Counter, find_counter
+from reliability.workbench.histograms import (
+    RECENT_SECONDS,
+    Histograms,
+    Latency,
+    find_histograms,
+    measure_latency,
+    unlikely_unit,
+    words_of_bucket,
+)  # fmt: skip
+from reliability.workbench.history import read_history
+from reliability.workbench.presets import Preset, variants_of
+from reliability.workbench.server import INFINITE, Row, Server, any_of, named, selector
 
-_SHOWN = 6
+_SHOWN: Final = 6
+_SCRAPE_PATH: Final = "/metrics"
+_FEW_REQUESTS: Final = 30
+_SPLITS_WITH_STARTS: Final = 4
+_REACH_SECONDS: Final = round(60 * DEFAULTS["window_minutes"]) + 120
+Matchers = tuple[Matcher, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,116 +43,167 @@ class Proposal:
         values: Value by option.
         remarks: What was seen, by option.
         to_fill: Options that the user must fill in, and why.
+        notes: What the user should know at once.
     """
 
-    values: Mapping[str, str | float]
-    remarks: Mapping[str, Sequence[str]]
-    to_fill: Mapping[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    to_fill: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def set(self, option: str, value: str, remarks: Iterable[str] = ()) -> None:
+        """Propose a value."""
+        self.values[option] = value
+        self.remarks[option] = list(remarks)
+
+    def ask(self, option: str, why: str, remarks: Iterable[str] = ()) -> None:
+        """Leave an option to the user."""
+        self.to_fill[option] = why
+        self.remarks[option] = [f"fill this in: {why}", *remarks]
 
 
-def propose(survey: Survey) -> Proposal:
-    """Turn a survey into settings.
+def propose(server: Server, *, preset: str | None) -> Proposal:
+    """Look at a server and turn what it has into settings.
 
     Args:
-        survey: What the server has.
+        server: The server.
+        preset: Name of the preset to use; by default the one whose histogram is there.
 
     Returns:
         The proposal; what is not clear is left to the user, with what was seen.
+
+    Raises:
+        UsageError: There is no such preset.
+        SourceError: The server cannot be asked.
     """
-    parts = [_latency(survey), _counter(survey), _arms(survey), _window(survey)]
-    to_fill = {key: why for part in parts for key, why in part.to_fill.items()}
-    seen = {key: lines for part in parts for key, lines in part.remarks.items()}
-    return Proposal(
-        values={"source": "prometheus"} | {key: value for part in parts for key, value in part.values.items()},
-        remarks=seen | {key: [f"fill this in: {why}", *seen.get(key, ())] for key, why in to_fill.items()},
-        to_fill=to_fill,
-    )
-
-
-def _latency(survey: Survey) -> Proposal:
-    latency = survey.latency
-    unusable = [f"{name} {why}" for name, why in list(survey.histograms.unusable.items())[:_SHOWN]]
-    if latency is None:
+    variants, proposal = variants_of(preset), Proposal()
+    histograms = find_histograms(server, [variant.latency_metric for variant in variants])
+    chosen = _preset(variants, histograms, forced=preset is not None)
+    metric = chosen.latency_metric if chosen else next(iter(histograms.requests), None)
+    proposal.set("source", "prometheus")
+    if metric is None:
         why = "the server has no classic histogram: no metric NAME_bucket with the label le"
-        return Proposal(values={}, remarks={"latency_metric": unusable}, to_fill={"latency_metric": why})
-    others = [name for name, count in survey.histograms.requests.items() if count and name != latency.metric]
-    lines = [f"{latency.requests:.0f} requests in the last ten minutes", *_edges(latency)]
-    if others:
-        lines.append(f"other histograms with traffic: {', '.join(others[:_SHOWN])}")
-    doubt = unlikely_unit(latency.unit, latency.bounds)
-    return Proposal(
-        values={"latency_metric": latency.metric, "latency_unit": latency.unit},
-        remarks={
-            "latency_metric": [*lines, *unusable],
-            "latency_unit": [latency.unit_reason, *([f"check it: {doubt}"] if doubt else [])],
-        },
-    )
+        proposal.ask("latency_metric", why, histograms.unusable[:_SHOWN])
+        return proposal
+    extra = parse_matchers(chosen.matchers) if chosen else ()
+    common, left_out = _common(_requests(server, metric, extra), extra)
+    rows = _requests(server, metric, common)
+    latency = measure_latency(server, metric, unit=chosen.unit if chosen else None, matchers=common)
+    jobs = sorted({row.labels["job"] for row in rows if "job" in row.labels})
+    counter = find_counter(server, latency, preset=chosen, jobs=jobs, matchers=common)
+    if counter is None and preset and chosen:
+        counter = Counter(metric=chosen.requests_metric, error_matchers=chosen.error_matchers)
+    splits = rank_splits(rows, chosen.arm_labels if chosen else ())
+    job = [Matcher(name="job", op="=", value=jobs[0])] if len(jobs) == 1 else []
+    arms = _propose_arms(proposal, server, splits, (*job, *common), left_out)
+    _propose_latency(proposal, latency, histograms)
+    _propose_counter(proposal, counter, latency)
+    _propose_window(proposal, server, metric, arms)
+    return proposal
 
 
-def _edges(latency: Latency) -> list[str]:
-    if latency.p95_bucket is None:
-        return ["without traffic nothing can be said about its bounds"]
-    low, high = latency.p95_bucket
-    unit = "s" if latency.unit == "seconds" else "ms"
-    seen = f"the P95 lies between {low:g} and {high:g} {unit}"
-    if not latency.helpful_bounds:
-        return [f"{seen}, a fine bucket"]
-    helpful = ", ".join(f"{bound:g}" for bound in latency.helpful_bounds)
-    return [f"{seen}, a coarse bucket: only large changes can be judged; bounds that would help: {helpful} {unit}"]
+def _preset(variants: Sequence[Preset], histograms: Histograms, *, forced: bool) -> Preset | None:
+    """Take the preset that knows the best histogram; a forced one even when the server has none of its names."""
+    known = {variant.latency_metric: variant for variant in reversed(variants)}
+    best = list(histograms.requests) if forced else list(histograms.requests)[:1]
+    return next((known[name] for name in best if name in known), variants[0] if forced else None)
 
 
-def _counter(survey: Survey) -> Proposal:
-    counter = survey.counter
-    if counter is None:
-        why = (
-            "no counter with the status of a request was found; name one, or the histogram's _count if it has a status"
-        )
-        return Proposal(values={}, remarks={}, to_fill={"requests_metric": why, "error_matchers": "the same"})
-    lines = []
-    if survey.latency and counter.metric == f"{survey.latency.metric}_count":
-        lines.append("the histogram's own count: it has the status, and there is no other counter")
-    if not counter.agrees:
-        lines.append(f"check it: it counts {counter.share:.2f} times the requests of the histogram")
-    seen = ", ".join(clipped(value) for value in counter.values[:_SHOWN]) or "none yet; the preset says so"
-    return Proposal(
-        values={"requests_metric": counter.metric, "error_matchers": counter.error_matchers},
-        remarks={"requests_metric": lines, "error_matchers": [f"values of {counter.label} seen: {seen}"]},
-    )
+def _requests(server: Server, metric: str, matchers: Matchers) -> tuple[Row, ...]:
+    """Return the label sets of a histogram with their requests of the last minutes."""
+    chosen = selector(named(f"{metric}_bucket", INFINITE, *matchers), seconds=RECENT_SECONDS)
+    return server.rows(f"increase({chosen})")
 
 
-def _arms(survey: Survey) -> Proposal:
+def _common(rows: Sequence[Row], extra: Matchers) -> tuple[Matchers, list[str]]:
+    """Leave the scrapes of the metrics page out where a label tells them from requests."""
+    pages = {(label, value) for row in rows for label, value in row.labels.items() if value == _SCRAPE_PATH}
+    for label, value in sorted(pages):
+        scrapes = sum(row.value for row in rows if row.labels.get(label) == value)
+        others = sum(row.value for row in rows) - scrapes
+        if others < _FEW_REQUESTS:
+            return extra, [f"{scrapes:.0f} requests are scrapes ({label} {value}), only {others:.0f} are others"]
+        remark = f"{label} {value} is left out: these {scrapes:.0f} requests are the scrapes of the server itself"
+        return (*extra, Matcher(name=label, op="!=", value=value)), [remark]
+    return extra, []
+
+
+def _propose_arms(
+    proposal: Proposal, server: Server, splits: Sequence[Split], common: Matchers, left_out: Sequence[str]
+) -> list[Matchers]:
+    """Propose both arms; return their matchers, the common ones where there are no arms."""
     seen = [
-        f"{split.label} could tell arms apart ({split.reason}): "
+        f"{split.label} could tell arms apart ({len(split.requests)} values with traffic, "
+        f"{'one value for a whole target' if split.of_target else 'differs inside a target'}): "
         + ", ".join(f'"{clipped(value)}" {count:.0f}' for value, count in list(split.requests.items())[:_SHOWN])
         + " requests"
-        for split in survey.splits[:_SHOWN]
+        for split in splits[:_SHOWN]
     ]
-    if survey.arms is None:
+    choice = choose_arms(splits, _starts(server, splits[:_SPLITS_WITH_STARTS]))
+    if choice is None:
         why = "no label has exactly two values with traffic, or two that their names single out"
-        return Proposal(values={}, remarks={"baseline": seen}, to_fill={"baseline": why, "canary": "the same"})
-    arms = survey.arms
-    reason = f"{arms.label} tells the arms apart; baseline is {clipped(arms.baseline)}: {arms.reason}"
-    releases = {} if "version" not in arms.label and "release" not in arms.label else {
-        "baseline_release": arms.baseline, "canary_release": arms.canary,
-    }  # fmt: skip
-    return Proposal(
-        values={
-            "baseline": survey.matchers(arms.baseline), "canary": survey.matchers(arms.canary),
-            **{key: value for key, value in releases.items() if value},
-        },
-        remarks={"baseline": [reason, *seen, *survey.remarks]},
-    )  # fmt: skip
+        proposal.ask("baseline", why, seen)
+        proposal.ask("canary", "the same")
+        return [common]
+    reason = f"{choice.label} tells the arms apart; baseline is {clipped(choice.baseline)}: {choice.reason}"
+    remarks = {"baseline": [reason, *seen, *left_out], "canary": []}
+    arms = []
+    for arm, value in (("baseline", choice.baseline), ("canary", choice.canary)):
+        of_arm = Matcher(name=choice.label, op="=", value=value)
+        arms.append((of_arm, *(matcher for matcher in common if matcher.name != choice.label)))
+        proposal.set(arm, ", ".join(matcher.promql() for matcher in arms[-1]), remarks[arm])
+        if value and ("version" in choice.label or "release" in choice.label):
+            proposal.set(f"{arm}_release", value)
+    return arms
 
 
-def _window(survey: Survey) -> Proposal:
-    history = survey.history
+def _starts(server: Server, splits: Sequence[Split]) -> dict[str, dict[str, float]]:
+    """Return the earliest start of a process by label and value."""
+    found: dict[str, dict[str, float]] = {}
+    for split in (each for each in splits if len(each.requests) == 2):  # noqa: PLR2004 -- two arms
+        chosen = selector(named(PROCESS_START, any_of(split.label, list(split.requests))))
+        rows = server.rows(f"min by ({split.label}) ({chosen})")
+        found[split.label] = {row.labels.get(split.label, ""): row.value for row in rows}
+    return found
+
+
+def _propose_latency(proposal: Proposal, latency: Latency, histograms: Histograms) -> None:
+    remarks = [f"{latency.requests:.0f} requests in the last ten minutes"]
+    if latency.requests:
+        seen, cure = words_of_bucket(*latency.bucket(), latency.unit)
+        remarks += [seen, cure] if cure else [seen]
+        proposal.notes.extend([f"{seen}; {cure}"] if cure else [])
+    others = [name for name, count in histograms.requests.items() if count and name != latency.metric]
+    if others:
+        remarks.append(f"other histograms with traffic: {', '.join(others[:_SHOWN])}")
+    doubt = unlikely_unit(latency.unit, list(latency.counts))
+    proposal.set("latency_metric", latency.metric, [*remarks, *histograms.unusable[:_SHOWN]])
+    proposal.set("latency_unit", latency.unit, [latency.unit_reason, *([f"check it: {doubt}"] if doubt else [])])
+
+
+def _propose_counter(proposal: Proposal, counter: Counter | None, latency: Latency) -> None:
+    if counter is None:
+        why = "no counter with the status of a request was found; name one, or the histogram's _count if it has it"
+        proposal.ask("requests_metric", why)
+        proposal.ask("error_matchers", "the same")
+        return
+    remarks = []
+    if counter.metric == f"{latency.metric}_count":
+        remarks.append("the histogram's own count: it has the status, and there is no other counter")
+    if not counter.agrees:
+        remarks.append(f"check it: it counts {counter.share:.2f} times the requests of the histogram")
+    seen = ", ".join(clipped(value) for value in counter.values[:_SHOWN]) or "none yet; the preset says so"
+    proposal.set("requests_metric", counter.metric, remarks)
+    proposal.set("error_matchers", counter.error_matchers, [f"values seen: {seen}"])
+
+
+def _propose_window(proposal: Proposal, server: Server, metric: str, arms: Sequence[Matchers]) -> None:
+    """Say how far the samples go back; a shorter window would be wrong tomorrow, so none is proposed."""
+    scraped = (any_of("__name__", [f"{metric}_bucket", UP]), Matcher(name="le", op="=~", value=r"|\+Inf"))
+    answers = [server.ask(selector((*scraped, *matchers), seconds=_REACH_SECONDS)) for matchers in arms]
+    history = read_history(answers, end_seconds=server.number("time()"))
     interval = f"scraped every {history.interval_seconds:g} s" if history.interval_seconds else "not scraped yet"
-    reach = f"{interval}; samples of both arms go back {history.seconds / 60:.1f} minutes"
-    if history.covers(FULL_MINUTES) or history.minutes is None:
-        return Proposal(values={}, remarks={"window_minutes": [reach]})
-    window, warmup = history.minutes
-    cure = f"remove it when there are {FULL_MINUTES:g} minutes"
-    return Proposal(
-        values={"window_minutes": window, "warmup_minutes": warmup},
-        remarks={"window_minutes": [f"{reach}, so a shorter window; {cure}"], "warmup_minutes": [cure]},
-    )
+    remark = f"{interval}; samples of both arms go back {history.seconds / 60:.1f} minutes"
+    if not history.covers(60 * DEFAULTS["window_minutes"]):
+        remark += "; until that is enough, 'reliability doctor' prints the command for a shorter window"
+    proposal.remarks["window_minutes"] = [remark]

@@ -4,77 +4,57 @@ What a capture is belongs to `reliability.sources.captures`; where the server is
 arms are called, to the settings.
 """
 
-import math
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
-from reliability.clock import Clock
-from reliability.errors import MissingEvidenceError, ParameterError, UsageError
+from reliability.clock import SystemClock
+from reliability.errors import MissingEvidenceError, UsageError
 from reliability.notebook.origin import URL_PREFIXES, Origin, find_origin
 from reliability.notebook.run import Place
-from reliability.settings import CanarySettings, Settings
-from reliability.settings_file import resolve_parameters
+from reliability.report.catalogue import find_reports, read_notebook
+from reliability.report.parameters import choose_parameters, gather_parameters
+from reliability.settings_file import read_settings, resolve_parameters
 from reliability.sources.answer import Answer, decode_answer
 from reliability.sources.captures import scrape_interval_seconds, write_capture
-from reliability.sources.connection import CONFIGURED, connect
-from reliability.sources.live_transport import LiveTransport
+from reliability.sources.connection import CONFIGURED
 from reliability.sources.manifest import SCHEMA, ArmEntry, Manifest, MetricsEntry
-from reliability.sources.manifest import Server as ManifestServer
+from reliability.sources.manifest import Server as Recorded
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
 from reliability.window import Window
-from reliability.workbench.server import Server
+from reliability.workbench.server import open_server
 
-ARMS: Final = ("baseline", "canary")
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_REPORT: Final = "canary_comparison"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recording:
     """A capture that was written.
 
     Attributes:
         folder: Where.
-        series: How many series it holds.
-        samples: How many samples.
+        answer: What it holds.
         empty_arms: Arms of which it holds nothing.
-        warnings: Warnings of the server.
     """
 
     folder: Path
-    series: int
-    samples: int
-    empty_arms: tuple[str, ...]
-    warnings: tuple[str, ...]
+    answer: Answer
+    empty_arms: list[str]
 
 
-def record_capture(
-    name: str,
-    out: Path,
-    assignments: Sequence[str],
-    *,
-    settings: Settings,
-    project: Path,
-    environ: Mapping[str, str],
-    clock: Clock,
-) -> Recorded:
+def record_capture(name: str, out: Path, assignments: Sequence[str], *, project: Path) -> Recording:
     """Record both arms.
 
     Args:
         name: Name of the capture and of its folder.
         out: Folder that gets the capture's folder.
         assignments: Texts of `-p`, which lie over the settings.
-        settings: The project's settings.
-        project: Its folder.
-        environ: Environment variables that may hold secrets.
-        clock: Tells the end of the window when none is given.
+        project: The project's folder.
 
     Returns:
         What was recorded.
@@ -86,36 +66,34 @@ def record_capture(
     """
     if not re.fullmatch(_NAME, name):
         raise UsageError(f"'{name}' is no name of a capture; use letters, digits, dots, hyphens and underscores.")
-    parameters = resolve_parameters(settings, "canary", _typed(assignments), report="reliability capture")
-    source: str = parameters["source"]  # type: ignore[assignment]
+    settings, now = read_settings(project), SystemClock().now()
+    parameters = resolve_parameters(settings, "canary", _typed(assignments, project), report=_REPORT)
+    source = str(parameters["source"])
     if source != CONFIGURED and not source.startswith(URL_PREFIXES):
         raise UsageError(f"the source is '{source}', not a server; set canary.source to prometheus, or give -p source.")
-    now = clock.now()
-    with tempfile.TemporaryDirectory() as answers:
-        place = Place(project=project, settings=settings, now=now, answers=Path(answers), increments=None)
-        origin = find_origin(parameters, place=place)
-    connection = connect(settings.prometheus, source, project=project, environ=environ)
-    server = Server(transport=LiveTransport(connection), clock=clock)
+    server = open_server(settings.prometheus, source, project=project)
+    place = Place(project=project, settings=settings, now=now, answers=out, increments=None)
+    origin = find_origin(parameters, place=place)  # for names and window; it is not asked, so nothing is stored
+    window, arms = origin.window, origin.arms
     query = range_selector(
         metrics=origin.names.fetched(),
-        matchers=union_matchers(*(origin.arms[arm].matchers for arm in ARMS)),
-        seconds=range_seconds(origin.window),
+        matchers=union_matchers(*(arm.matchers for arm in arms.values())),
+        seconds=range_seconds(window),
     )
-    body = server.body(query, at=origin.window.end)
-    answer = decode_answer(body, where=server.transport.where, query=query, evaluated_at=origin.window.end)
+    body = server.body(query, at=window.end)
+    answer = decode_answer(body, where=server.transport.where, query=query, evaluated_at=window.end)
     if not answer.series:
         raise MissingEvidenceError(
             f"{server.transport.where} has no series for {query}; look with: reliability doctor."
         )
-    manifest = _manifest(name, origin, answer, server=server)
-    write_capture(out / name, body, manifest)
-    return Recorded(
-        folder=out / name,
-        series=len(answer.series),
-        samples=sum(series.times_seconds.size for series in answer.series),
-        empty_arms=tuple(arm for arm in ARMS if not _has(answer, origin, arm)),
-        warnings=answer.warnings,
-    )
+    write_capture(out / name, body, _manifest(name, now, origin, answer, server.product()))
+    histograms = [series.labels for series in answer.series if series.name == origin.names.bucket]
+    empty = [
+        key
+        for key, arm in arms.items()
+        if not any(all(matcher.matches(labels) for matcher in arm.matchers) for labels in histograms)
+    ]
+    return Recording(folder=out / name, answer=answer, empty_arms=empty)
 
 
 def union_matchers(baseline: Sequence[Matcher], canary: Sequence[Matcher]) -> tuple[Matcher, ...]:
@@ -130,71 +108,45 @@ def union_matchers(baseline: Sequence[Matcher], canary: Sequence[Matcher]) -> tu
         differences are left out, so that more is recorded than the arms.
     """
     common = tuple(matcher for matcher in baseline if matcher in canary)
-    rest = [[matcher for matcher in arm if matcher not in common] for arm in (baseline, canary)]
-    if all(len(arm) == 1 for arm in rest):
-        (one,), (other,) = rest
-        if one.name == other.name and all(matcher.op in ("=", "=~") for matcher in (one, other)):
-            value = "|".join(_expression(matcher) for matcher in (one, other))
-            return (*common, Matcher(name=one.name, op="=~", value=value))
+    rest = [matcher for matcher in (*baseline, *canary) if matcher not in common]
+    is_one_label = len({matcher.name for matcher in rest}) == 1 and len(baseline) == len(canary) == len(common) + 1
+    if is_one_label and all(matcher.op in ("=", "=~") for matcher in rest):
+        values = [re.escape(matcher.value) if matcher.op == "=" else f"(?:{matcher.value})" for matcher in rest]
+        return (*common, Matcher(name=rest[0].name, op="=~", value="|".join(values)))
     return common
 
 
-def _expression(matcher: Matcher) -> str:
-    return re.escape(matcher.value) if matcher.op == "=" else f"(?:{matcher.value})"
+def _typed(assignments: Sequence[str], project: Path) -> dict[str, object]:
+    """Read the texts of `-p` as the canary report does."""
+    path = find_reports(project)[_REPORT]
+    given = gather_parameters(None, assignments, None)
+    return choose_parameters({_REPORT: path}, {_REPORT: read_notebook(path)}, given)[_REPORT]
 
 
-def _typed(assignments: Sequence[str]) -> dict[str, object]:
-    """Read `name=value` texts in the types of the canary's settings."""
-    typed: dict[str, object] = {}
-    for text in assignments:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ParameterError(f"-p {text}: write it as -p name=value.")
-        field = CanarySettings.model_fields.get(name)
-        try:
-            typed[name] = TypeAdapter(field.rebuild_annotation()).validate_strings(value) if field else value
-        except ValidationError:
-            typed[name] = value  # refused with its place where the parameters are resolved
-    return typed
-
-
-def _manifest(name: str, origin: Origin, answer: Answer, *, server: Server) -> Manifest:
-    product, version = server.product()
+def _manifest(name: str, now: datetime, origin: Origin, answer: Answer, product: tuple[str, str]) -> Manifest:
+    """Describe the recording; a window whose start the server has no samples of begins with the first."""
+    names, window = origin.names, origin.window
+    first = datetime.fromtimestamp(min(float(series.times_seconds[0]) for series in answer.series), UTC)
+    start = max(window.start, first)
     return Manifest(
         schema=SCHEMA,
         name=name,
-        recorded_at=server.clock.now(),
-        as_of=origin.window.end,
-        server=ManifestServer(product=product, version=version),
+        recorded_at=now,
+        as_of=window.end,
+        server=Recorded(product=product[0], version=product[1]),
         query=answer.query,
-        evaluated_at=origin.window.end,
-        window=_covered(origin.window, answer),
-        scrape_interval_seconds=scrape_interval_seconds(answer) or math.ceil(origin.window.seconds),
+        evaluated_at=window.end,
+        window=Window(start=start, end=window.end) if start < window.end else window,
+        scrape_interval_seconds=scrape_interval_seconds(answer) or window.seconds,
         capture_sha256="0" * 64,
         arms={arm: ArmEntry(matchers=entry.matchers_text, release=entry.release) for arm, entry in origin.arms.items()},
         metrics=MetricsEntry(
-            latency=origin.names.latency,
-            requests=origin.names.requests,
-            error_matchers=", ".join(matcher.promql() for matcher in origin.names.error_matchers),
-            unit=origin.names.unit,
+            latency=names.latency,
+            requests=names.requests,
+            error_matchers=", ".join(matcher.promql() for matcher in names.error_matchers),
+            unit=names.unit,
         ),
         warmup_minutes=origin.warmup_minutes,
         warnings=answer.warnings,
         infos=answer.infos,
-    )
-
-
-def _covered(window: Window, answer: Answer) -> Window:
-    """Let the window begin with the first sample, when the server has none of its start."""
-    first = min(float(series.times_seconds[0]) for series in answer.series)
-    start = max(window.start, datetime.fromtimestamp(first, UTC))
-    return Window(start=start, end=window.end) if start < window.end else window
-
-
-def _has(answer: Answer, origin: Origin, arm: str) -> bool:
-    """Tell whether the recording holds the histogram of an arm."""
-    return any(
-        series.name == origin.names.bucket
-        and all(matcher.matches(series.labels) for matcher in origin.arms[arm].matchers)
-        for series in answer.series
     )

@@ -4,22 +4,27 @@ Everything is asked for the server's own now, so that a clock that is wrong here
 nothing. What the answers mean belongs to the modules that ask.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
-from reliability.clock import Clock
 from reliability.errors import SourceError, UsageError
+from reliability.settings import PrometheusSettings
 from reliability.sources.answer import Answer, decode_answer, read_document
+from reliability.sources.connection import connect
+from reliability.sources.live_transport import LiveTransport
 from reliability.sources.promql import Matcher
-from reliability.sources.transport import Transport
+from reliability.sources.transport import QUERY, Transport
 
-QUERY_PATH = "/api/v1/query"
 # Thanos: never a part of the data as if it were all of it; VictoriaMetrics: up to now, not to 30 s ago.
-_USUAL = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s", "nocache": "1"}
-BUILD_PATH = "/api/v1/status/buildinfo"
-METADATA_PATH = "/api/v1/metadata"
+_USUAL: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s", "nocache": "1"}
+_BUILD_PATH: Final = "/api/v1/status/buildinfo"
+_METADATA_PATH: Final = "/api/v1/metadata"
+INFINITE: Final = Matcher(name="le", op="=", value="+Inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +35,16 @@ class Row:
     value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockDifference:
-    """How far the server's clock is from ours.
-
-    Attributes:
-        seconds: Server minus here; above zero when the server is ahead.
-        uncertainty_seconds: Half of the round trip.
-        server_at: The server's instant.
-    """
-
-    seconds: float
-    uncertainty_seconds: float
-    server_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Server:
-    """Asks a server.
-
-    Attributes:
-        transport: The way to it.
-        clock: The clock of this machine.
-    """
+    """Asks a server by its transport."""
 
     transport: Transport
-    clock: Clock
 
     def body(self, query: str, *, at: datetime | None = None) -> bytes:
         """Return the untouched body of the answer to an instant query; for the server's now without `at`."""
-        form = {"query": query, **_USUAL}
-        if at is not None:
-            form["time"] = f"{at.timestamp():.3f}"
-        return self.transport.ask(QUERY_PATH, form)
+        time = {} if at is None else {"time": f"{at.timestamp():.3f}"}
+        return self.transport.ask(QUERY, {"query": query, **_USUAL, **time})
 
     def ask(self, query: str) -> Answer:
         """Ask for the server's now."""
@@ -70,28 +52,17 @@ class Server:
 
     def rows(self, query: str) -> tuple[Row, ...]:
         """Ask for the server's now and return the last value of each series; the largest value first."""
-        series = self.ask(query).series
-        found = [Row(one.labels, float(one.values[-1])) for one in series if one.values.size]
+        found = [Row(one.labels, float(one.values[-1])) for one in self.ask(query).series]
         return tuple(sorted(found, key=lambda row: (-row.value, sorted(row.labels.items()))))
 
     def number(self, query: str) -> float:
         """Ask for one number; 0 when there is none."""
-        rows = self.rows(query)
-        return rows[0].value if rows else 0.0
-
-    def clock_difference(self) -> ClockDifference:
-        """Compare clocks; the server's reading is taken to lie in the middle of the round trip."""
-        before = self.clock.now().timestamp()
-        at = self.number("time()")
-        after = self.clock.now().timestamp()
-        return ClockDifference(
-            seconds=at - (before + after) / 2, uncertainty_seconds=(after - before) / 2, server_at=at
-        )
+        return next((row.value for row in self.rows(query)), 0.0)
 
     def product(self) -> tuple[str, str]:
         """Return product and version, `unknown` where the server does not tell."""
-        data = self._data(BUILD_PATH)
-        if isinstance(data, dict) and "revision" in data:
+        data = self._data(_BUILD_PATH)
+        if "revision" in data:
             return str(data.get("application", "prometheus")), str(data.get("version", "unknown"))
         for row in self.rows(selector(named("vm_app_version"))):  # its buildinfo pretends to be another product
             return "victoria-metrics", row.labels.get("short_version") or row.labels.get("version", "unknown")
@@ -99,15 +70,33 @@ class Server:
 
     def types(self) -> Mapping[str, str]:
         """Return the type of each metric as the server was told, nothing where it does not keep that."""
-        data = self._data(METADATA_PATH)
-        found = data.items() if isinstance(data, dict) else ()
-        return {name: str(entries[0].get("type", "")) for name, entries in found if entries}
+        return {
+            name: str(entries[0].get("type", "")) for name, entries in self._data(_METADATA_PATH).items() if entries
+        }
 
-    def _data(self, path: str) -> object:
+    def _data(self, path: str) -> dict[str, Any]:
         try:
-            return read_document(self.transport.ask(path, {})).get("data")
+            data = read_document(self.transport.ask(path, {})).get("data")
         except (SourceError, UsageError):
-            return None
+            data = None
+        return data if isinstance(data, dict) else {}
+
+
+def open_server(settings: PrometheusSettings, source: str, *, project: Path) -> Server:
+    """Open a server; it is not asked yet.
+
+    Args:
+        settings: How servers are reached.
+        source: `prometheus` for the configured one, or an address.
+        project: Folder that relative file names start from.
+
+    Returns:
+        The server.
+
+    Raises:
+        UsageError: No address is set, or a secret or certificate cannot be read.
+    """
+    return Server(LiveTransport(connect(settings, source, project=project, environ=os.environ)))
 
 
 def selector(matchers: Sequence[Matcher], *, seconds: int | None = None) -> str:
@@ -122,7 +111,5 @@ def named(name: str, *others: Matcher) -> tuple[Matcher, ...]:
 
 
 def any_of(label: str, values: Sequence[str]) -> Matcher:
-    """Return the matcher of one value or of several."""
-    if len(values) == 1:
-        return Matcher(name=label, op="=", value=values[0])
+    """Return the matcher of some values."""
     return Matcher(name=label, op="=~", value="|".join(re.escape(value) for value in values))

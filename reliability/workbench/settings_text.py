@@ -6,7 +6,7 @@ to `reliability.workbench.proposal`.
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from typing import Final
 
 import tomlkit
 from pydantic import BaseModel
@@ -14,39 +14,30 @@ from pydantic.fields import FieldInfo
 
 from reliability.settings import CanarySettings, PrometheusSettings, Settings
 
-_WIDTH = 110
-Values = Mapping[str, object]
-Remarks = Mapping[str, Sequence[str]]
-_NONE: Remarks = MappingProxyType({})
+_WIDTH: Final = 110
+_SECTIONS: Final[Mapping[str, type[BaseModel]]] = {"prometheus": PrometheusSettings, "canary": CanarySettings}
 
 
-def settings_text(heading: str, *, prometheus: Values, canary: Values, remarks: Remarks) -> str:
+def settings_text(heading: str, values: Mapping[str, object], remarks: Mapping[str, Sequence[str]]) -> str:
     """Print the settings.
 
     Args:
         heading: What stands above, as sentences.
-        prometheus: Values of the section `[prometheus]`.
-        canary: Values of the section `[canary]`.
-        remarks: What was seen, by option of the canary.
+        values: Value by option; no two sections share the name of one.
+        remarks: What was seen, by option.
 
     Returns:
         TOML; an option without a value is a comment with its default.
     """
-    lines = [*_comment(heading), "", *_option("language", Settings.model_fields["language"], {}, ())]
-    lines += ["[prometheus]", *_section(PrometheusSettings, prometheus, _NONE)]
-    lines += ["[canary]", *_section(CanarySettings, canary, remarks)]
+    lines = [*_comment(heading), "", *_option("language", Settings.model_fields["language"], values, ())]
+    for section, model in _SECTIONS.items():
+        lines.append(f"[{section}]")
+        for name, field in model.model_fields.items():
+            lines += _option(name, field, values, remarks.get(name, ()))
     return "\n".join(lines)
 
 
-def _section(model: type[BaseModel], values: Values, remarks: Remarks) -> list[str]:
-    return [
-        line
-        for name, field in model.model_fields.items()
-        for line in _option(name, field, values, remarks.get(name, ()))
-    ]
-
-
-def _option(name: str, field: FieldInfo, values: Values, remarks: Sequence[str]) -> list[str]:
+def _option(name: str, field: FieldInfo, values: Mapping[str, object], remarks: Sequence[str]) -> list[str]:
     about = [*_comment(field.description or name), *(line for text in remarks for line in _comment(f"- {text}"))]
     if name in values:
         return [*about, f"{name} = {_printed(values[name])}", ""]
