@@ -4,13 +4,19 @@ The numbers travel in our own mime type; pages are made from them later, in any
 language, without a kernel. Words and tags belong to `reliability.report`.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
 from typing import Any, Final
 
 from IPython.display import display
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel
 
+from reliability.clock import format_instant
 from reliability.report.blocks import render_for_notebook
 
 MIME_TYPE: Final = "application/vnd.reliability+json"
@@ -44,6 +50,19 @@ class Block:
 
 
 def plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn records, verdicts and tuples into JSON types, and numbers that are not finite into null."""
-    made: dict[str, Any] = to_jsonable_python(data, inf_nan_mode="null")
+    """Turn data into JSON types: records become objects, instants texts, numbers that are not finite null."""
+    made: dict[str, Any] = json.loads(json.dumps(data, default=_plain), parse_constant=lambda _: None)
     return made
+
+
+def _plain(value: Any) -> object:
+    match value:
+        case datetime():
+            return format_instant(value)
+        case Fraction() | Decimal():
+            return float(value)
+        case Enum():
+            return value.value
+        case BaseModel():
+            return dict(value)
+    return asdict(value)

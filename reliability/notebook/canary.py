@@ -4,13 +4,12 @@ Numbers come judged from `reliability.notebook.canary_evidence`; words and chart
 from the JSON in `reliability.report`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 
-from reliability.clock import format_instant
 from reliability.judge.counts import ArmCounts
 from reliability.judge.timeline import Timeline, draw_timeline
 from reliability.notebook.block import Block
@@ -20,7 +19,6 @@ from reliability.notebook.parts import present
 from reliability.notebook.run import Frames, Place, Run, show
 from reliability.report.formats import DASH
 from reliability.sources.mixed_labels import mixed_labels
-from reliability.window import Window
 
 TOPIC: Final = "canary"
 SECTION: Final = "canary"
@@ -55,7 +53,7 @@ def conclude(run: Run) -> Data:
     origin, judgement, mixed = found.origin, found.judgement, _mixed(found)
     return {
         "sample": origin.sample,
-        "as_of": format_instant(origin.as_of),
+        "as_of": origin.as_of,
         "service": origin.service,
         "verdict": judgement.verdict,
         "reason": judgement.reason,
@@ -185,8 +183,8 @@ def _exposure(found: CanaryEvidence) -> Data:
     health = found.pairing.health
     infos = dict.fromkeys(text for answer in found.answers.values() for text in answer.infos)
     return {
-        "window": _window(found.origin.window),
-        "judged_window": _window(found.judged_window),
+        "window": found.origin.window,
+        "judged_window": found.judged_window,
         "warmup_minutes": found.origin.warmup_minutes,
         "scrapes": {
             "expected": health.expected_scrapes,
@@ -268,9 +266,5 @@ def _course(found: CanaryEvidence, *, minutes: int) -> Timeline:
     return draw_timeline(counts, step_seconds=60 * minutes) if counts else _NO_COURSE
 
 
-def _starts(course: Timeline) -> Sequence[str]:
-    return [format_instant(datetime.fromtimestamp(round(start), UTC)) for start in course.starts_seconds]
-
-
-def _window(window: Window) -> Data:
-    return {"start": format_instant(window.start), "end": format_instant(window.end)}
+def _starts(course: Timeline) -> list[datetime]:
+    return [datetime.fromtimestamp(round(start), UTC) for start in course.starts_seconds]

@@ -6,7 +6,7 @@ What is counted and judged belongs to `reliability.notebook.canary_evidence`.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -52,23 +52,23 @@ class Origin:
         source: Fetches samples.
         window: Whole window, warm-up included.
         as_of: Instant at which the page is judged.
-        sample: Name of the shipped sample; None for other sources.
-        service: What was measured; empty when unknown.
         warmup_minutes: Head of the window that is cut off both arms.
         arms: Matchers and release by arm.
         names: Names of the metrics.
+        sample: Name of the shipped sample; None for other sources.
+        service: What was measured; empty when unknown.
         experiment: Named facts of a recorded experiment, for example its injected delay.
     """
 
     source: Capture | PrometheusSource
     window: Window
     as_of: datetime
-    sample: str | None
-    service: str
     warmup_minutes: float
     arms: Mapping[str, Arm]
     names: MetricNames
-    experiment: Mapping[str, Any]
+    sample: str | None = None
+    service: str = ""
+    experiment: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_origin(parameters: Parameters, *, place: Place) -> Origin:
@@ -88,84 +88,65 @@ def find_origin(parameters: Parameters, *, place: Place) -> Origin:
     """
     source: str = parameters["source"]
     if source == CONFIGURED or source.startswith(URL_PREFIXES):
-        return _live(parameters, source, place)
+        return _live(parameters, place)
     if source.startswith(SAMPLE_PREFIX):
         sample = open_sample(source.removeprefix(SAMPLE_PREFIX))
         canary = {"canary": sample.canary_matchers} if sample.canary_matchers else {}
-        return _captured(parameters, sample.capture, sample.window, sample=sample.name, known=canary)
+        return replace(_recorded(parameters, sample.capture, sample.window, **canary), sample=sample.name)
     path = near(place.project, source)
     if (path / INDEX_NAME).exists():
-        replay = ReplayTransport(path)
-        return _asked(parameters, PrometheusSource(replay), known=_stored(replay, path), as_of=replay.stored.as_of)
+        return _replayed(parameters, path)
     capture = read_bare_capture(path) if path.is_file() else read_capture(path)
-    return _captured(parameters, capture, capture.manifest.window, sample=None, known={})
+    return _recorded(parameters, capture, capture.manifest.window)
 
 
-def _live(parameters: Parameters, source: str, place: Place) -> Origin:
+def _live(parameters: Parameters, place: Place) -> Origin:
     """Ask a server, and keep its answers with what is needed to ask the same again."""
     now = place.now.replace(microsecond=0)  # a stored answer is found again by its instant
     chosen = _chosen(parameters, {"window_end": format_instant(now)})
     stored = {name: chosen[name] for name in (*DEFAULTS, "window_end")}
-    live = LiveTransport(connect(place.settings.prometheus, source, project=place.project, environ=os.environ))
-    kept = RecordingTransport(live, place.answers, as_of=now, parameters=stored)
-    return _asked(parameters, PrometheusSource(kept), known=stored, as_of=now)
+    connection = connect(place.settings.prometheus, parameters["source"], project=place.project, environ=os.environ)
+    kept = RecordingTransport(LiveTransport(connection), place.answers, as_of=now, parameters=stored)
+    return _origin(stored, PrometheusSource(kept), as_of=now)
 
 
-def _stored(replay: ReplayTransport, path: Path) -> Parameters:
+def _replayed(parameters: Parameters, path: Path) -> Origin:
+    """Ask the stored answers of a run as it asked."""
+    replay = ReplayTransport(path)
     stored = replay.stored
     with refusing(f"{path / INDEX_NAME} holds parameters that no run has", cure="Run the report again."):
         CanarySettings.model_validate(stored.parameters)
-    return {"window_end": format_instant(stored.as_of), **stored.parameters}
+    known = {"window_end": format_instant(stored.as_of), **stored.parameters}
+    return _origin(_chosen(parameters, known), PrometheusSource(replay), as_of=stored.as_of)
 
 
-def _asked(parameters: Parameters, source: PrometheusSource, *, known: Parameters, as_of: datetime) -> Origin:
-    chosen = _chosen(parameters, known)
-    end = parse_instant(chosen["window_end"])
-    return _origin(
-        chosen, source, Window(start=end - timedelta(minutes=chosen["window_minutes"]), end=end), as_of=as_of
-    )
-
-
-def _captured(
-    parameters: Parameters, capture: Capture, window: Window, *, sample: str | None, known: Parameters
-) -> Origin:
+def _recorded(parameters: Parameters, capture: Capture, window: Window, **known: str) -> Origin:
     """Search a recording; its manifest takes the place of the defaults."""
     manifest = capture.manifest
     told = {
         **told_by(manifest.arms, manifest.metrics),
         "warmup_minutes": manifest.warmup_minutes,
         "window_end": format_instant(window.end),
+        **known,
     }
-    chosen = _chosen(parameters, {**told, **known})
-    end, minutes = parse_instant(chosen["window_end"]), parameters["window_minutes"]
-    start = end - timedelta(minutes=minutes) if minutes else window.start
-    return _origin(
-        chosen, capture, Window(start=start, end=end), as_of=manifest.as_of, sample=sample, service=manifest.service,
-        experiment=manifest.experiment,
-    )  # fmt: skip
+    start = None if parameters["window_minutes"] else window.start
+    origin = _origin(_chosen(parameters, told), capture, as_of=manifest.as_of, start=start)
+    return replace(origin, service=manifest.service, experiment=manifest.experiment)
 
 
-def _chosen(parameters: Parameters, known: Parameters) -> dict[str, Any]:
+def _chosen(parameters: Parameters, known: Parameters) -> Parameters:
     """Lay the parameters over what is known about the source, and that over the defaults."""
     return {**DEFAULTS, **known, **{name: value for name, value in parameters.items() if value is not None}}
 
 
 def _origin(
-    chosen: Parameters,
-    source: Capture | PrometheusSource,
-    window: Window,
-    *,
-    as_of: datetime,
-    sample: str | None = None,
-    service: str = "",
-    experiment: Mapping[str, Any] | None = None,
+    chosen: Parameters, source: Capture | PrometheusSource, *, as_of: datetime, start: datetime | None = None
 ) -> Origin:
+    end = parse_instant(chosen["window_end"])
     return Origin(
         source=source,
-        window=window,
+        window=Window(start=start or end - timedelta(minutes=chosen["window_minutes"]), end=end),
         as_of=as_of,
-        sample=sample,
-        service=service,
         warmup_minutes=chosen["warmup_minutes"],
         arms={
             arm: Arm(
@@ -181,5 +162,4 @@ def _origin(
             error_matchers=parse_matchers(chosen["error_matchers"], where="error_matchers"),
             unit=chosen["latency_unit"],
         ),
-        experiment=experiment or {},
     )

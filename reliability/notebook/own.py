@@ -7,7 +7,6 @@ The cells ask and check (`nb.promql`, `nb.check`); comparing arms belongs to
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reliability.clock import format_instant
 from reliability.judge.check import Check, Judgement
 from reliability.notebook.origin import Origin, find_origin
 from reliability.notebook.own_checks import REASON
@@ -35,7 +34,7 @@ def conclude(run: Run) -> dict[str, Any]:
     judged = Judgement(checks=checks, cautions=(), pass_reason=REASON)
     source = {
         "sample": found.sample,
-        "as_of": format_instant(found.as_of),
+        "as_of": found.as_of,
         "provenance": {"window": str(found.window), "source": found.source.description},
     }
     return {

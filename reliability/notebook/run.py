@@ -11,14 +11,14 @@ import os
 import platform
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from reliability import __version__
-from reliability.clock import Clock, SystemClock, format_instant
+from reliability.clock import Clock, SystemClock
 from reliability.errors import ParameterError, SourceError
 from reliability.judge.check import Check, reason_of
 from reliability.notebook.block import Block, plain
@@ -101,9 +101,7 @@ class Run:
         report: Name of the report.
         topic: Module that reads and judges it.
         parameters: Resolved values, and those that only the notebook knows.
-        language: Main language.
-        project: Folder that relative paths start from.
-        started_at: Instant of `start`.
+        place: Where and when it is made.
         evidence: What the topic loaded, or why there is none.
         asked: Answers to the analyst's queries, by text and step; a cell that runs again replaces its own.
         checks: Checks of the analyst's, by name, or by query where an answer is missing or doubtful.
@@ -112,16 +110,14 @@ class Run:
     report: str
     topic: Topic
     parameters: Mapping[str, object]
-    language: str
-    project: Path
-    started_at: datetime
+    place: Place
     evidence: Any = field(repr=False)
     asked: dict[tuple[str, float | None], Answer] = field(default_factory=dict, repr=False)
     checks: dict[Hashable, Check] = field(default_factory=dict, repr=False)
 
     def block(self, kind: str, data: Mapping[str, Any]) -> Block:
         """Make a result of this run."""
-        return Block(kind=kind, data=plain(data), language=self.language)
+        return Block(kind=kind, data=plain(data), language=self.place.settings.language)
 
     def missing(self, error: SourceError) -> Block:
         """Make the block that stands where a result would be."""
@@ -163,11 +159,10 @@ def open_run(
     resolved = resolve_parameters(settings, topic.SECTION, given, report=report)
     used = resolved if topic.TOPIC == topic.SECTION else given
     files = os.environ.get(RUN_FILES)
-    now = (clock or SystemClock()).now()
     place = Place(
         project=project,
         settings=settings,
-        now=now,
+        now=(clock or SystemClock()).now(),
         answers=Path(files) / "answers" if files else project / "outputs" / "answers" / report,
         increments=Path(files) / "increments.csv" if files and os.environ.get(RUN_CSV) == "1" else None,
     )
@@ -175,9 +170,7 @@ def open_run(
         report=report,
         topic=topic,
         parameters={name: resolved[name] for name in used} | extra,
-        language=settings.language,
-        project=project,
-        started_at=now,
+        place=place,
         evidence=read_part(lambda: topic.load(resolved, place=place)),
     )
 
@@ -234,31 +227,35 @@ def close_run(run: Run) -> Block:
     checks = list(run.checks.values())
     of_topic = Verdict(concluded["verdict"])
     verdict = worst([of_topic, *(check.verdict for check in checks)])
-    told: dict[str, Any] = {"window": None, "source": None, "queries": [], **concluded.get("provenance", {})}
-    data = plain(
+    told = concluded.get("provenance", {})
+    report = run.block(
+        "report",
         {
             "schema": SCHEMA,
             "report": run.report,
             "topic": run.topic.TOPIC,
             "run_id": None,
-            "language": run.language,
+            "language": run.place.settings.language,
             "sample": None,
-            "as_of": format_instant(run.started_at),
+            "as_of": run.place.now,
             **concluded,
             "verdict": verdict,
             "reason": concluded["reason"] if verdict is of_topic else reason_of(checks, verdict),
             "checks": [*concluded["checks"], *checks],
-            "made_at": format_instant(run.started_at),
+            "made_at": run.place.now,
             "parameters": run.parameters,
             "provenance": {
-                **asdict(read_checkout(run.project)),
+                "window": None,
+                "source": None,
+                **asdict(read_checkout(run.place.project)),
                 **told,
-                "queries": [*told["queries"], *(query for query, _ in run.asked)],
+                "queries": [*told.get("queries", ()), *(query for query, _ in run.asked)],
                 "versions": _versions(),
             },
-        }
+        },
     )
-    return run.block("report", {**data, "headline": headline(data, language=run.language)})
+    said = headline(report.data, language=report.language)
+    return replace(report, data={**report.data, "headline": said})
 
 
 def no_data(error: SourceError) -> dict[str, Any]:
