@@ -6,6 +6,8 @@ the JSON is read, so that a million of them never stand in memory as Python obje
 """
 
 import gc
+import gzip
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +22,7 @@ from reliability.errors import PrometheusAnswerError
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 _MESSAGE_LENGTH: Final = 300
+_GZIP_LEVEL: Final = 3  # a tenth of the time of 9 for a tenth more of the size
 _YEAR_10000_SECONDS: Final = 253_402_300_800
 _UNFIT: Final = (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError)
 
@@ -98,6 +101,12 @@ def decode_answer(body: bytes, *, where: str, query: str = "", evaluated_at: dat
             f"check that it is a Prometheus or compatible with one."
         ) from err
     return Answer(series=series, warnings=warnings, infos=infos, query=query, evaluated_at=evaluated_at)
+
+
+def pack(body: bytes) -> tuple[bytes, str]:
+    """Pack a body to be stored; return it with its checksum. The same body gives the same bytes."""
+    packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+    return packed, hashlib.sha256(packed).hexdigest()
 
 
 def read_document(body: bytes, *, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:

@@ -6,7 +6,6 @@ it does not belong here.
 
 import gzip
 import hashlib
-import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,18 +16,10 @@ from typing import Final
 
 import numpy as np
 
-from reliability.atomic import write_bytes_whole, write_text_whole
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError, PrometheusAnswerError, WriteError
-from reliability.sources.answer import Answer, Series, decode_answer
-from reliability.sources.manifest import (
-    SCHEMA,
-    USUAL_ARMS,
-    USUAL_METRICS,
-    Manifest,
-    Server,
-    manifest_text,
-    parse_manifest,
-)
+from reliability.atomic import copy_folder_whole, scratch_folder, write_bytes_whole, write_text_whole
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError, PrometheusAnswerError
+from reliability.sources.answer import Answer, Series, decode_answer, pack
+from reliability.sources.manifest import Manifest, manifest_text, parse_manifest
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.validation import read_evidence
@@ -147,18 +138,13 @@ def read_bare_capture(path: Path) -> Capture:
         )
     first_at, last_at = (datetime.fromtimestamp(times[end], UTC) for end in (0, -1))
     manifest = Manifest(
-        schema=SCHEMA,
         name=path.name.removesuffix(".gz").removesuffix(".json"),
         recorded_at=last_at,
         as_of=last_at,
-        server=Server(product="unknown", version="unknown"),
-        query="",
         evaluated_at=last_at,
         window=Window(start=first_at, end=last_at),
         scrape_interval_seconds=scrape_interval_seconds(answer) or 1.0,
         capture_sha256=hashlib.sha256(packed).hexdigest(),
-        arms=USUAL_ARMS,
-        metrics=USUAL_METRICS,
         warnings=answer.warnings,
         infos=answer.infos,
     )
@@ -185,20 +171,13 @@ def write_capture(folder: Path, body: bytes, manifest: Manifest) -> Manifest:
     Raises:
         WriteError: The folder exists, or cannot be written; nothing was changed.
     """
-    packed = gzip.compress(body, mtime=0)
-    written = manifest.model_copy(update={"capture_sha256": hashlib.sha256(packed).hexdigest()})
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            fresh = Path(name) / "fresh"
-            write_bytes_whole(fresh / BODY_NAME, packed)
-            write_text_whole(fresh / MANIFEST_NAME, manifest_text(written))
-            fresh.rename(folder)
-    except OSError as err:
-        raise WriteError(
-            f"{folder} could not be written ({err.strerror or err}); it is as it was. "
-            f"Free room or choose another folder, then record again."
-        ) from err
+    packed, sha256 = pack(body)
+    written = manifest.model_copy(update={"capture_sha256": sha256})
+    with scratch_folder() as scratch:
+        fresh = scratch / folder.name
+        write_bytes_whole(fresh / BODY_NAME, packed)
+        write_text_whole(fresh / MANIFEST_NAME, manifest_text(written))
+        copy_folder_whole(fresh, folder)
     return written
 
 

@@ -43,7 +43,7 @@ class Connection:
     deadline_seconds: float = 5.0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ca_file: str | None = None
-    client_certificate: tuple[str, ...] | None = None
+    client_certificate: tuple[str, str] | None = None
     proxy: str | None = None
 
     def __post_init__(self) -> None:
@@ -90,8 +90,8 @@ def connect(settings: PrometheusSettings, source: str, *, project: Path, environ
         UsageError: `source` is no address.
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ca_files = _usable((settings.ca_file,), project, option="ca_file", load=tls.load_verify_locations)
-    ca_file = ca_files[0] if ca_files else None
+    trusted = _usable((settings.ca_file,), project, option="ca_file", load=tls.load_verify_locations)
+    ca_file = trusted[0] if trusted else None
     if source != CONFIGURED and source.rstrip("/") != settings.url:
         return Connection(url=source, deadline_seconds=settings.deadline_seconds, ca_file=ca_file, proxy=settings.proxy)
     if settings.url is None:
@@ -99,15 +99,16 @@ def connect(settings: PrometheusSettings, source: str, *, project: Path, environ
             'the source is prometheus, but no address is set; write url = "http://host:9090" under [prometheus] '
             "in reliability.toml."
         )
-    certificate = (settings.client_certificate_file, settings.client_key_file)
-    load_certificate = partial(tls.load_cert_chain, password=str)  # no passphrase: nobody may sit at the terminal
+    named = (settings.client_certificate_file, settings.client_key_file)
+    load = partial(tls.load_cert_chain, password=str)  # no passphrase: nobody may sit at the terminal
+    certificate = _usable(named, project, option="client_certificate_file", load=load)
     return Connection(
         url=settings.url,
         name=settings.name,
         deadline_seconds=settings.deadline_seconds,
         headers=_headers(settings, project, environ),
         ca_file=ca_file,
-        client_certificate=_usable(certificate, project, option="client_certificate_file", load=load_certificate),
+        client_certificate=(certificate[0], certificate[1]) if certificate else None,
         proxy=settings.proxy,
     )
 
@@ -131,8 +132,8 @@ def _headers(settings: PrometheusSettings, project: Path, environ: Mapping[str, 
 
 def _usable(
     names: tuple[str | None, ...], project: Path, *, option: str, load: Callable[..., object]
-) -> tuple[str, ...] | None:
-    """Look into files of certificates; None when none is named."""
+) -> tuple[str, ...]:
+    """Return the whole names of files of certificates after a look into them; nothing when none is named."""
     files = tuple(str(project / name) for name in names if name is not None)
     try:
         if files:
@@ -143,4 +144,4 @@ def _usable(
             f"prometheus.{option}: {' and '.join(map(str, names))} cannot be used ({reason}); "
             f"name PEM files with whole certificates, and a key that fits and has no passphrase."
         ) from err
-    return files or None
+    return files

@@ -70,7 +70,7 @@ def _check_arms(arms: Mapping[str, ArmEntry]) -> Mapping[str, ArmEntry]:
 
 
 class Manifest(Strict):
-    """What is known about a capture.
+    """What is known about a capture; the defaults are for a body that came without a manifest.
 
     Attributes:
         schema_name: Format of the manifest; `schema` in the file.
@@ -93,18 +93,18 @@ class Manifest(Strict):
         truth: What the client counted by itself.
     """
 
-    schema_name: Literal["reliability.capture/1"] = Field(alias="schema")
+    schema_name: Literal["reliability.capture/1"] = Field(SCHEMA, alias="schema")
     name: str
     recorded_at: AwareDatetime
     as_of: AwareDatetime
-    server: Server
-    query: str
+    server: Server = Server(product="unknown", version="unknown")
+    query: str = ""
     evaluated_at: AwareDatetime
     window: Window
     scrape_interval_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     capture_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    arms: Annotated[Mapping[str, ArmEntry], AfterValidator(_check_arms)]
-    metrics: MetricsEntry
+    arms: Annotated[Mapping[str, ArmEntry], AfterValidator(_check_arms)] = USUAL_ARMS
+    metrics: MetricsEntry = USUAL_METRICS
     warmup_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5
     service: str = ""
     warnings: tuple[str, ...] = ()

@@ -113,22 +113,22 @@ def read_runbook(path: Path) -> Runbook:
             key, a step named twice, budgets that do not fit in the whole.
     """
     body = read_evidence(path, cure="Name the runbook with runbook_file.")
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as err:
-        raise BrokenEvidenceError(f"{path} is not UTF-8: {err}. Save it as UTF-8.") from err
-    front, rest = _front_matter(text, path=path)
+    front, rest = _front_matter(body, path=path)
     steps = _steps(MarkdownIt("commonmark").parse(rest), path=path)
     with refusing(f"{path} is no runbook", cure="Mend its front matter or its steps."):
         return Runbook.model_validate({**front, "steps": steps, "sha256": hashlib.sha256(body).hexdigest()})
 
 
-def _front_matter(text: str, *, path: Path) -> tuple[dict[str, Any], str]:
-    found = _FRONT_MATTER.match(text)
+def _front_matter(body: bytes, *, path: Path) -> tuple[dict[str, Any], str]:
     try:
+        text = body.decode("utf-8")
+        found = _FRONT_MATTER.match(text)
         front = yaml.safe_load(found[1]) if found else None
     except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise BrokenEvidenceError(f"{path}: the front matter is no YAML: {' '.join(str(err).split())}.") from err
+        problem = " ".join(str(err).split())
+        raise BrokenEvidenceError(
+            f"{path}: the front matter is no YAML in UTF-8 ({problem}); mend it."
+        ) from err
     if not (found and isinstance(front, dict)):
         raise BrokenEvidenceError(
             f"{path} has no front matter; begin it with a line '---', then title, budget, owner, decider, "

@@ -25,7 +25,6 @@ from reliability.sources.answer_store import (
 from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.transport import Transport
 from reliability.window import Window
-from tests.fakes import ManualClock
 
 AS_OF = datetime(2026, 11, 26, 18, 25, tzinfo=UTC)
 PATH = "/api/v1/query"
@@ -72,7 +71,7 @@ def server() -> FakeServer:
 
 def recorder(server: Transport, folder: Path) -> RecordingTransport:
     parameters = {"margin_percent": 10.0, "source": None, "title": "Größe"}
-    return RecordingTransport(server, folder, as_of=AS_OF, parameters=parameters, clock=ManualClock())
+    return RecordingTransport(server, folder, as_of=AS_OF, parameters=parameters)
 
 
 @pytest.fixture
@@ -131,7 +130,6 @@ def test_the_format_is_the_documented_one(folder: Path):
                 "path": PATH,
                 "form": UP,
                 "sha256": hashlib.sha256(packed).hexdigest(),
-                "asked_at": "2026-11-26T12:00:00Z",
             }
         ],
     }
@@ -216,16 +214,6 @@ def test_an_answer_whose_file_is_gone_is_missing_evidence(folder: Path):
 def test_a_torn_answer_is_broken_evidence(folder: Path):
     place = stored_file(folder)
     place.write_bytes(place.read_bytes()[:-1])
-
-    with pytest.raises(BrokenEvidenceError, match="torn or was changed"):
-        ReplayTransport(folder).ask(PATH, UP)
-
-
-def test_an_answer_that_is_no_gzip_file_is_broken_evidence(folder: Path):
-    place, index = stored_file(folder), folder / INDEX_NAME
-    true = hashlib.sha256(place.read_bytes()).hexdigest()
-    place.write_bytes(BODY)
-    index.write_text(index.read_text().replace(true, hashlib.sha256(BODY).hexdigest()))
 
     with pytest.raises(BrokenEvidenceError, match="torn or was changed"):
         ReplayTransport(folder).ask(PATH, UP)
