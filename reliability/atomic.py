@@ -24,27 +24,24 @@ def write_bytes_whole(path: Path, data: bytes) -> None:
     Raises:
         WriteError: The disk is full or the folder not writable; `path` is as it was.
     """
-    temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as err:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise WriteError(
             f"{path} could not be written ({err.strerror or err}); it is as it was. "
             f"Free room or choose another folder with --out, then run again."
         ) from err
-    except BaseException:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write_text_whole(path: Path, text: str) -> None:
@@ -87,15 +84,11 @@ def scratch_folder() -> Iterator[Path]:
         WriteError: It could not be made.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix="reliability-"))
+        folder = tempfile.TemporaryDirectory(prefix="reliability-", ignore_cleanup_errors=True)
     except OSError as err:
-        raise WriteError(
-            f"{tempfile.gettempdir()} cannot be written ({err.strerror or err}); free room, or set TMPDIR."
-        ) from err
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        raise WriteError(f"no temporary folder can be made ({err.strerror or err}); free room, or set TMPDIR.") from err
+    with folder:
+        yield Path(folder.name)
 
 
 @contextmanager

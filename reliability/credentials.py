@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from reliability.errors import SecretError
 
+SHORTEST_TOLD: Final = 8  # characters of the shortest secret that can be told from other text
 _LOOKS_SECRET: Final = re.compile(
     r"(^|_)(token|tokens|password|passwd|passphrase|pwd|secret|secrets|credential|credentials|apikey|authorization|"
     r"bearer|cookie)(_|$)|(^|_)(api|private|access|auth)_?key(_|$)",
@@ -24,19 +25,21 @@ class Secret:
     """Where a secret lies.
 
     Attributes:
-        option: The setting that names it, for messages.
-        kind: Whether `name` is a file or an environment variable.
+        option: The setting that names it; it ends in `_file` or `_variable`.
         name: File name, relative ones from the project's folder, or name of the variable.
     """
 
     option: str
-    kind: Literal["file", "variable"]
     name: str
+
+    @property
+    def _in_file(self) -> bool:
+        return self.option.endswith("_file")
 
     @property
     def place(self) -> str:
         """Where it lies, in words."""
-        return f"file {self.name}" if self.kind == "file" else f"environment variable {self.name}"
+        return f"file {self.name}" if self._in_file else f"environment variable {self.name}"
 
     def read(self, *, project: Path, environ: Mapping[str, str]) -> str:
         """Read the secret.
@@ -51,7 +54,7 @@ class Secret:
         Raises:
             SecretError: There is none, it is empty, or it holds what no header can carry.
         """
-        value = self._read_file(project) if self.kind == "file" else environ.get(self.name, "")
+        value = self._read_file(project) if self._in_file else environ.get(self.name, "")
         if not value:
             cure = f"write the secret into it, or mend {self.option}"
             raise SecretError(f"{self.option}: the {self.place} holds no secret; {cure}.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 MIME_TYPE: Final = "application/vnd.reliability+json"
-_HEADING: Final = re.compile(r"\A\s*(#{1,2})\s+(.+?)\s*#*\s*(?:\n|\Z)")
+HEADING: Final = re.compile(r"\A\s*(#{1,2})\s+(.+?)\s*#*\s*(?:\n|\Z)")
 _HIDDEN_TAGS: Final = frozenset(("hide", "papermill-error-cell-tag"))
 _ELSEWHERE: Final = frozenset(("report", "run"))  # blocks that the frame shows, or the notebook only
 _TAKEN: Final = ("main", "next", "experiment", "source", "contents")
@@ -54,7 +54,7 @@ def arrange_sections(notebook: Any, language: str) -> list[Section]:
     """
     sections = [Section(id="", title="")]
     for cell in notebook.cells:
-        if not _is_wanted(cell, language):
+        if not is_wanted(cell, language):
             continue
         if cell.cell_type == "markdown":
             _place_prose(cell, sections)
@@ -65,14 +65,15 @@ def arrange_sections(notebook: Any, language: str) -> list[Section]:
     return [section for section in sections if section.is_shown]
 
 
-def _is_wanted(cell: Any, language: str) -> bool:
+def is_wanted(cell: Any, language: str) -> bool:
+    """Tell whether a cell is for the pages of this language: tags hide it, or limit it to others."""
     tags = cell.metadata.get("tags", [])
     languages = [tag for tag in tags if tag.startswith("lang:")]
     return not _HIDDEN_TAGS.intersection(tags) and (not languages or f"lang:{language}" in languages)
 
 
 def _place_prose(cell: Any, sections: list[Section]) -> None:
-    heading = _HEADING.match(cell.source)
+    heading = HEADING.match(cell.source)
     rest = cell.source[heading.end() if heading else 0 :].strip()
     is_title = heading is not None and heading[1] == "#" and len(sections) == 1 and not sections[0].cells
     shipped = cell.metadata.get("reliability", {}).get("section")

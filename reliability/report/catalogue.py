@@ -14,19 +14,19 @@ from typing import Any, Final, TypeVar
 import nbformat
 
 from reliability.errors import NotebookError, UnknownReportError
+from reliability.report.arrange import HEADING, is_wanted
 from reliability.report.words import LANGUAGES
 from reliability.shipped import shipped_folder
 
 Found = TypeVar("Found")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _RESERVED: Final = "index"  # its pages are the status page
-_HEADING: Final = re.compile(r"\A\s*#{1,6}\s+(.+?)\s*#*\s*(?:\n|\Z)")
-_MARKS: Final = re.compile(r"[*`]|\[([^\]]*)\]\([^)]*\)")
+_MARKS: Final = re.compile(r"[*`]")
 _LONGEST_TITLE: Final = 80
 
 
 def find_reports(project: Path) -> dict[str, Path]:
-    """List the notebooks of a project; one in its `notebooks/` beats a shipped one.
+    """List the reports of a project: notebooks with a parameters cell; one in its `notebooks/` beats a shipped one.
 
     Args:
         project: The project's folder.
@@ -34,10 +34,18 @@ def find_reports(project: Path) -> dict[str, Path]:
     Returns:
         Notebook by report name, in alphabetical order.
     """
-    found: dict[str, Path] = {}
-    for folder in (shipped_folder("notebooks"), project / "notebooks"):
-        found.update({path.stem: path for path in sorted(folder.glob("*.ipynb"))})
+    found = {path.stem: path for path in _notebooks(project) if _is_report(path)}
     return dict(sorted(found.items()))
+
+
+def find_strays(project: Path) -> list[Path]:
+    """List the notebooks in the project's `notebooks/` that are no reports: they have no parameters cell."""
+    return [path for path in _notebooks(project) if not _is_report(path)]
+
+
+def parameters_cell(notebook: Any) -> Any | None:
+    """Return the cell tagged `parameters`; None when there is none."""
+    return next((cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])), None)
 
 
 def choose_reports(names: Sequence[str], reports: Mapping[str, Found]) -> dict[str, Found]:
@@ -73,7 +81,11 @@ def choose_notebooks(names: Sequence[str], project: Path) -> dict[str, Path]:
     """
     paths = [Path(name) for name in names if "/" in name or name.endswith(".ipynb")]
     plain = [name for name in names if Path(name) not in paths]
-    chosen = choose_reports(plain, find_reports(project)) if plain or not paths else {}
+    chosen: dict[str, Path] = {}
+    if plain:  # a stray that is named is refused where its parameters are read
+        chosen = choose_reports(plain, find_reports(project) | {path.stem: path for path in find_strays(project)})
+    elif not paths:
+        chosen = find_reports(project)
     for path in paths:
         twin = chosen.setdefault(path.stem, path)
         if twin.resolve() != path.resolve():
@@ -93,20 +105,20 @@ def read_notebook(path: Path) -> Any:
         An `nbformat` node.
 
     Raises:
-        NotebookError: The file cannot be read, is no notebook, or is not written in Python.
+        NotebookError: The file cannot be read or is no notebook.
     """
     flaws: dict[str, Exception] = {}
     try:
         with warnings.catch_warnings(action="ignore"):  # cells without an id get one
             notebook: Any = nbformat.read(path, as_version=4, capture_validation_error=flaws)  # type: ignore[no-untyped-call]
-    except Exception as err:  # nbformat raises whatever the JSON leads it to
-        raise _no_notebook(path, err) from err
-    if flaws:
-        raise _no_notebook(path, flaws["ValidationError"])
-    metadata = notebook.metadata
-    language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language", "python")
-    if language.lower() not in ("python", "ipython"):
-        raise NotebookError(f"{path} is written in {language}; a report's notebook is written in Python.")
+        problem = flaws.get("ValidationError")
+    except Exception as err:  # noqa: BLE001 -- nbformat raises whatever the JSON leads it to
+        problem = err
+    if problem:
+        shown = str(problem).strip().partition("\n")[0]
+        raise NotebookError(
+            f"{path} cannot be read as a notebook ({shown}); save it from JupyterLab, then run again."
+        ) from problem
     return notebook
 
 
@@ -120,24 +132,29 @@ def title_of(name: str, notebook: Any) -> dict[str, str]:
     Returns:
         Plain text by language.
     """
-    found = []
-    for cell in notebook.cells:
-        heading = _HEADING.match(cell.source) if cell.cell_type == "markdown" else None
-        title = _MARKS.sub(lambda mark: mark[1] or "", heading[1]).strip()[:_LONGEST_TITLE] if heading else ""
-        if title:
-            tags = cell.metadata.get("tags", [])
-            found.append((title, {tag.removeprefix("lang:") for tag in tags if tag.startswith("lang:")}))
-    every = [title for title, _ in found] or [name.replace("_", " ").replace("-", " ").strip().capitalize()]
-    titles = {}
-    for language in LANGUAGES:
-        fitting = [title for title, languages in found if not languages or language in languages]
-        titles[language] = (fitting or every)[0]
-    return titles
+    return {language: _heading(notebook, language) or name.replace("_", " ").capitalize() for language in LANGUAGES}
 
 
-def _no_notebook(path: Path, err: Exception) -> NotebookError:
-    problem = str(err).strip().partition("\n")[0]
-    return NotebookError(f"{path} cannot be read as a notebook ({problem}); save it from JupyterLab, then run again.")
+def _heading(notebook: Any, language: str) -> str:
+    headings = (
+        HEADING.match(cell.source)
+        for cell in notebook.cells
+        if cell.cell_type == "markdown" and is_wanted(cell, language)
+    )
+    first = next((heading[2] for heading in headings if heading), "")
+    return _MARKS.sub("", first).strip()[:_LONGEST_TITLE]
+
+
+def _notebooks(project: Path) -> list[Path]:
+    folders = (shipped_folder("notebooks"), project / "notebooks")
+    return [path for folder in folders for path in sorted(folder.glob("*.ipynb"))]
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        return parameters_cell(read_notebook(path)) is not None
+    except NotebookError:  # a torn one may be; whoever runs it learns why
+        return True
 
 
 def _check_place(name: str, path: Path, project: Path) -> None:

@@ -8,10 +8,8 @@ run, so none may hold a secret. What a value means belongs to `reliability.setti
 import ast
 import contextlib
 import difflib
-import io
 import keyword
 import re
-import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from reliability.credentials import looks_secret
 from reliability.errors import NotebookError, ParameterError, SourceError
+from reliability.report.catalogue import parameters_cell
 from reliability.sources.promql import check_metric_name, parse_matchers
 from reliability.sources.samples import open_sample
 
@@ -104,11 +103,9 @@ def choose_parameters(
 def _read_file(path: Path) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.constructor.ConstructorError as err:
-        line = f", line {err.problem_mark.line + 1}" if err.problem_mark else ""
-        raise ParameterError(f"-f {path}{line}: {err.problem}; tags are not read, write plain values.") from err
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as err:
-        raise ParameterError(f"-f {path}: cannot be read as YAML ({err}); mend it and run again.") from err
+        problem = " ".join(str(err).split())
+        raise ParameterError(f"-f {path} cannot be read ({problem}); write plain YAML values, without tags.") from err
     if not isinstance(content, dict):
         raise ParameterError(f"-f {path}: write one 'name: value' a line.")
     for name, value in content.items():
@@ -132,25 +129,23 @@ def _check_name(name: object, *, where: str) -> None:
 
 def _read_declared(path: Path, notebook: Any) -> Mapping[str, Declared]:
     """Read the parameters cell; papermill's own reader skips a line with a second '=', as in `'arm="canary"'`."""
-    cell = next((cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])), None)
+    cell = parameters_cell(notebook)
     if cell is None:
         raise NotebookError(
-            f"{path} has no cell tagged 'parameters', so it is no report; tag one in JupyterLab's property inspector, "
-            "or move the notebook out of notebooks/."
+            f"{path} has no cell tagged 'parameters', so it is no report; tag one in JupyterLab's property inspector."
         )
     try:
         body = ast.parse(cell.source).body
     except SyntaxError as err:
         raise NotebookError(f"{path}: line {err.lineno} of the parameters cell is no Python ({err.msg}).") from err
-    tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline)
-    comments = {token.start[0]: token.string.strip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    lines = cell.source.encode().splitlines()  # Python counts columns in bytes
     declared = {}
     for statement in body:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
                 _check_name(name, where=f"{path}, parameter {name}")
-                help_text = comments.get(statement.end_lineno or 0, "")
-                declared[name] = Declared(kind=_kind(statement), help=help_text)
+                rest = lines[(statement.end_lineno or 1) - 1][statement.end_col_offset :].decode()
+                declared[name] = Declared(kind=_kind(statement), help=rest.strip(" #"))
     return declared
 
 

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from reliability.atomic import folder_lock
 from reliability.clock import Clock
-from reliability.errors import BrokenEvidenceError, MissingEvidenceError, NotebookError
+from reliability.errors import BrokenEvidenceError, NotebookError
 from reliability.report.catalogue import choose_reports, find_reports, read_notebook
 from reliability.report.exporter import export_pages
-from reliability.report.frame import page_files
 from reliability.report.index import write_index
-from reliability.report.results import find_runs, read_run
-from reliability.report.words import LANGUAGES
+from reliability.report.results import pick_run, read_result
 from reliability.settings import Settings
 
 
@@ -37,10 +35,8 @@ def render_run(outputs: Path, run_id: str | None, names: Sequence[str], *, setti
         UnknownReportError: A name fits no report of the run.
         WriteError: The disk is full; files that exist are whole.
     """
-    runs = [run_id] if run_id else find_runs(outputs)
-    if not runs:
-        raise MissingEvidenceError(f"{outputs} holds no run; make one with: reliability report.")
-    folder, found = outputs / "runs" / runs[0], read_run(outputs, runs[0])
+    folder = outputs / "runs" / pick_run(outputs, run_id)
+    found = {path.stem: read_result(path) for path in sorted(folder.glob("*.json"))}
     titles = {name: data["title"] for name, data in found.items() if data.get("title")}
     pages = []
     for name, data in choose_reports(names, found).items():
@@ -51,11 +47,6 @@ def render_run(outputs: Path, run_id: str | None, names: Sequence[str], *, setti
         pages += export_pages(
             notebook, data, main_language=settings.language, siblings=list(found), titles=titles, folder=folder
         )
-        other = {f"{name}.{language}.html" for language in LANGUAGES} - set(
-            page_files(name, settings.language).values()
-        )
-        for stale in other:  # of another main language, as it was: the same page under another name
-            (folder / stale).unlink(missing_ok=True)
     return pages
 
 

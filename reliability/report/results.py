@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
+from reliability.sources.validation import refusing
 
 SCHEMA: Final = "reliability.report/1"
 _Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO_DATA"]
@@ -103,28 +104,27 @@ def find_runs(outputs: Path) -> list[str]:
     return sorted({path.parent.name for path in (outputs / "runs").glob("*/*.json")}, reverse=True)
 
 
-def read_run(outputs: Path, run_id: str) -> dict[str, Mapping[str, Any]]:
-    """Read all reports of one run.
+def pick_run(outputs: Path, run_id: str | None) -> str:
+    """Find a run that is there.
 
     Args:
         outputs: Folder of all results.
-        run_id: A name that `find_runs` lists.
+        run_id: The run; None means the newest.
 
     Returns:
-        JSON by report name.
+        Its id.
 
     Raises:
-        MissingEvidenceError: There is no such run, or it holds no report.
-        BrokenEvidenceError: A file is torn or foreign.
+        MissingEvidenceError: There is no such run.
     """
-    folder = outputs / "runs" / run_id
-    found = {path.stem: read_result(path) for path in sorted(folder.glob("*.json"))}
-    if not found:
-        known = ", ".join(find_runs(outputs)[:5]) or "none"
+    runs = find_runs(outputs)
+    if not runs or (run_id and run_id not in runs):
+        known = ", ".join(runs[:5]) or "none"
         raise MissingEvidenceError(
-            f"{folder} holds no report. Newest runs: {known}. Make one with: reliability report."
+            f"{outputs / 'runs'} holds no run{f' {run_id}' if run_id else ''}. Newest runs: {known}. "
+            "Make one with: reliability report."
         )
-    return found
+    return run_id or runs[0]
 
 
 def read_history(outputs: Path) -> list[Entry]:
@@ -152,14 +152,9 @@ def read_result(path: Path) -> Mapping[str, Any]:
         BrokenEvidenceError: The file is torn, foreign, or misses what every report holds.
     """
     try:
-        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        ReportJson.model_validate(data)
-    except ValidationError as err:
-        flaw = err.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in flaw["loc"]) or "the whole"
-        raise BrokenEvidenceError(
-            f"{path} is no report of ours ({SCHEMA}): {place}: {flaw['msg']}; remove it or make the report again."
-        ) from err
+        data: Mapping[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as err:
         raise BrokenEvidenceError(f"{path} cannot be read ({err}); make the report again.") from err
+    with refusing(f"{path} is no report of ours ({SCHEMA})", cure="Remove it or make the report again."):
+        ReportJson.model_validate(data)
     return data

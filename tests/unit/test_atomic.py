@@ -1,9 +1,10 @@
 import errno
 import os
+import tempfile
 
 import pytest
 
-from reliability.atomic import write_bytes_whole, write_text_whole
+from reliability.atomic import scratch_folder, write_bytes_whole, write_text_whole
 from reliability.errors import WriteError
 
 
@@ -43,6 +44,20 @@ def test_an_interrupt_while_writing_leaves_no_rest(tmp_path, monkeypatch):
         write_bytes_whole(tmp_path / "page.html", b"new")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_folder_is_gone_afterwards():
+    with scratch_folder() as folder:
+        (folder / "x").write_text("x")
+
+    assert not folder.exists()
+
+
+def test_a_temporary_folder_that_cannot_be_made_is_a_write_error_with_a_cure(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+    with pytest.raises(WriteError, match=r"no temporary folder .*set TMPDIR"), scratch_folder():
+        pass
 
 
 def test_a_folder_that_is_a_file_is_named_with_a_cure(tmp_path):

@@ -6,7 +6,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reliability.errors import NotebookError, UnknownReportError
-from reliability.report.catalogue import choose_notebooks, choose_reports, find_reports, read_notebook, title_of
+from reliability.report.catalogue import (
+    choose_notebooks,
+    choose_reports,
+    find_reports,
+    find_strays,
+    read_notebook,
+    title_of,
+)
 
 REPORTS = {name: Path(f"{name}.ipynb") for name in ("canary_comparison", "capacity", "phase_progress")}
 SHIPPED = ["canary_comparison", "phase_progress", "rollback_readiness"]
@@ -20,9 +27,10 @@ def project(tmp_path, monkeypatch):
     return folder
 
 
-def save(path, *cells, **metadata):
+def save(path, *, tags=("parameters",)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=list(cells), metadata=metadata), path)
+    cell = nbformat.v4.new_code_cell("x = 1", metadata={"tags": list(tags)})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
     return path
 
 
@@ -57,6 +65,23 @@ def test_a_notebook_of_the_project_beats_the_shipped_one(project):
     own = save(project / "notebooks" / "canary_comparison.ipynb")
 
     assert choose_notebooks(["canary"], project) == {"canary_comparison": own}
+
+
+def test_a_notebook_without_a_parameters_cell_is_no_report_and_hides_none(project):
+    own = save(project / "notebooks" / "queue.ipynb")
+    strays = [save(project / "notebooks" / f"{name}.ipynb", tags=()) for name in ("canary_comparison", "scratch")]
+
+    assert find_strays(project) == strays
+    assert find_reports(project)["queue"] == own
+    assert list(find_reports(project)) == list(choose_notebooks([], project)) == sorted([*SHIPPED, "queue"])
+    assert choose_notebooks(["canary"], project) == {"canary_comparison": strays[0]}  # named, so that it is refused
+
+
+def test_a_torn_notebook_may_be_a_report_so_it_is_one(project):
+    save(project / "notebooks" / "torn.ipynb").write_text('{"cells": [')
+
+    assert "torn" in find_reports(project)
+    assert find_strays(project) == []
 
 
 @pytest.mark.parametrize("name", ["deep/er/latency.ipynb", "./latency.ipynb", "latency.ipynb"])
@@ -125,13 +150,6 @@ def test_what_is_no_notebook_is_refused_with_its_name(tmp_path, text):
         read_notebook(path)
 
 
-def test_a_notebook_in_another_language_is_refused(tmp_path):
-    path = save(tmp_path / "a.ipynb", kernelspec={"name": "ir", "language": "R", "display_name": "R"})
-
-    with pytest.raises(NotebookError, match="is written in R"):
-        read_notebook(path)
-
-
 def test_a_notebook_without_a_kernel_and_without_cell_ids_is_read(tmp_path):
     path = tmp_path / "a.ipynb"
     path.write_text(
@@ -148,8 +166,9 @@ def test_a_notebook_without_a_kernel_and_without_cell_ids_is_read(tmp_path):
         ([heading("# Queue depth")], "Queue depth", "Queue depth"),
         ([heading("no"), heading("## Queue\n# Not")], "Queue", "Queue"),
         ([heading("# Cola", "lang:es"), heading("# Queue", "lang:en")], "Queue", "Cola"),
-        ([heading("# Queue", "lang:en")], "Queue", "Queue"),
-        ([heading("# The **`queue`** of [us](http://x) ##")], "The queue of us", "The queue of us"),
+        ([heading("# Queue", "lang:en")], "Queue", "Queue depth"),
+        ([heading("# Draft", "hide"), heading("# Queue")], "Queue", "Queue"),
+        ([heading("# The **`queue`** ##")], "The queue", "The queue"),
         ([heading("no heading")], "Queue depth", "Queue depth"),
         ([heading(f"# {'x' * 500}")], "x" * 80, "x" * 80),
     ],

@@ -1,0 +1,104 @@
+"""No result holds the value of a secret: what is to be written is looked through beforehand.
+
+A secret that is found is a loud failure, never a silent cut: whoever printed it must learn of
+it. Where secrets lie is said by `reliability.credentials`.
+"""
+
+import base64
+import contextlib
+import gzip
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from reliability.credentials import SHORTEST_TOLD
+from reliability.errors import SecretError, SecretInOutputError
+from reliability.report.runner import is_own
+from reliability.settings import Settings
+
+_COLOURS: Final = re.compile(r"\\u001b\[[0-9;?]*[A-Za-z]")  # of a terminal, as they stand in JSON
+Secrets = Mapping[str, str]  # value by the setting that names it
+Files = Mapping[str, bytes]  # content by path
+
+
+def read_secrets(settings: Settings, *, project: Path, environ: Mapping[str, str]) -> Secrets:
+    """Read the values of all configured secrets; one that cannot be read cannot be printed either.
+
+    Args:
+        settings: The project's settings.
+        project: Folder that relative file names start from.
+        environ: Environment variables.
+
+    Returns:
+        Value by option.
+    """
+    values = {}
+    for secret in settings.prometheus.secrets:
+        with contextlib.suppress(SecretError):
+            values[secret.option] = secret.read(project=project, environ=environ)
+    return values
+
+
+def check_secrets(secrets: Secrets, notebook: Any, report: Mapping[str, Any], files: Files, *, name: str) -> None:
+    """Refuse what holds the value of a secret, as it is or escaped or in base64.
+
+    A value of fewer than `SHORTEST_TOLD` characters stands in any text, so it is not looked for.
+
+    Args:
+        secrets: Value by option.
+        notebook: A notebook, before or after its run.
+        report: The report's JSON.
+        files: Content of what the kernel left beside it, by path.
+        name: What the notebook is called in messages.
+
+    Raises:
+        SecretInOutputError: It names the option and the place, never the value.
+    """
+    forms = {option: _forms(value) for option, value in secrets.items() if len(value) >= SHORTEST_TOLD}
+    for place, text in _places(notebook, report, files):
+        for option, ways in forms.items():
+            if any(way in text for way in ways):
+                raise SecretInOutputError(
+                    f"the secret of {option} stands in {name}, {place}, so nothing of it was written; "
+                    "take it out of the notebook, run again, and change the secret if others saw it."
+                )
+
+
+def _places(notebook: Any, report: Mapping[str, Any], files: Files) -> Iterator[tuple[str, str]]:
+    number = 0
+    for cell in notebook.cells:
+        number += is_own(cell)
+        yield f"cell {number} from the top", _text([cell, _printed(cell)])
+    yield "its parameters or its report", _text([notebook.metadata, report])
+    for path, data in files.items():
+        text = gzip.decompress(data) if path.endswith(".gz") else data
+        yield f"the file {path}", text.decode("utf-8", "replace")
+
+
+def _printed(cell: Any) -> list[str]:
+    """Join what a cell printed: it may come in pieces."""
+    outputs = cell.get("outputs", [])
+    return [
+        "".join(output.text for output in outputs if output.get("name") == stream) for stream in ("stdout", "stderr")
+    ]
+
+
+def _text(node: Any) -> str:
+    return _COLOURS.sub("", json.dumps(node, ensure_ascii=False))
+
+
+def _forms(value: str) -> set[str]:
+    """Return how a value may be written, alone and in JSON; the base64 of any text around it is among them."""
+    escaped = {value, repr(value)[1:-1], *(json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False))}
+    data = value.encode()
+    encoded = {
+        encode(b"-" * offset + data)[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6].decode()
+        for encode in (base64.b64encode, base64.urlsafe_b64encode)
+        for offset in range(3)
+    }
+    forms = {*escaped, *map(html.escape, escaped), quote(value, safe=""), *encoded}
+    return forms | {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
