@@ -95,16 +95,10 @@ class PrometheusSettings(_Section):
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Where the secrets lie that a query needs: the token or the password."""
-        named = (
-            ("bearer_token", "file", self.bearer_token_file),
-            ("bearer_token", "variable", self.bearer_token_variable),
-            ("password", "file", self.password_file),
-            ("password", "variable", self.password_variable),
-        )
+        options = ("bearer_token_file", "bearer_token_variable", "password_file", "password_variable")
+        named = {option: getattr(self, option) for option in options}
         return tuple(
-            Secret(option=f"prometheus.{option}_{kind}", kind=kind, name=name)  # type: ignore[arg-type]
-            for option, kind, name in named
-            if name is not None
+            Secret(option=f"prometheus.{option}", name=name) for option, name in named.items() if name is not None
         )
 
     @model_validator(mode="after")

@@ -8,11 +8,12 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from reliability.credentials import Secret
 from reliability.errors import ParameterError, SettingsError
@@ -59,12 +60,14 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
     path = project / FILE_NAME
     values = _read_file(path)
     variables = os.environ if environ is None else environ
-    options = _options(Settings)
+    options = {PREFIX + "_".join(place).upper(): place for place in _options(Settings)}
     origins: dict[Place, str] = {}
     for name in sorted(options.keys() & variables.keys()):
-        place = options[name]
+        *section, option = place = options[name]
         origins[place] = f"environment variable {name}"
-        _put(values, place, _typed(place, variables[name], origins[place]))
+        holder = values.setdefault(section[0], {}) if section else values
+        if isinstance(holder, dict):  # else validation refuses what the file has in place of the section
+            holder[option] = _typed(place, variables[name], origins[place])
     ours = {name for name in variables if name.startswith(PREFIX)}
     for name in sorted(ours - options.keys() - _NO_SETTINGS - _secret_variables(values)):
         raise SettingsError(
@@ -117,15 +120,14 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not valid TOML: {err}. Mend that line and run again.") from err
 
 
-def _options(model: type[BaseModel], place: Place = ()) -> dict[str, Place]:
-    """Return the place of every option by the name of its environment variable."""
-    found: dict[str, Place] = {}
+def _options(model: type[BaseModel]) -> dict[Place, FieldInfo]:
+    """Return every option by its place."""
+    found: dict[Place, FieldInfo] = {}
     for name, field in model.model_fields.items():
-        here = (*place, name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found.update(_options(field.annotation, here))
+            found.update({(name, *place): option for place, option in _options(field.annotation).items()})
         else:
-            found[PREFIX + "_".join(here).upper()] = here
+            found[name,] = field
     return found
 
 
@@ -135,22 +137,9 @@ def _secret_variables(values: Mapping[str, Any]) -> set[str]:
     return {str(section[key]) for key in section if key.endswith("_variable")} if isinstance(section, dict) else set()
 
 
-def _put(values: dict[str, Any], place: Place, value: object) -> None:
-    for key in place[:-1]:
-        inner = values.setdefault(key, {})
-        if not isinstance(inner, dict):
-            return  # the file holds a value where a section stands; validation says so
-        values = inner
-    values[place[-1]] = value
-
-
 def _typed(place: Place, text: str, origin: str) -> object:
-    model: type[BaseModel] = Settings
-    for key in place[:-1]:
-        model = model.model_fields[key].annotation  # type: ignore[assignment]
-    field = model.model_fields[place[-1]]
     try:
-        value: object = TypeAdapter(field.rebuild_annotation()).validate_strings(text)
+        value: object = TypeAdapter(_options(Settings)[place].rebuild_annotation()).validate_strings(text)
     except ValidationError as err:
         raise SettingsError(f"{origin}: {_words(err.errors(include_url=False)[0], '.'.join(place))}") from err
     return value
@@ -162,7 +151,7 @@ def _first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[Place,
     key = ".".join(place)
     if problem["type"] != "extra_forbidden":
         return place, _words(problem, key)
-    known = {".".join(option): option for option in _options(model).values()}
+    known = [".".join(option) for option in _options(model)]
     return place, f"'{key}' is no setting{_closest(key, known)}; mend or remove it."
 
 
@@ -176,7 +165,7 @@ def _words(problem: Any, key: str) -> str:
     return f"{key} = {value!r}: {problem['msg']}. Mend the value and run again."
 
 
-def _closest(name: str, known: Mapping[str, Place]) -> str:
+def _closest(name: str, known: Collection[str]) -> str:
     """Name the option that was meant: the same with another unit, else the closest spelling."""
     same = [option for option in known if _UNIT.sub("", option.lower()) == _UNIT.sub("", name.lower())]
     close = same or difflib.get_close_matches(name, known, n=1, cutoff=0.6)

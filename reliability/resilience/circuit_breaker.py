@@ -10,7 +10,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, ParamSpec, TypeVar
 
@@ -28,14 +27,6 @@ class CircuitState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
-
-
-@dataclass(frozen=True, slots=True)
-class _Permit:
-    """Leave to call; its result counts only while the breaker is in the same generation."""
-
-    generation: int
-    number: int
 
 
 class CircuitBreaker:
@@ -80,11 +71,12 @@ class CircuitBreaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._state = CircuitState.CLOSED
-        self._generation = self._admitted = 0
+        self._admitted = 0  # calls let through; its value is the permit of each
+        self._outdated = 0  # permits up to this one are of an earlier state: their results no longer count
         self._streak = 0  # failures in a row when closed, good probes when half open
         self._opened_at = 0.0
         self._why = ""
-        self._probes: dict[int, float] = {}  # start of each probe in flight by the number of its permit
+        self._probes: dict[int, float] = {}  # start of each probe in flight by its permit
 
     @property
     def state(self) -> CircuitState:
@@ -136,7 +128,7 @@ class CircuitBreaker:
             self._move(CircuitState.CLOSED)
         _LOG.warning("circuit breaker %s was reset", self.name)
 
-    def _admit(self) -> _Permit:
+    def _admit(self) -> int:
         with self._lock:
             now = self._clock()
             waiting_seconds = self._opened_at + self._open_seconds - now
@@ -151,14 +143,14 @@ class CircuitBreaker:
                 if len(self._probes) >= self._probe_count:
                     raise self._refusal(now, 0.0)
                 self._probes[self._admitted] = now
-            return _Permit(self._generation, self._admitted)
+            return self._admitted
 
-    def _settle(self, permit: _Permit, outcome: Outcome, why: str) -> None:
+    def _settle(self, permit: int, outcome: Outcome, why: str) -> None:
         with self._lock:
-            if permit.generation != self._generation:
+            if permit <= self._outdated:
                 return
             is_probe = self._state is CircuitState.HALF_OPEN
-            if is_probe and self._probes.pop(permit.number, -math.inf) < self._oldest_probe(self._clock()):
+            if is_probe and self._probes.pop(permit, -math.inf) < self._oldest_probe(self._clock()):
                 return  # too late: its slot is or may be given away
             if outcome == "failure":
                 self._streak += 1
@@ -179,7 +171,7 @@ class CircuitBreaker:
     def _move(self, state: CircuitState) -> None:
         """Change the state; results of calls admitted before no longer count."""
         self._state = state
-        self._generation += 1
+        self._outdated = self._admitted
         self._streak = 0
         self._probes.clear()
 

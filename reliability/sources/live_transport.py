@@ -79,15 +79,12 @@ class LiveTransport:
 
     Args:
         connection: The server.
-        breaker: Shared by those who ask the same server; by default one of its own.
     """
 
-    def __init__(self, connection: Connection, breaker: CircuitBreaker | None = None) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.where = connection.name
         self._connection = connection
-        self._breaker = breaker or CircuitBreaker(
-            connection.name, failure_threshold=3, open_seconds=30, excluded=_NOT_ITS_FAULT
-        )
+        self._breaker = CircuitBreaker(connection.name, failure_threshold=3, excluded=_NOT_ITS_FAULT)
 
     def ask(self, path: str, form: Mapping[str, str]) -> bytes:
         """Return the untouched body of an answer; see `Transport.ask`.

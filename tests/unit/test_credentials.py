@@ -5,7 +5,7 @@ from reliability.errors import SecretError
 
 
 def secret_in(kind, name):
-    return Secret(option=f"prometheus.bearer_token_{kind}", kind=kind, name=name)
+    return Secret(option=f"prometheus.bearer_token_{kind}", name=name)
 
 
 def test_a_secret_is_read_from_a_file_of_the_project_without_its_last_newline(tmp_path):
