@@ -1,17 +1,15 @@
 """The parts of the phase report as data: coverage, modules, tests, record, plan, thresholds.
 
-Numbers leave as JSON numbers with their unit in the name, texts in both languages. A
-share that is shown is rounded down, so that 34.999 % never reads 35 %.
+Numbers leave with their unit in the name, texts in both languages. A share that is shown is
+rounded down, so that 34.999 % never reads 35 %.
 """
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from reliability.clock import format_instant
-from reliability.judge.phase import CoverageJudgement, judge_coverage, may_tighten
+from reliability.judge.phase import may_tighten
 from reliability.notebook.parts import present
 from reliability.notebook.phase_evidence import Measured, PhaseEvidence
 from reliability.report.words import LANGUAGES, words_in
@@ -30,74 +28,69 @@ _SHOWN_DIGITS: Final = 10_000  # two decimals of a percentage
 Data = dict[str, Any]
 
 
-def judge_own_coverage(found: PhaseEvidence) -> CoverageJudgement:
-    """Judge the own coverage against the own floor and goals."""
-    share = present(found.measured).coverage.totals.fraction
-    return judge_coverage(share, goals=found.own.goal_fractions, floor=found.own.floor_fraction)
-
-
-def coverage_part(found: PhaseEvidence) -> Data:
+def coverage(found: PhaseEvidence) -> Data:
     """Return the own coverage beside its floor and goals."""
-    measured, judged = present(found.measured), judge_own_coverage(found)
-    points = judged.missing_points
+    measured = present(found.measured)
+    judged, points = measured.judged, measured.judged.missing_points
     return {
-        "verdict": judged.verdict.value,
+        "verdict": judged.verdict,
         "reason": judged.reason,
         **_covered(measured.coverage.totals),
-        "floor_fraction": float(judged.floor_fraction),
-        "goals": [{"fraction": float(goal), "reached": goal in judged.reached_goals} for goal in judged.goal_fractions],
-        "next_goal_fraction": _float(judged.next_goal_fraction),
+        "floor_fraction": judged.floor_fraction,
+        "goals": [{"fraction": goal, "reached": goal in judged.reached_goals} for goal in judged.goal_fractions],
+        "next_goal_fraction": judged.next_goal_fraction,
         "missing_points": None if points is None else math.ceil(points * 100) / 100,
         "change_fraction": _change_since_entry(found, measured),
         "branch_aware": measured.coverage.meta.branch_coverage,
         "is_shipped": measured.is_shipped,
-        "origin": found.own.origin.model_dump(),
-        "measured_at": instant(measured.tests.began_at),
+        "origin": found.own.origin,
+        "measured_at": measured.tests.began_at,
     }
 
 
-def modules_part(found: PhaseEvidence) -> Data:
+def modules(found: PhaseEvidence) -> Data:
     """Return coverage by module, those with most missing first."""
     measured = present(found.measured).coverage
-    modules = [{"path": path, **_covered(counts)} for path, counts in measured.modules.items()]
+    rows = [{"path": path, **_covered(counts)} for path, counts in measured.modules.items()]
     return {
-        "modules": sorted(modules, key=lambda module: (-module["missing_count"], module["path"])),
-        "shown_count": min(SHOWN_MODULES, sum(module["missing_count"] > 0 for module in modules)),
-        "modules_count": len(modules),
-        "complete_count": sum(module["measured_fraction"] == 1 for module in modules),
+        "modules": sorted(rows, key=lambda row: (-row["missing_count"], row["path"])),
+        "shown_count": min(SHOWN_MODULES, sum(row["missing_count"] > 0 for row in rows)),
+        "modules_count": len(rows),
+        "complete_count": sum(row["measured_fraction"] == 1 for row in rows),
         "missing_count": measured.totals.missing,
     }
 
 
-def tests_part(found: PhaseEvidence) -> Data:
+def tests(found: PhaseEvidence) -> Data:
     """Return how the tests of each component and of each other module ended."""
     measured = present(found.measured)
-    components = found.own.components
-    groups = group_tests(measured.tests.tests, components={name: c.test_modules for name, c in components.items()})
-    broken = measured.tests.broken
+    results, broken, components = measured.tests.tests, measured.tests.broken, found.own.components
+    groups = group_tests(results, components={name: part.test_modules for name, part in components.items()})
     return {
-        **count_outcomes(measured.tests.tests),
-        "began_at": instant(measured.tests.began_at),
+        **count_outcomes(results),
+        "began_at": measured.tests.began_at,
         "is_shipped": measured.is_shipped,
         "groups": [
             {
                 "id": name,
                 "is_component": name in components,
-                "label": components[name].label.model_dump() if name in components else None,
-                **_group(tests),
+                "label": components[name].label if name in components else None,
+                **_group(group),
             }
-            for name, tests in groups.items()
+            for name, group in groups.items()
         ],
         "others_count": len(groups) - len(components),
-        "broken": [
-            {"classname": test.classname, "name": test.name, "outcome": test.outcome.name.lower()}
-            for test in broken[:SHOWN_TESTS]
-        ],
+        "broken": [result_row(result) for result in broken[:SHOWN_TESTS]],
         "more_broken_count": max(0, len(broken) - SHOWN_TESTS),
     }
 
 
-def record_part(found: PhaseEvidence) -> Data:
+def result_row(result: TestResult) -> dict[str, str]:
+    """Return one test and how it ended."""
+    return {"classname": result.classname, "name": result.name, "outcome": result.outcome.name.lower()}
+
+
+def record(found: PhaseEvidence) -> Data:
     """Return the entries of the own phase in order, with the change from one to the next."""
     entries: list[Data] = []
     before = None
@@ -106,64 +99,54 @@ def record_part(found: PhaseEvidence) -> Data:
         entries.append({
             "kind": entry.kind,
             "commit": entry.commit,
-            "committed_at": format_instant(entry.commit_time),
+            "committed_at": entry.commit_time,
             "shown_fraction": _rounded_down(share),
-            "change_fraction": None if share is None or before is None else float(share - before),
+            "change_fraction": None if share is None or before is None else share - before,
             "new_definition": entry.kind == "baseline",
             "reason": entry.reason,
         })  # fmt: skip
         before = before if share is None else share
     return {
-        "phase_title": found.own.title.model_dump(),
+        "phase_title": found.own.title,
         "folder": found.record_folder,
         "entries": entries,
         "unreadable": [{"name": name, "problem": problem} for name, problem in found.record.unreadable.items()],
         "has_course": sum(entry["shown_fraction"] is not None for entry in entries) > 1,
         "increment_points": INCREMENT_POINTS,
-        "floor_fraction": float(found.own.floor_fraction),
-        "goal_fractions": [float(goal) for goal in found.own.goal_fractions],
+        "floor_fraction": found.own.floor_fraction,
+        "goal_fractions": found.own.goal_fractions,
     }
 
 
-def plan_part(found: PhaseEvidence) -> Data:
+def plan(found: PhaseEvidence) -> Data:
     """Return what the document of the imported phase says."""
     phase = found.phase
     return {
         **phase.model_dump(include=_TOLD),
         "begun_at": f"{phase.begun}T00:00:00Z" if phase.begun else None,
-        "goal_fractions": [float(goal) for goal in phase.goal_fractions],
+        "goal_fractions": phase.goal_fractions,
         "whole_suite": _stated(phase.whole_suite),
         "figures": [_stated(figure) for figure in phase.figures],
-        "tasks": [task.model_dump() for task in phase.tasks.values()],
+        "tasks": list(phase.tasks.values()),
         "done_count": sum(task.state == "done" for task in phase.tasks.values()),
         "tasks_count": len(phase.tasks),
     }
 
 
-def _stated(figure: Figure | WholeSuite) -> Data:
-    share = None if figure.percent is None else float(figure.percent / 100)
-    return {**figure.model_dump(exclude={"percent"}), "stated_fraction": share}
-
-
-def tighten_part(found: PhaseEvidence) -> Data:
+def tighten(found: PhaseEvidence) -> Data:
     """Return whether thresholds may be tightened: first goal, green suite, every task."""
-    phase, suite, goal = found.phase, found.phase.whole_suite, found.phase.goal_fractions[0]
-    goal_text = {
-        "goal_fraction": float(goal),
-        "measured_fraction": float(suite.percent / 100),
-        "is_approximate": suite.approximate,
-    }
+    phase, suite = found.phase, found.phase.whole_suite
+    goal = _both(
+        "phase.condition.goal",
+        goal_fraction=float(phase.goal_fractions[0]),
+        measured_fraction=float(suite.percent / 100),
+        is_approximate=suite.approximate,
+    )
+    tasks = phase.tasks.items()
     conditions: list[Data] = [
-        {
-            "id": "goal",
-            "met": suite.percent >= phase.goals_percent[0],
-            "text": _both("phase.condition.goal", goal_text),
-        },
-        {"id": "suite-green", "met": suite.green, "text": _both("phase.condition.suite_green", {})},
-        *(
-            {"id": f"task-{name}", "met": task.state == "done", "text": task.text.model_dump()}
-            for name, task in phase.tasks.items()
-        ),
+        {"id": "goal", "met": suite.percent >= phase.goals_percent[0], "text": goal},
+        {"id": "suite-green", "met": suite.green, "text": _both("phase.condition.suite_green")},
+        *({"id": f"task-{name}", "met": task.state == "done", "text": task.text} for name, task in tasks),
     ]
     still_open = [condition for condition in conditions if not condition["met"]]
     return {
@@ -173,8 +156,8 @@ def tighten_part(found: PhaseEvidence) -> Data:
         "open_count": len(still_open),
         "met_count": len(conditions) - len(still_open),
         "conditions": conditions,
-        "phase_title": phase.title.model_dump(),
-        "origin": phase.origin.model_dump(),
+        "phase_title": phase.title,
+        "origin": phase.origin,
     }
 
 
@@ -183,42 +166,38 @@ def last_coverage_entry(found: PhaseEvidence) -> Entry | None:
     return next((entry for entry in reversed(found.record.entries) if entry.coverage), None)
 
 
-def instant(value: datetime | None) -> str | None:
-    """Return an instant as JSON."""
-    return format_instant(value) if value else None
+def _stated(figure: Figure | WholeSuite) -> Data:
+    share = None if figure.percent is None else figure.percent / 100
+    return {**figure.model_dump(exclude={"percent"}), "stated_fraction": share}
 
 
-def _both(key: str, values: Data) -> dict[str, str]:
+def _both(key: str, **values: object) -> dict[str, str]:
     return {language: words_in(language).plain(key, **values) for language in LANGUAGES}
 
 
-def _change_since_entry(found: PhaseEvidence, measured: Measured) -> float | None:
+def _change_since_entry(found: PhaseEvidence, measured: Measured) -> Fraction | None:
     """Compare with the last entry; None when that was counted by another rule."""
     entry, now = last_coverage_entry(found), measured.coverage.totals.fraction
     before = entry.coverage if entry else None
     if before is None or before.fraction is None or now is None:
         return None
     rule = (f"coverage {measured.coverage.meta.version}", measured.coverage.meta.branch_coverage)
-    return float(now - before.fraction) if (before.tool, before.branches > 0) == rule else None
+    return now - before.fraction if (before.tool, before.branches > 0) == rule else None
 
 
-def _group(tests: Sequence[TestResult]) -> Data:
-    counts = count_outcomes(tests)
+def _group(results: Sequence[TestResult]) -> Data:
+    counts = count_outcomes(results)
     verdict = Verdict.FAIL if counts["broken_count"] else Verdict.PASS if counts["passed_count"] else Verdict.NO_DATA
-    return {"verdict": verdict.value, **counts}
+    return {"verdict": verdict, **counts}
 
 
 def _covered(counts: CoverageCounts) -> Data:
     return {
-        **counts.model_dump(include=set(CoverageCounts.model_fields)),
-        "measured_fraction": _float(counts.fraction),
+        **dict(counts),
+        "measured_fraction": counts.fraction,
         "shown_fraction": _rounded_down(counts.fraction),
         "missing_count": counts.missing,
     }
-
-
-def _float(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def _rounded_down(share: Fraction | None) -> float | None:

@@ -30,7 +30,7 @@ FRAMES: Final[Frames] = {
             "id": "", "title": "", "kind": "", "seconds": "float64", "budget_seconds": "float64", "status": "",
             "is_over_budget": "bool", "evidence": "",
         },
-        rows=lambda found: _drill_part(found)["steps"],
+        rows=lambda found: _drill(found)["steps"],
     )
 }  # fmt: skip
 SAMPLE_LOG: Final = Path(__file__).resolve().parents[1] / "sample" / "drill" / "drill.jsonl"
@@ -39,8 +39,6 @@ NOT_CHECKED: Final = (
     "window-lease", "abort-and-resume",
 )  # fmt: skip
 _EARLIER_SHOWN: Final = 10
-_OF_THE_START: Final = {"service", "from_release", "to_release", "decider"}
-_OF_A_STEP: Final = {"id", "kind", "seconds", "budget_seconds", "status", "evidence"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +74,13 @@ def load(parameters: Mapping[str, Any], *, place: Place) -> RollbackEvidence:
     Returns:
         The evidence; a part that is missing or broken is kept as its error.
     """
-    drill_file, runbook_file, project = parameters["drill_file"], parameters["runbook_file"], place.project
-    runbook_path = near(project, runbook_file or shipped_folder("templates") / "rollback_runbook.md")
+    drill_file, project = parameters["drill_file"], place.project
+    runbook_file = parameters["runbook_file"] or shipped_folder("templates") / "rollback_runbook.md"
     drills = read_part(lambda: read_drill_log(near(project, drill_file or SAMPLE_LOG)))
     sample_end = None if drill_file or isinstance(drills, SourceError) else drills[-1].end
     return RollbackEvidence(
         drills=drills,
-        runbook=read_part(lambda: read_runbook(runbook_path)),
+        runbook=read_part(lambda: read_runbook(near(project, runbook_file))),
         source=drill_file or f"{SAMPLE_LOG.name} (shipped with the package)",
         is_sample=not drill_file,
         as_of=sample_end.at if sample_end else place.now,
@@ -103,16 +101,16 @@ def conclude(run: Run) -> dict[str, Any]:
     Raises:
         SourceError: There is no drill or no runbook.
     """
-    evidence: RollbackEvidence = present(run.evidence)
-    judged, last = _judge(evidence), present(evidence.drills)[-1]
+    found: RollbackEvidence = present(run.evidence)
+    judged, last = _judge(found), present(found.drills)[-1]
     return {
         **judged.to_json(),
-        "as_of": format_instant(evidence.as_of),
-        "sample": "drill" if evidence.is_sample else None,
-        "figures": _figures(evidence, judged, last),
-        "drill": _drill_part(evidence),
+        "as_of": found.as_of,
+        "sample": "drill" if found.is_sample else None,
+        "figures": _figures(found, judged, last),
+        "drill": _drill(found),
         "provenance": {
-            "source": evidence.source,
+            "source": found.source,
             "window": f"{format_instant(last.start.at)} / {format_instant(last.end.at)}" if last.end else None,
         },
     }
@@ -120,17 +118,17 @@ def conclude(run: Run) -> dict[str, Any]:
 
 def runbook(run: Run) -> Block:
     """Show the runbook with the budget of each step."""
-    return show(run, "runbook", _runbook_part)
+    return show(run, "runbook", _runbook)
 
 
 def drill(run: Run) -> Block:
     """Show the last drill step by step."""
-    return show(run, "drill", _drill_part)
+    return show(run, "drill", _drill)
 
 
 def readiness(run: Run) -> Block:
     """Show check by check what the drill proves, and what is not checked yet."""
-    return show(run, "readiness", lambda found: {**_judge(found).to_json(), "not_checked": list(NOT_CHECKED)})
+    return show(run, "readiness", lambda found: {**_judge(found).to_json(), "not_checked": NOT_CHECKED})
 
 
 def _judge(found: RollbackEvidence) -> Judgement:
@@ -145,23 +143,23 @@ def _judge(found: RollbackEvidence) -> Judgement:
     )
 
 
-def _runbook_part(found: RollbackEvidence) -> dict[str, object]:
+def _runbook(found: RollbackEvidence) -> dict[str, Any]:
     plan = present(found.runbook)
-    return {**plan.model_dump(), "planned_seconds": plan.planned_seconds}
+    return {**dict(plan), "planned_seconds": plan.planned_seconds}
 
 
-def _drill_part(found: RollbackEvidence) -> dict[str, object]:
+def _drill(found: RollbackEvidence) -> dict[str, Any]:
     *earlier, last = present(found.drills)
-    titles = {step.id: step.title for step in found.runbook.steps} if isinstance(found.runbook, Runbook) else {}
+    titles = {} if isinstance(found.runbook, SourceError) else {step.id: step.title for step in found.runbook.steps}
     return {
         **_course(last),
-        **last.start.model_dump(include=_OF_THE_START),
+        **last.start.model_dump(include={"service", "from_release", "to_release", "decider"}),
         "limit_seconds": found.limit_seconds,
         "age_days": last.age_days(found.as_of),
         "max_age_days": found.max_age_days,
         "steps": [
             {
-                **step.model_dump(include=_OF_A_STEP),
+                **step.model_dump(exclude={"run_id", "at", "event"}),
                 "title": titles.get(step.id, step.id),
                 "is_over_budget": step.is_over_budget,
             }
@@ -174,19 +172,19 @@ def _drill_part(found: RollbackEvidence) -> dict[str, object]:
     }
 
 
-def _course(drill: Drill) -> dict[str, object]:
-    return {"started_at": format_instant(drill.start.at), "seconds": drill.seconds, "status": drill.status}
+def _course(drill: Drill) -> dict[str, Any]:
+    return {"started_at": drill.start.at, "seconds": drill.seconds, "status": drill.status}
 
 
-def _figures(found: RollbackEvidence, judged: Judgement, last: Drill) -> list[dict[str, object]]:
-    verdicts = {check.id: check.verdict.value for check in judged.checks}
-    plan = present(found.runbook)
+def _figures(found: RollbackEvidence, judged: Judgement, last: Drill) -> list[dict[str, Any]]:
+    verdicts, plan = {check.id: check.verdict for check in judged.checks}, present(found.runbook)
+    failed = verdicts["steps-ok"] is Verdict.FAIL
     return [
         {"id": "time", "verdict": verdicts["in-time"], **judged.check("in-time").values},
         {"id": "age", "verdict": verdicts["recent"], **judged.check("recent").values},
         {
             "id": "steps",
-            "verdict": verdicts["steps-ok"] if verdicts["steps-ok"] == Verdict.FAIL.value else verdicts["complete"],
+            "verdict": Verdict.FAIL if failed else verdicts["complete"],
             "cautions": [STEP_OVER_BUDGET] if last.over_steps else [],
             "ok_count": sum(step.status == OK for step in last.steps),
             "planned_count": len(plan.steps),
