@@ -4,7 +4,6 @@ Fed with the answers of a `MetricsSource`; the judges read the counts. What a co
 for a release does not belong here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +11,9 @@ import numpy as np
 from reliability.errors import SelectorError
 from reliability.judge.counts import PairedCounts
 from reliability.sources.answer import Answer
-from reliability.sources.arm_counts import ReplicaCounts, common_bounds, count_replica, sum_arm
+from reliability.sources.arm_counts import common_bounds, count_replica, sum_arm
 from reliability.sources.metrics import MetricNames
-from reliability.sources.pair_health import PairHealth, describe_health
+from reliability.sources.pair_health import PairHealth, describe_health, silent_arm
 from reliability.sources.replicas import read_replicas
 from reliability.sources.scrape_grid import build_grid
 from reliability.window import Window
@@ -61,18 +60,16 @@ def pair_counts(baseline: Answer, canary: Answer, *, names: MetricNames, window:
     arms = [read_replicas(answer, names=names, start_seconds=start_seconds) for answer in (baseline, canary)]
     grid = build_grid(arms, window=window)
     if grid is None:
-        has_rows = (any(replica.rows for replica in arm) for arm in arms)
-        return Pairing(counts=None, health=PairHealth(reason=_silent_arm(*has_rows) or "too-few-scrapes"))
-    can_pair = grid.usable.sum() > 1
-    rounds = np.flatnonzero(grid.usable if can_pair else np.ones_like(grid.usable))
+        has_rows = [any(replica.rows for replica in arm) for arm in arms]
+        return Pairing(counts=None, health=PairHealth(reason=silent_arm(has_rows) or "too-few-scrapes"))
+    rounds = np.flatnonzero(grid.usable if grid.can_pair else np.ones_like(grid.usable))
     counted = [
         [count_replica(replica, columns[rounds], names=names) for replica, columns in zip(*of_arm, strict=True)]
         for of_arm in zip(arms, grid.columns, strict=True)
     ]
     bounds, bounds_merged = common_bounds(replica for arm in arms for replica in arm)
-    reason = _reason(counted, can_pair=can_pair, has_bounds=bounds.size > 1)
-    health = describe_health(counted, grid=grid, rounds=rounds, bounds_merged=bounds_merged, reason=reason)
-    if reason:
+    health = describe_health(counted, grid=grid, rounds=rounds, has_bounds=bounds.size > 1, bounds_merged=bounds_merged)
+    if health.reason:
         return Pairing(counts=None, health=health)
     counts = PairedCounts(
         edges_seconds=grid.edges_seconds[rounds],
@@ -92,27 +89,3 @@ def _check_apart(baseline: Answer, canary: Answer, names: MetricNames) -> None:
                 f"the series {dict(series.labels)} belongs to the baseline and to the canary; "
                 f"choose matchers that tell the arms apart."
             )
-
-
-def _silent_arm(baseline: bool, canary: bool) -> str | None:
-    """Name the arm without traffic, None when both have some."""
-    if baseline and canary:
-        return None
-    if canary:
-        return "no-traffic-baseline"
-    return "no-traffic-canary" if baseline else "no-traffic"
-
-
-def _reason(arms: Sequence[Sequence[ReplicaCounts]], *, can_pair: bool, has_bounds: bool) -> str | None:
-    """Say why the arms cannot be compared, None when they can."""
-    by_histogram = [sum(part.requests.sum() for part in arm) for arm in arms]
-    by_counter = [sum(part.counted_requests.sum() for part in arm) for arm in arms]
-    silent = _silent_arm(*(a + b > 0 for a, b in zip(by_histogram, by_counter, strict=True)))
-    reasons = {
-        silent: silent is not None,
-        "buckets-missing": min(by_histogram) == 0,
-        "too-few-scrapes": not can_pair,
-        "requests-missing": min(by_counter) == 0,
-        "bounds-differ": not has_bounds,
-    }
-    return next((reason for reason, holds in reasons.items() if holds), None)

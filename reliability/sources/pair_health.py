@@ -79,8 +79,8 @@ def describe_health(
     *,
     grid: ScrapeGrid,
     rounds: IntArray,
+    has_bounds: bool,
     bounds_merged: bool,
-    reason: str | None,
 ) -> PairHealth:
     """Describe the data behind the counts.
 
@@ -88,12 +88,22 @@ def describe_health(
         arms: Counts of the baseline's and of the canary's replicas.
         grid: Common scrapes.
         rounds: The rounds that the counts lie between.
+        has_bounds: The histograms share a finite bound.
         bounds_merged: Bounds were given up to merge histograms.
-        reason: Why there are no counts, else None.
 
     Returns:
         The health.
     """
+    by_histogram = [float(sum(part.requests.sum() for part in arm)) for arm in arms]
+    by_counter = [float(sum(part.counted_requests.sum() for part in arm)) for arm in arms]
+    silent = silent_arm([a + b > 0 for a, b in zip(by_histogram, by_counter, strict=True)])
+    reasons = {
+        silent: silent is not None,
+        "buckets-missing": min(by_histogram) == 0,
+        "too-few-scrapes": not grid.can_pair,
+        "requests-missing": min(by_counter) == 0,
+        "bounds-differ": not has_bounds,
+    }
     everyone = [part for arm in arms for part in arm]
     columns = [found for arm in grid.columns for found in arm]
     baseline, canary = (tuple(_replica(part) for part in arm) for arm in arms)
@@ -107,11 +117,11 @@ def describe_health(
         ),
         "missed-scrapes": grid.missed,
         "bounds-merged": bounds_merged,
-        "requests-differ": any(_requests_differ(arm) for arm in arms),
+        "requests-differ": any(map(_differ, by_histogram, by_counter)),
         "metrics-route": any("/metrics" in labels.values() for part in everyone for labels in part.replica.rows),
     }
     return PairHealth(
-        reason=reason,
+        reason=next((reason for reason, holds in reasons.items() if holds), None),
         baseline=baseline,
         canary=canary,
         scrape_interval_seconds=grid.interval_seconds,
@@ -123,6 +133,18 @@ def describe_health(
         ),
         notes=tuple(code for code, holds in notes.items() if holds),
     )
+
+
+def silent_arm(has_traffic: Sequence[bool]) -> str | None:
+    """Name the arm without traffic, None when baseline and canary have some."""
+    match has_traffic:
+        case [True, True]:
+            return None
+        case [False, True]:
+            return "no-traffic-baseline"
+        case [True, False]:
+            return "no-traffic-canary"
+    return "no-traffic"
 
 
 def _replica(part: ReplicaCounts) -> ReplicaHealth:
@@ -151,8 +173,6 @@ def _busiest_interval(part: ReplicaCounts, rounds: IntArray) -> int:
     return math.ceil(float((part.requests / np.diff(rounds)).max(initial=0.0)))
 
 
-def _requests_differ(arm: Sequence[ReplicaCounts]) -> bool:
-    by_histogram = sum(float(part.requests.sum()) for part in arm)
-    by_counter = sum(float(part.counted_requests.sum()) for part in arm)
+def _differ(by_histogram: float, by_counter: float) -> bool:
     allowed = max(_REQUESTS_DIFFER_COUNT, _REQUESTS_DIFFER_FRACTION * max(by_histogram, by_counter))
     return abs(by_histogram - by_counter) > allowed

@@ -126,9 +126,7 @@ def _front_matter(body: bytes, *, path: Path) -> tuple[dict[str, Any], str]:
         front = yaml.safe_load(found[1]) if found else None
     except (yaml.YAMLError, ValueError, RecursionError) as err:
         problem = " ".join(str(err).split())
-        raise BrokenEvidenceError(
-            f"{path}: the front matter is no YAML in UTF-8 ({problem}); mend it."
-        ) from err
+        raise BrokenEvidenceError(f"{path}: the front matter is no YAML in UTF-8 ({problem}); mend it.") from err
     if not (found and isinstance(front, dict)):
         raise BrokenEvidenceError(
             f"{path} has no front matter; begin it with a line '---', then title, budget, owner, decider, "

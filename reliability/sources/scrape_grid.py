@@ -40,6 +40,11 @@ class ScrapeGrid:
     missed: bool
     columns: tuple[tuple[IntArray, ...], ...]
 
+    @property
+    def can_pair(self) -> bool:
+        """Whether there is an interval between two usable rounds."""
+        return bool(self.usable.sum() > 1)
+
 
 def build_grid(arms: Sequence[Sequence[Replica]], *, window: Window) -> ScrapeGrid | None:
     """Find the rounds at which two arms can be compared.
