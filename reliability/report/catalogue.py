@@ -77,15 +77,14 @@ def choose_notebooks(names: Sequence[str], project: Path) -> dict[str, Path]:
 
     Raises:
         UnknownReportError: No report, or several, begin with a name.
-        NotebookError: A file is missing, outside the project, or its name serves no page; or two have one name.
+        NotebookError: A file lies outside the project, or its name serves no page; or two have one name.
     """
     paths = [Path(name) for name in names if "/" in name or name.endswith(".ipynb")]
     plain = [name for name in names if Path(name) not in paths]
-    chosen: dict[str, Path] = {}
-    if plain:  # a stray that is named is refused where its parameters are read
-        chosen = choose_reports(plain, find_reports(project) | {path.stem: path for path in find_strays(project)})
-    elif not paths:
-        chosen = find_reports(project)
+    known = find_reports(project)
+    if plain:  # a stray that is named, or hides a report that is, is refused where its parameters are read
+        known |= {path.stem: path for path in find_strays(project) if path.stem in (*plain, *known)}
+    chosen = choose_reports(plain, known) if plain or not paths else {}
     for path in paths:
         twin = chosen.setdefault(path.stem, path)
         if twin.resolve() != path.resolve():
@@ -117,7 +116,7 @@ def read_notebook(path: Path) -> Any:
     if problem:
         shown = str(problem).strip().partition("\n")[0]
         raise NotebookError(
-            f"{path} cannot be read as a notebook ({shown}); save it from JupyterLab, then run again."
+            f"{path} cannot be read as a notebook ({shown}); mend its path, or save it from JupyterLab."
         ) from problem
     return notebook
 
@@ -158,8 +157,6 @@ def _is_report(path: Path) -> bool:
 
 
 def _check_place(name: str, path: Path, project: Path) -> None:
-    if not path.is_file():
-        raise NotebookError(f"there is no notebook {path}; mend the path, or name a report without a slash.")
     if not (path.resolve().is_relative_to(project.resolve()) or path.parent == shipped_folder("notebooks")):
         raise NotebookError(
             f"{path} lies outside the project {project}, so it was not run; copy it into the project's notebooks/."

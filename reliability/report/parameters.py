@@ -6,7 +6,6 @@ run, so none may hold a secret. What a value means belongs to `reliability.setti
 """
 
 import ast
-import contextlib
 import difflib
 import keyword
 import re
@@ -19,7 +18,7 @@ import yaml
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from reliability.credentials import looks_secret
-from reliability.errors import NotebookError, ParameterError, SourceError
+from reliability.errors import NotebookError, ParameterError
 from reliability.report.catalogue import parameters_cell
 from reliability.sources.promql import check_metric_name, parse_matchers
 from reliability.sources.samples import open_sample
@@ -180,12 +179,9 @@ def check_canary(resolved: Mapping[str, Any]) -> None:
         UsageError: A matcher or name is not valid, or there is no such sample.
     """
     for name in ("baseline", "canary", "error_matchers"):
-        if resolved[name] is not None:
-            parse_matchers(resolved[name], where=name)
+        parse_matchers(resolved[name] or "", where=name)
     for name in ("latency_metric", "requests_metric"):
         if resolved[name] is not None:
             check_metric_name(resolved[name], where=name)
-    sample = resolved["source"].removeprefix("sample:")
-    if sample != resolved["source"]:
-        with contextlib.suppress(SourceError):  # evidence that is missing is a verdict, not a usage error
-            open_sample(sample)
+    if resolved["source"].startswith("sample:"):
+        open_sample(resolved["source"].removeprefix("sample:"))

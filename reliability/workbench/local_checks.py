@@ -11,10 +11,11 @@ from typing import Final
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
+from reliability.credentials import SHORTEST_TOLD
 from reliability.errors import SecretError
 from reliability.settings import PrometheusSettings
 from reliability.sources.connection import Connection
-from reliability.workbench.finding import RUN_ERROR, SETTINGS, Finding, fault, ok
+from reliability.workbench.finding import RUN_ERROR, SETTINGS, Finding, fault, note, ok
 
 _KERNEL: Final = "python3"
 
@@ -48,8 +49,14 @@ def check_secrets(settings: PrometheusSettings, *, project: Path, environ: Mappi
     found: list[Finding] = []
     for secret in settings.secrets:
         try:
-            secret.read(project=project, environ=environ)
-            found.append(ok("secret", f"{secret.option}: the {secret.place} holds one"))
+            value, held = (
+                secret.read(project=project, environ=environ),
+                f"{secret.option}: the {secret.place} holds one",
+            )
+            found.append(ok("secret", held))
+            if len(value) < SHORTEST_TOLD:
+                text = f"{held} of fewer than {SHORTEST_TOLD} characters, for which outputs cannot be searched"
+                found[-1] = note("secret", text, cure="take a longer one, and never print it")
         except SecretError as err:
             found.append(fault("secret", str(err.args[0]), cure=f"mend {secret.option}", status=SETTINGS))
     if found and settings.url and settings.url.startswith("http://") and not Connection(url=settings.url).is_loopback:

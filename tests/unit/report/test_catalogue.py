@@ -74,7 +74,9 @@ def test_a_notebook_without_a_parameters_cell_is_no_report_and_hides_none(projec
     assert find_strays(project) == strays
     assert find_reports(project)["queue"] == own
     assert list(find_reports(project)) == list(choose_notebooks([], project)) == sorted([*SHIPPED, "queue"])
-    assert choose_notebooks(["canary"], project) == {"canary_comparison": strays[0]}  # named, so that it is refused
+    assert list(choose_notebooks(["phase", "queue"], project)) == ["phase_progress", "queue"]
+    for name, stray in zip(("canary", "scratch"), strays, strict=True):  # named, so that it is refused
+        assert choose_notebooks([name], project) == {stray.stem: stray}
 
 
 def test_a_torn_notebook_may_be_a_report_so_it_is_one(project):
@@ -96,11 +98,10 @@ def test_a_notebook_is_taken_by_its_path_alone_or_beside_names(project, name):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gone.ipynb", "there is no notebook gone.ipynb; mend the path"),
-        ("notebooks/", "there is no notebook notebooks"),
+        ("notebooks/", "cannot name a report; rename it"),
         ("../outside.ipynb", "lies outside the project"),
         ("link.ipynb", "lies outside the project"),
-        ("notebooks/linked", "there is no notebook notebooks/linked"),
+        ("notebooks/linked", "cannot name a report; rename it"),
         ("./notes.txt", "cannot name a report; rename it"),
         ("my report.ipynb", "cannot name a report; rename it"),
         ("2nd.ipynb", "cannot name a report; rename it"),
@@ -134,6 +135,11 @@ def test_two_notebooks_of_one_name_are_refused(project):
 
     with pytest.raises(NotebookError, match=r"a/latency\.ipynb and b/latency\.ipynb have the same name"):
         choose_notebooks(["a/latency.ipynb", "b/latency.ipynb"], project)
+
+
+def test_a_notebook_that_is_not_there_is_refused_with_a_cure(project):
+    with pytest.raises(NotebookError, match=r"gone\.ipynb cannot be read .*No such file.*; mend its path"):
+        read_notebook(choose_notebooks(["gone.ipynb"], project)["gone"])
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_a_server_that_is_not_there_is_no_data(folder: Path, capsys: pytest.Capt
 def test_a_token_that_is_not_accepted_is_named_but_never_shown(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("SHOP_TOKEN", "hunter2")
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-of-the-shop")
     api = shop()
     api.token = "another"  # noqa: S105 -- of a fake
     with settings(api, folder, prometheus='bearer_token_variable = "SHOP_TOKEN"\n'):
@@ -375,6 +375,17 @@ def test_credentials_never_travel_in_the_open(url: str, level: str | None, tmp_p
 
     assert [finding.level for finding in found if finding.subject == "encryption"] == ([level] if level else [])
     assert "hunter2" not in str(found)
+
+
+def test_a_secret_that_is_too_short_to_be_told_from_other_text_gets_a_note(tmp_path: Path):
+    chosen = PrometheusSettings(url="https://metrics.example", bearer_token_variable="SHOP_TOKEN")  # noqa: S106 -- a name
+
+    levels = {
+        value: [finding.level for finding in check_secrets(chosen, project=tmp_path, environ={"SHOP_TOKEN": value})]
+        for value in ("1234567", "12345678")
+    }
+
+    assert levels == {"1234567": ["note"], "12345678": ["ok"]}
 
 
 def test_a_secret_that_is_missing_is_a_fault_that_names_its_place(tmp_path: Path):
