@@ -3,6 +3,7 @@
 Everything else takes a `Clock`, so that tests decide what time it is.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -35,10 +36,11 @@ def parse_instant(text: str) -> datetime:
     Raises:
         ValueError: The text is no instant, or it names no offset.
     """
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"'{text}' names no time zone; write it as 2026-11-26T18:40:00Z")
-    return instant.astimezone(UTC)
+    with suppress(ValueError):
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    raise ValueError(f"'{text}' is no instant with a time zone; write it as 2026-11-26T18:40:00Z")
 
 
 def format_instant(instant: datetime) -> str:

@@ -68,16 +68,18 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
         holder = values.setdefault(section[0], {}) if section else values
         if isinstance(holder, dict):  # else validation refuses what the file has in place of the section
             holder[option] = _typed(place, variables[name], origins[place])
-    ours = {name for name in variables if name.startswith(PREFIX)}
-    for name in sorted(ours - options.keys() - _NO_SETTINGS - _secret_variables(values)):
-        raise SettingsError(
-            f"environment variable {name} is no setting{_closest(name, options)}; mend its name or unset it."
-        )
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as err:
         place, problem = _first_problem(err, Settings)
         raise SettingsError(f"{origins.get(place, path)}: {problem}") from err
+    known = {*options, *_NO_SETTINGS, *(secret.name for secret in secrets_of(settings))}
+    for name in sorted(variables.keys() - known):
+        if name.startswith(PREFIX):
+            raise SettingsError(
+                f"environment variable {name} is no setting{_closest(name, options)}; mend its name or unset it."
+            )
+    return settings
 
 
 def resolve_parameters(
@@ -129,12 +131,6 @@ def _options(model: type[BaseModel]) -> dict[Place, FieldInfo]:
         else:
             found[name,] = field
     return found
-
-
-def _secret_variables(values: Mapping[str, Any]) -> set[str]:
-    """Names of variables that hold secrets, as the file names them: they are no settings."""
-    section = values.get("prometheus")
-    return {str(section[key]) for key in section if key.endswith("_variable")} if isinstance(section, dict) else set()
 
 
 def _typed(place: Place, text: str, origin: str) -> object:

@@ -63,7 +63,7 @@ class FakeReplica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakePrometheus:
-    """Scrapes replicas for some rounds and answers queries; a `MetricsSource`.
+    """Scrapes replicas for some rounds and answers queries as a source.
 
     Attributes:
         left_open: The range leaves out its first instant, as Prometheus 3 does.
@@ -79,7 +79,7 @@ class FakePrometheus:
     description: str = "fake Prometheus"
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
-        """Return the samples as `MetricsSource` asks."""
+        """Return the samples as `PrometheusSource.fetch` does."""
         length = range_seconds(window)
         query = range_selector(metrics=metrics, matchers=matchers, seconds=length)
         body = self.body(

@@ -61,7 +61,7 @@ class Capture:
         return replace(decoded, query=self.manifest.query, evaluated_at=self.manifest.evaluated_at)
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
-        """Return the recorded samples; see `MetricsSource.fetch`.
+        """Return the recorded samples; see `PrometheusSource.fetch`.
 
         Raises:
             MissingEvidenceError: The capture holds nothing of the window.

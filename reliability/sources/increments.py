@@ -1,6 +1,6 @@
 """From raw counters of two arms to counts on common scrapes, with the health of the data.
 
-Fed with the answers of a `MetricsSource`; the judges read the counts. What a count means
+Fed with the answers of a capture or a server; the judges read the counts. What a count means
 for a release does not belong here.
 """
 

@@ -1,17 +1,14 @@
-"""What every source of metrics offers, and the names of the metrics that a canary needs.
+"""The names of the metrics that a canary needs, and how much of them is fetched.
 
-`reliability.sources.prometheus` and `reliability.sources.captures` are such sources;
-`reliability.sources.increments` counts what they return. How a source gets its samples
-does not belong here.
+`reliability.sources.prometheus` and `reliability.sources.captures` return the samples,
+`reliability.sources.increments` counts them. Neither belongs here.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from reliability.errors import SelectorError
-from reliability.sources.answer import Answer
 from reliability.sources.promql import Matcher, check_metric_name
 from reliability.window import Window
 
@@ -28,32 +25,6 @@ def range_seconds(window: Window) -> int:
     increment of the window needs the sample before it.
     """
     return math.ceil(window.seconds) + _LOOKBACK_SECONDS
-
-
-class MetricsSource(Protocol):
-    """Returns raw samples of exact metric names."""
-
-    @property
-    def description(self) -> str:
-        """Name of the source for readers; no credentials."""
-        ...
-
-    def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
-        """Return the samples inside `window` and of two minutes before it.
-
-        Args:
-            metrics: Exact metric names.
-            matchers: Conditions on the labels.
-            window: Time of interest.
-
-        Returns:
-            The series that match; none is no error.
-
-        Raises:
-            SelectorError: A name is not valid.
-            SourceError: The samples cannot be had.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ class PrometheusSource:
         return self._transport.where
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:
-        """Return the samples of the window and of two minutes before it; see `MetricsSource.fetch`.
+        """Return the samples of the window and of two minutes before it.
 
         Args:
             metrics: Exact metric names.

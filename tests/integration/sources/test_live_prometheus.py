@@ -21,12 +21,12 @@ from reliability.clock import SystemClock
 from reliability.errors import PrometheusRefusedError, PrometheusUnreachableError, QueryTooBigError
 from reliability.judge.counts import ArmCounts, PairedCounts
 from reliability.sources.answer import Answer
-from reliability.sources.captures import read_capture, write_capture
+from reliability.sources.captures import Capture, read_capture, write_capture
 from reliability.sources.connection import Connection
 from reliability.sources.increments import Pairing, pair_counts
 from reliability.sources.live_transport import LiveTransport
 from reliability.sources.manifest import SCHEMA, ArmEntry, Manifest, MetricsEntry, Server
-from reliability.sources.metrics import MetricNames, MetricsSource
+from reliability.sources.metrics import MetricNames
 from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.promql import parse_matchers
 from reliability.staging.prometheus_server import PrometheusServer, ScrapeTarget, running_prometheus
@@ -160,7 +160,7 @@ def source_at(url: str) -> PrometheusSource:
     return PrometheusSource(LiveTransport(Connection(url=url)))
 
 
-def both_arms(source: MetricsSource, window: Window) -> tuple[Answer, Answer]:
+def both_arms(source: Capture | PrometheusSource, window: Window) -> tuple[Answer, Answer]:
     found = [
         source.fetch(metrics=NAMES.fetched(), matchers=parse_matchers(f'arm="{arm}"'), window=window) for arm in ARMS
     ]

@@ -16,11 +16,11 @@ from reliability.judge.counts import PairedCounts
 from reliability.judge.error_rate import judge_errors
 from reliability.judge.latency import judge_latency
 from reliability.sources.answer import Answer
-from reliability.sources.captures import read_capture
+from reliability.sources.captures import Capture, read_capture
 from reliability.sources.connection import Connection
 from reliability.sources.increments import Pairing, pair_counts
 from reliability.sources.live_transport import LiveTransport
-from reliability.sources.metrics import MetricNames, MetricsSource
+from reliability.sources.metrics import MetricNames
 from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.promql import parse_matchers
 from reliability.sources.samples import shipped_samples
@@ -96,7 +96,7 @@ def import_capture(url: str) -> None:
         session.get(f"{url}/internal/force_flush", timeout=10).raise_for_status()
 
 
-def answers_of(source: MetricsSource) -> list[Answer]:
+def answers_of(source: Capture | PrometheusSource) -> list[Answer]:
     return [
         source.fetch(
             metrics=NAMES.fetched(), matchers=parse_matchers(CAPTURE.manifest.arms[arm].matchers), window=WINDOW
@@ -105,7 +105,7 @@ def answers_of(source: MetricsSource) -> list[Answer]:
     ]
 
 
-def pairing_of(source: MetricsSource) -> Pairing:
+def pairing_of(source: Capture | PrometheusSource) -> Pairing:
     baseline, canary = answers_of(source)
     return pair_counts(baseline, canary, names=NAMES, window=WINDOW)
 
