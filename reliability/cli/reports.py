@@ -62,11 +62,11 @@ def report(
     )
     index = renew_index(out, project=project, settings=settings, clock=SystemClock())
     for made in reports:
-        click.echo(f"{made.data['report']}: {made.data['verdict']}: {made.data['headline']}")
+        click.echo(f"{made['report']}: {made['verdict']}: {made['headline']}")
     click.echo(str(index[0]))
-    failed = [made for made in reports if is_failed(made.data)]
+    failed = [made for made in reports if is_failed(made)]
     for made in failed:
-        click.echo(f"error: {made.data['error']['message']}", err=True)
+        click.echo(f"error: {made['error']['message']}", err=True)
     ctx.exit(RUN_ERROR_STATUS if failed else 0)
 
 

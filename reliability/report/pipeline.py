@@ -37,19 +37,6 @@ Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A finished report.
-
-    Attributes:
-        data: Its JSON.
-        pages: HTML files, main language first.
-    """
-
-    data: Report
-    pages: list[Path]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     """What all reports of one call share."""
 
@@ -74,7 +61,7 @@ def make_reports(
     progress: Callable[[str], None],
     keep_increments: bool = False,
     execute: Callable[..., Executed] = execute_notebook,
-) -> list[Made]:
+) -> list[Report]:
     """Run notebooks and write their pages and JSON.
 
     Args:
@@ -89,7 +76,7 @@ def make_reports(
         execute: Runs a notebook.
 
     Returns:
-        What was made, in order; a report whose cell raised or printed a secret is NO_DATA with its error.
+        JSON of each report, in order; one whose cell raised or printed a secret is NO_DATA with its error.
 
     Raises:
         UsageError: A notebook, a parameter or a secret is not as it must be; nothing has run.
@@ -120,7 +107,7 @@ def make_reports(
         started = time.perf_counter()
         progress(f"{name}: running")
         made.append(_make_report(run, name, notebook, parameters[name]))
-        progress(f"{name}: {made[-1].data['verdict']} in {time.perf_counter() - started:.1f} s")
+        progress(f"{name}: {made[-1]['verdict']} in {time.perf_counter() - started:.1f} s")
     return made
 
 
@@ -137,7 +124,7 @@ def _check_known(settings: Settings, parameters: Mapping[str, Mapping[str, objec
     return asked | {address for address in (settings.prometheus.url, settings.prometheus.proxy) if address}
 
 
-def _make_report(run: _Run, name: str, notebook: Any, parameters: Mapping[str, object]) -> Made:
+def _make_report(run: _Run, name: str, notebook: Any, parameters: Mapping[str, object]) -> Report:
     """Run one notebook and write all its files; its JSON comes last, so that a run is complete when it lists it."""
     executed = run.execute(f"{name}.ipynb", notebook, parameters)
     node, files = executed.notebook, executed.files
@@ -150,16 +137,17 @@ def _make_report(run: _Run, name: str, notebook: Any, parameters: Mapping[str, o
         node, files, data = nbformat.v4.new_notebook(), {}, _failed_report(run, name, err, {})  # type: ignore[no-untyped-call]
     if name not in SECTION_OF_REPORT:
         data["title"] = run.titles[name]
-    node, data = run.shorten(node), run.shorten(data)
+    node = run.shorten(node)
+    report: Report = run.shorten(data)
     for path, content in files.items():
         write_bytes_whole(run.folder / f"{name}.{path}", content)
     write_text_whole(run.folder / f"{name}.ipynb", nbformat.writes(node))  # type: ignore[no-untyped-call]
-    pages = export_pages(
-        node, data, main_language=run.language, siblings=list(run.titles), titles=run.titles, folder=run.folder
+    export_pages(
+        node, report, main_language=run.language, siblings=list(run.titles), titles=run.titles, folder=run.folder
     )
-    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     write_text_whole(run.folder / f"{name}.json", f"{text}\n")
-    return Made(data=data, pages=pages)
+    return report
 
 
 def _failed_report(run: _Run, name: str, failure: RunError, parameters: Mapping[str, object]) -> dict[str, Any]:

@@ -67,6 +67,10 @@ def guarded(project, *, url="http://prom.shop.example:9090", source="sample:pass
     })  # fmt: skip
 
 
+def page(project, made):
+    return project / "outputs" / "runs" / made["run_id"] / "queue.html"
+
+
 def everything_written(project):
     return {path: path.read_text(encoding="utf-8") for path in (project / "outputs").rglob("*") if path.is_file()}
 
@@ -74,8 +78,8 @@ def everything_written(project):
 def test_an_own_report_is_called_by_its_heading_on_its_page_and_in_its_json(project):
     (made,) = make(project, FakeKernel("42"))
 
-    html = made.pages[0].read_text(encoding="utf-8")
-    assert made.data["title"] == {"en": "Queue & <depth>", "es": "Queue & <depth>"}
+    html = page(project, made).read_text(encoding="utf-8")
+    assert made["title"] == {"en": "Queue & <depth>", "es": "Queue & <depth>"}
     assert "<title>Queue &amp; &lt;depth&gt;: " in html
     assert "<depth>" not in html
     assert "42" in html
@@ -88,7 +92,7 @@ def test_what_the_kernel_leaves_is_kept_whole_under_the_name_of_the_report(proje
 
     (made,) = make(project, kernel, keep_increments=True)
 
-    folder = project / "outputs" / "runs" / made.data["run_id"]
+    folder = page(project, made).parent
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == {
         "queue.ipynb", "queue.json", "queue.html", "queue.es.html", "queue.answers/answers.json",
         "queue.answers/a.json.gz", "queue.increments.csv",
@@ -124,9 +128,9 @@ def test_paths_and_hosts_stay_out_of_pages_notebook_and_json(project):
 def test_a_result_with_a_secret_is_not_written_and_a_page_says_so_without_it(project, kernel):
     (made,) = make(project, kernel, settings=guarded(project))
 
-    assert (made.data["verdict"], made.data["reason"]) == ("NO_DATA", "secret-in-output")
-    assert OPTION in made.data["error"]["message"]
-    assert "an output holds a secret" in made.pages[0].read_text(encoding="utf-8")
+    assert (made["verdict"], made["reason"]) == ("NO_DATA", "secret-in-output")
+    assert OPTION in made["error"]["message"]
+    assert "an output holds a secret" in page(project, made).read_text(encoding="utf-8")
     for path, content in everything_written(project).items():
         assert VALUE not in content, path
         assert "fine" not in content or path.suffix == ".html", path
@@ -180,7 +184,7 @@ def test_a_run_that_asks_a_server_needs_its_address_and_its_secret_before_a_kern
 def test_a_run_that_asks_no_server_needs_no_secret(project):
     (made,) = make(project, FakeKernel(), "canary", settings=guarded(project, token=None))
 
-    assert made.data["verdict"] == "PASS"
+    assert made["verdict"] == "PASS"
 
 
 @pytest.mark.parametrize("name", ["scratch", "notebooks/scratch.ipynb"])
@@ -212,8 +216,8 @@ def test_a_notebook_that_prints_twenty_megabytes_has_a_small_page_and_is_kept_wh
     (made,) = make(project, FakeKernel(text), settings=guarded(project))
 
     assert time.process_time() - started < 15
-    assert made.data["verdict"] == "PASS"
-    assert sum(page.stat().st_size for page in made.pages) < 700_000
-    notebook = nbformat.read(made.pages[0].with_suffix(".ipynb"), as_version=4)
+    assert made["verdict"] == "PASS"
+    assert page(project, made).stat().st_size < 350_000
+    notebook = nbformat.read(page(project, made).with_suffix(".ipynb"), as_version=4)
     assert len(text) > 20_000_000
     assert notebook.cells[-1].outputs[0].text == text
