@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import requests
 
-from reliability.errors import PrometheusRefusedError, QueryTooBigError
+from reliability.errors import PrometheusRefusedError
 from reliability.judge.canary import CanaryJudgement, judge_canary
 from reliability.judge.counts import PairedCounts
 from reliability.judge.error_rate import judge_errors
@@ -152,8 +152,8 @@ def test_a_query_that_does_not_parse_is_a_bad_query(victoria: PrometheusSource):
     assert "Mend the query" in str(caught.value)
 
 
-def test_a_query_of_more_than_sixteen_kilobytes_is_too_big(victoria: PrometheusSource):
-    with pytest.raises(QueryTooBigError, match="too long query"):
+def test_a_query_of_more_than_sixteen_kilobytes_is_refused_and_not_split(victoria: PrometheusSource):
+    with pytest.raises(PrometheusRefusedError, match="too long query"):
         victoria.ask(f'up{{instance!~"{"x" * 20_000}"}}', at=WINDOW.end)
 
 
