@@ -1,7 +1,7 @@
 """A behaving fake of the query API on loopback: series made up beforehand, asked in a small part of PromQL.
 
 It knows instant and range selectors, `increase`, `count`, `sum` and `min` with `by`, `time()`,
-build information and metadata. Nothing in here knows what the package asks for.
+and build information. Nothing in here knows what the package asks for.
 """
 
 import json
@@ -30,7 +30,6 @@ class FakeQueryApi:
 
     Attributes:
         series: Samples by label set.
-        types: Type of each metric, as `/api/v1/metadata` has it.
         build: What `/api/v1/status/buildinfo` tells.
         ahead_seconds: How far its clock is ahead.
         warnings: Warnings of every answer.
@@ -39,7 +38,6 @@ class FakeQueryApi:
     """
 
     series: list[tuple[Labels, Samples]] = field(default_factory=list)
-    types: Mapping[str, str] = field(default_factory=dict)
     build: Mapping[str, str] = field(default_factory=lambda: {"version": "2.53.0", "revision": "abc"})
     ahead_seconds: float = 0.0
     warnings: Sequence[str] = ()
@@ -54,8 +52,6 @@ class FakeQueryApi:
         """Return the document for one request."""
         if path.endswith("/buildinfo"):
             return {"status": "success", "data": dict(self.build)}
-        if path.endswith("/metadata"):
-            return {"status": "success", "data": {name: [{"type": kind}] for name, kind in self.types.items()}}
         self.queries.append(form["query"])
         at = float(form["time"]) if "time" in form else self.now()
         document = {"status": "success", "data": self._evaluated(form["query"], at)}

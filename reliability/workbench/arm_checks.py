@@ -11,21 +11,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from reliability.errors import SourceError
-from reliability.judge.bucket_limits import bucket_ratio
 from reliability.notebook.canary_evidence import CanaryEvidence
 from reliability.report.words import words_in
-from reliability.sources.answer import Series, clipped
+from reliability.sources.answer import Series
 from reliability.sources.captures import scrape_interval_seconds
 from reliability.sources.mixed_labels import mixed_labels
 from reliability.window import Window
 from reliability.workbench.finding import NO_DATA, SETTINGS, Finding, fault, note, ok
 from reliability.workbench.histograms import unlikely_unit, words_of_bucket
-from reliability.workbench.server import INFINITE
+from reliability.workbench.server import INFINITE, listed
 
-_SHOWN: Final = 5
 _CURES: Final = {
     "bounds-merged": "give both arms the same bounds",
     "requests-differ": "mend canary.requests_metric or the matchers, so that both select the same requests",
+    "requests-missing": "mend canary.requests_metric; NAME_count of the histogram serves when it has their status",
     "metrics-route": 'leave these scrapes out in both arms, for example with handler!="/metrics"',
 }
 _UNSHOWN: Final = frozenset(("__name__", "le", "instance"))
@@ -43,14 +42,10 @@ def check_arm(arm: str, evidence: CanaryEvidence) -> list[Finding]:
     for matcher in names.error_matchers:
         if counters and matcher.name not in labels:  # every request would pass as a good one
             text = f"error_matchers asks for {matcher.name}, which no series of {names.requests} has"
-            cure = f"mend canary.error_matchers; its labels are: {_listed(sorted(labels))}"
+            cure = f"mend canary.error_matchers; its labels are: {listed(sorted(labels))}"
             found.append(fault(arm, text, cure=cure, status=SETTINGS))
-    if not counters:
-        text = f"no series of {names.requests} match {chosen.matchers_text}"
-        cure = f"mend canary.requests_metric; {names.latency}_count serves when it has the status of a request"
-        found.append(fault(arm, text, cure=cure, status=NO_DATA))
     for label, values in mixed_labels(answer, chosen.matchers).items():
-        text = f"its targets differ in {label}, which no matcher selects: {_listed(values)}"
+        text = f"its targets differ in {label}, which no matcher selects: {listed(values)}"
         found.append(note(arm, text, cure=f'select one with {label}="...", unless both belong to the arm'))
     return found
 
@@ -64,7 +59,7 @@ def check_counts(evidence: CanaryEvidence) -> list[Finding]:
     words, health, counts = words_in("en"), evidence.pairing.health, evidence.pairing.counts
     if counts is None:
         text = words.plain(f"canary.latency.reason.{health.reason}")
-        cure = words.plain(f"canary.verdict.{health.reason}.lead")
+        cure = _CURES.get(health.reason or "") or words.plain(f"canary.verdict.{health.reason}.lead")
         return [*found, fault("counts", text, cure=cure, status=NO_DATA)]
     counted = [
         f"{arm} {sum(replica.requests for replica in replicas)} requests, "
@@ -90,9 +85,9 @@ def _matched(arm: str, evidence: CanaryEvidence, buckets: Sequence[Series], coun
     return ok(
         arm,
         f"{len(buckets)} bucket series and {len(counters)} counters of {len(instances)} instances "
-        f"({_listed(instances)}), {samples} samples from {_clock(first)} to {_clock(last)} UTC, "
+        f"({listed(instances)}), {samples} samples from {_clock(first)} to {_clock(last)} UTC, "
         f"every {scrape_interval_seconds(answer) or 0:g} s",
-        *(f"{label}: {_listed(sorted(values))}" for label, values in sorted(labels.items())),
+        *(f"{label}: {listed(sorted(values))}" for label, values in sorted(labels.items())),
         f"query: {answer.query}",
     )
 
@@ -111,7 +106,7 @@ def _empty(arm: str, evidence: CanaryEvidence) -> Finding:
         return fault(arm, text, cure=cure, status=NO_DATA, details=(query,))
     details = [
         f"{matcher.promql()} {'matches' if any(map(matcher.matches, present)) else 'matches none of'} "
-        f"{matcher.name}: {_listed(sorted({labels.get(matcher.name, '') for labels in present}))}"
+        f"{matcher.name}: {listed(sorted({labels.get(matcher.name, '') for labels in present}))}"
         for matcher in origin.arms[arm].matchers
     ]
     text = f"no series of {origin.names.bucket} match {origin.arms[arm].matchers_text}"
@@ -120,27 +115,16 @@ def _empty(arm: str, evidence: CanaryEvidence) -> Finding:
 
 
 def _bounds(evidence: CanaryEvidence, bounds_seconds: Sequence[float]) -> list[Finding]:
-    """Say whether the unit is plausible, and where the P95 lies: in the arm with the coarser bucket."""
+    """Say whether the unit is plausible, and in which bucket the P95 lies."""
     judged, unit, scale = evidence.latency, evidence.origin.names.unit, evidence.origin.names.seconds_per_unit
     doubt = unlikely_unit(unit, [bound / scale for bound in bounds_seconds])
     found = [note("unit", doubt, cure="mend canary.latency_unit")] if doubt else []
-    arms = (
-        (judged.baseline_bucket_seconds, judged.baseline_seconds),
-        (judged.canary_bucket_seconds, judged.canary_seconds),
-    )
-    buckets = [
-        ((bucket[0] / scale, (bucket[1] or math.inf) / scale), (p95 or 0.0) / scale) for bucket, p95 in arms if bucket
-    ]
-    if buckets:
-        text, cure = words_of_bucket(*max(buckets, key=lambda each: bucket_ratio(each[0])), unit)
+    if judged.baseline_bucket_seconds:
+        low, high = judged.baseline_bucket_seconds
+        bucket = (low / scale, math.inf if high is None else high / scale)
+        text, cure = words_of_bucket(bucket, (judged.baseline_seconds or 0.0) / scale, unit)
         found.append(note("bounds", text, cure=cure) if cure else ok("bounds", text))
     return found
-
-
-def _listed(values: Sequence[str]) -> str:
-    """List some values; they come from a server, so each stays short and on one line."""
-    shown = ", ".join(clipped(value or "(none)") for value in values[:_SHOWN])
-    return f"{shown} and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown
 
 
 def _clock(seconds: float) -> str:

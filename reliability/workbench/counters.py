@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reliability.sources.promql import Matcher
-from reliability.workbench.histograms import RECENT_SECONDS, Latency
+from reliability.workbench.histograms import Latency
 from reliability.workbench.presets import Preset
-from reliability.workbench.server import Server, any_of, named, selector
+from reliability.workbench.server import Server, any_of, increase, selector
 
 _STATUS_LABELS: Final = (
     "code", "status", "status_code", "http_status_code", "http_response_status_code", "response_code",
@@ -75,16 +75,15 @@ def find_counter(
     if preset and preset.status_label in seen.get(preset.requests_metric, {}):
         usable = {preset.requests_metric: (preset.error_matchers, seen[preset.requests_metric][preset.status_label])}
     else:
-        usable = {name: failed for name, labels in seen.items() if (failed := _failed(labels))}
+        usable = {name: found for name, labels in seen.items() if (found := _failed(labels))}
     near = sorted(usable, key=lambda name: (-len(os.path.commonprefix([name, latency.metric])), name))[:_ASKED]  # noqa: RUF071 -- letters are meant
-    found = [
-        Counter(
-            metric=name, error_matchers=usable[name][0], values=sorted(usable[name][1]),
-            share=_requests(server, name, matchers) / latency.requests if latency.requests else math.nan,
-        )
-        for name in near
-    ]  # fmt: skip
-    return min(found, key=lambda counter: (not counter.agrees, counter.metric == own), default=None)
+    counters = []
+    for name in near:
+        requests = server.number(f"sum({increase(name, *matchers)})")
+        share = requests / latency.requests if latency.requests else math.nan
+        failed, values = usable[name]
+        counters.append(Counter(metric=name, error_matchers=failed, values=sorted(values), share=share))
+    return min(counters, key=lambda counter: (not counter.agrees, counter.metric == own), default=None)
 
 
 def _seen(server: Server, own: str, jobs: Sequence[str]) -> dict[str, dict[str, set[str]]]:
@@ -95,7 +94,7 @@ def _seen(server: Server, own: str, jobs: Sequence[str]) -> dict[str, dict[str, 
         *([any_of("job", jobs)] if jobs else []),
     ]
     found: dict[str, dict[str, set[str]]] = {}
-    for row in server.rows(f"count by (__name__, {', '.join(_STATUS_LABELS)}) ({selector(matchers)})"):
+    for row in server.rows(f"count by (__name__, {', '.join(_STATUS_LABELS)}) ({selector(*matchers)})"):
         for label in row.labels.keys() - {"__name__"}:
             found.setdefault(row.labels["__name__"], {}).setdefault(label, set()).add(row.labels[label])
     return found
@@ -108,7 +107,3 @@ def _failed(labels: Mapping[str, set[str]]) -> tuple[str, set[str]] | None:
             if any(pattern.fullmatch(each) for each in labels[label]) and ("class" in label or pattern is not _DIGITS):
                 return Matcher(name=label, op=op, value=value).promql(), labels[label]
     return None
-
-
-def _requests(server: Server, name: str, matchers: Sequence[Matcher]) -> float:
-    return server.number(f"sum(increase({selector(named(name, *matchers), seconds=RECENT_SECONDS)}))")

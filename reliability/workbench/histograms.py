@@ -14,10 +14,9 @@ import numpy as np
 from reliability.judge.bucket_limits import bucket_ratio, guard_fraction, suggested_bounds
 from reliability.judge.survival import survival_curve
 from reliability.sources.promql import METRIC_NAME, Matcher
-from reliability.workbench.server import INFINITE, Server, any_of, named, selector
+from reliability.workbench.server import INFINITE, Server, increase, selector
 
 Unit = Literal["seconds", "milliseconds"]
-RECENT_SECONDS: Final = 600
 _ASKED: Final = 12
 _SLOWER_SHARE: Final = 0.05
 _MANY_MILLISECONDS: Final = 100  # no request histogram in seconds ends above this, one in milliseconds does
@@ -27,27 +26,6 @@ _UNITS: Final[Mapping[Unit, re.Pattern[str]]] = {
     "milliseconds": re.compile(r"(_|^)(milliseconds|millis|msec|ms)(_|$)"),
     "seconds": re.compile(r"(_|^)(seconds|secs?|s)(_|$)"),
 }
-_UNUSABLE: Final = {
-    "histogram": "is a native histogram, which cannot be judged yet; let the server keep classic buckets too "
-    "(always_scrape_classic_histograms)",
-    "summary": "is a summary; its quantiles cannot be merged over replicas, so let the service export a histogram",
-    "vmrange": "has bounds of VictoriaMetrics (vmrange), which cannot be judged; convert them by prometheus_buckets",
-    "name": "has a name that needs quotes in PromQL, which cannot be judged yet; let the server translate names "
-    "to underscores",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Histograms:
-    """What the server has.
-
-    Attributes:
-        requests: Observations of the last minutes by histogram, the best candidate first.
-        unusable: Why a metric that looks like a latency cannot be judged, as sentences.
-    """
-
-    requests: Mapping[str, float]
-    unusable: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +57,7 @@ class Latency:
         return curve.bucket(quantile), quantile
 
 
-def find_histograms(server: Server, known: Sequence[str]) -> Histograms:
+def find_histograms(server: Server, known: Sequence[str]) -> dict[str, float]:
     """List the histograms, those first that most probably measure requests.
 
     Args:
@@ -87,22 +65,15 @@ def find_histograms(server: Server, known: Sequence[str]) -> Histograms:
         known: Names out of the presets.
 
     Returns:
-        Candidates with their traffic, and what cannot be used.
+        Observations of the last minutes by histogram, the best candidate first.
     """
-    every = _names(server, INFINITE)
-    names = [name for name in every if re.fullmatch(METRIC_NAME, name)]
-    likely = sorted(names, key=lambda name: (-_likeness(name, known), -every[name], name))[:_ASKED]
-    counts = {name: _observations(server, name) for name in likely}
+    buckets = Matcher(name="__name__", op="=~", value=f"({METRIC_NAME})_bucket")
+    rows = server.rows(f"count by (__name__) ({selector(buckets, INFINITE)})")
+    series = {row.labels["__name__"].removesuffix("_bucket"): row.value for row in rows}
+    likely = sorted(series, key=lambda name: (-_likeness(name, known), -series[name], name))[:_ASKED]
+    counts = {name: server.number(f"sum({increase(f'{name}_bucket', INFINITE)})") for name in likely}
     ranked = sorted(likely, key=lambda name: (not counts[name], -_likeness(name, known), -counts[name], name))
-    unusable = {
-        **dict.fromkeys(every.keys() - set(names), "name"),
-        **dict.fromkeys(_names(server, Matcher(name="vmrange", op="!=", value="")), "vmrange"),
-        **_without_buckets(server, every),
-    }
-    return Histograms(
-        requests={name: counts[name] for name in ranked},
-        unusable=[f"{name} {_UNUSABLE[why]}" for name, why in sorted(unusable.items())],
-    )
+    return {name: counts[name] for name in ranked}
 
 
 def measure_latency(server: Server, metric: str, *, unit: Unit | None, matchers: Sequence[Matcher]) -> Latency:
@@ -117,9 +88,7 @@ def measure_latency(server: Server, metric: str, *, unit: Unit | None, matchers:
     Returns:
         What was seen.
     """
-    rows = server.rows(
-        f"sum by (le) (increase({selector(named(f'{metric}_bucket', *matchers), seconds=RECENT_SECONDS)}))"
-    )
+    rows = server.rows(f"sum by (le) ({increase(f'{metric}_bucket', *matchers)})")
     counts = dict(sorted((float(row.labels["le"]), row.value) for row in rows))
     chosen, reason = (unit, "the preset says so") if unit else unit_of(metric, list(counts))
     return Latency(metric=metric, unit=chosen, unit_reason=reason, counts=counts)
@@ -181,22 +150,3 @@ def _likeness(name: str, known: Sequence[str]) -> int:
     if _NO_LATENCY.search(name):
         return 0
     return 2 if _REQUESTS.search(name) else 1
-
-
-def _names(server: Server, matcher: Matcher) -> dict[str, float]:
-    """Return how many series each histogram has that match."""
-    buckets = Matcher(name="__name__", op="=~", value=".+_bucket")
-    rows = server.rows(f"count by (__name__) ({selector((buckets, matcher))})")
-    return {row.labels["__name__"].removesuffix("_bucket"): row.value for row in rows}
-
-
-def _observations(server: Server, name: str) -> float:
-    return server.number(f"sum(increase({selector(named(f'{name}_bucket', INFINITE), seconds=RECENT_SECONDS)}))")
-
-
-def _without_buckets(server: Server, every: Mapping[str, float]) -> dict[str, str]:
-    """Find latencies that are there, but not as classic buckets."""
-    types = {name: kind for name, kind in server.types().items() if kind in ("histogram", "summary")}
-    asked = [name for name in sorted(types) if name not in every and _likeness(name, ()) > 1][:_ASKED]
-    rows = server.rows(f"count by (__name__) ({selector([any_of('__name__', asked)])})") if asked else ()
-    return {row.labels["__name__"]: types[row.labels["__name__"]] for row in rows}

@@ -4,18 +4,18 @@ The names stand in `presets.toml`. Looking at a server belongs to `reliability.w
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from typing import Literal
 
 from reliability.errors import UsageError
 from reliability.sources.promql import parse_matchers
 
 
-class Preset(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
     """Names of one exporter.
 
     Attributes:
@@ -27,13 +27,11 @@ class Preset(BaseModel):
         matchers: Matchers that both arms need.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     latency_metric: str
     unit: Literal["seconds", "milliseconds"]
     requests_metric: str
     error_matchers: str
-    arm_labels: Annotated[tuple[str, ...], Field(strict=False)]
+    arm_labels: Sequence[str]
     matchers: str = ""
 
     @property
@@ -46,8 +44,7 @@ class Preset(BaseModel):
 def presets() -> Mapping[str, tuple[Preset, ...]]:
     """Return the variants of every preset by its name."""
     text = (Path(__file__).parent / "presets.toml").read_text(encoding="utf-8")
-    adapter = TypeAdapter(dict[str, Annotated[tuple[Preset, ...], Field(strict=False)]])
-    return adapter.validate_python(tomllib.loads(text))
+    return {name: tuple(Preset(**each) for each in variants) for name, variants in tomllib.loads(text).items()}
 
 
 def variants_of(name: str | None) -> tuple[Preset, ...]:

@@ -4,34 +4,29 @@ Asks what the server has, in order; what an answer means belongs to the modules 
 the printing of the file to `reliability.workbench.settings_text`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from reliability.notebook.origin import DEFAULTS
 from reliability.sources.answer import clipped
 from reliability.sources.metrics import PROCESS_START, UP
-from reliability.sources.promql import Matcher, parse_matchers
+from reliability.sources.promql import Matcher, parse_matchers, range_selector
 from reliability.workbench.arm_labels import Split, choose_arms, rank_splits
 from reliability.workbench.counters import Counter, find_counter
-from reliability.workbench.histograms import (
-    RECENT_SECONDS,
-    Histograms,
-    Latency,
-    find_histograms,
-    measure_latency,
-    unlikely_unit,
-    words_of_bucket,
-)  # fmt: skip
+from reliability.workbench.histograms import Latency, find_histograms, measure_latency, unlikely_unit, words_of_bucket
 from reliability.workbench.history import read_history
 from reliability.workbench.presets import Preset, variants_of
-from reliability.workbench.server import INFINITE, Row, Server, any_of, named, selector
+from reliability.workbench.server import INFINITE, Row, Server, any_of, increase, listed, selector
 
 _SHOWN: Final = 6
 _SCRAPE_PATH: Final = "/metrics"
-_FEW_REQUESTS: Final = 30
-_SPLITS_WITH_STARTS: Final = 4
 _REACH_SECONDS: Final = round(60 * DEFAULTS["window_minutes"]) + 120
+_NO_HISTOGRAM: Final = (
+    "the server has no classic histogram, a metric NAME_bucket with the label le; native histograms, summaries, names "
+    "with dots and buckets of VictoriaMetrics (vmrange) cannot be judged, so let the service or the server keep "
+    "classic buckets too"
+)
 Matchers = tuple[Matcher, ...]
 
 
@@ -79,17 +74,17 @@ def propose(server: Server, *, preset: str | None) -> Proposal:
     variants, proposal = variants_of(preset), Proposal()
     histograms = find_histograms(server, [variant.latency_metric for variant in variants])
     chosen = _preset(variants, histograms, forced=preset is not None)
-    metric = chosen.latency_metric if chosen else next(iter(histograms.requests), None)
+    metric = chosen.latency_metric if chosen else next(iter(histograms), None)
     proposal.set("source", "prometheus")
     if metric is None:
-        why = "the server has no classic histogram: no metric NAME_bucket with the label le"
-        proposal.ask("latency_metric", why, histograms.unusable[:_SHOWN])
+        proposal.ask("latency_metric", _NO_HISTOGRAM)
         return proposal
     extra = parse_matchers(chosen.matchers) if chosen else ()
-    common, left_out = _common(_requests(server, metric, extra), extra)
-    rows = _requests(server, metric, common)
+    every = server.rows(increase(f"{metric}_bucket", INFINITE, *extra))
+    common, left_out = _common(every, extra)
+    rows = [row for row in every if row.value > 0 and all(matcher.matches(row.labels) for matcher in common)]
     latency = measure_latency(server, metric, unit=chosen.unit if chosen else None, matchers=common)
-    jobs = sorted({row.labels["job"] for row in rows if "job" in row.labels})
+    jobs = sorted({row.labels.get("job", "") for row in rows})
     counter = find_counter(server, latency, preset=chosen, jobs=jobs, matchers=common)
     if counter is None and preset and chosen:
         counter = Counter(metric=chosen.requests_metric, error_matchers=chosen.error_matchers)
@@ -102,30 +97,18 @@ def propose(server: Server, *, preset: str | None) -> Proposal:
     return proposal
 
 
-def _preset(variants: Sequence[Preset], histograms: Histograms, *, forced: bool) -> Preset | None:
+def _preset(variants: Sequence[Preset], histograms: Mapping[str, float], *, forced: bool) -> Preset | None:
     """Take the preset that knows the best histogram; a forced one even when the server has none of its names."""
     known = {variant.latency_metric: variant for variant in reversed(variants)}
-    best = list(histograms.requests) if forced else list(histograms.requests)[:1]
+    best = list(histograms) if forced else list(histograms)[:1]
     return next((known[name] for name in best if name in known), variants[0] if forced else None)
-
-
-def _requests(server: Server, metric: str, matchers: Matchers) -> tuple[Row, ...]:
-    """Return the label sets of a histogram with their requests of the last minutes."""
-    chosen = selector(named(f"{metric}_bucket", INFINITE, *matchers), seconds=RECENT_SECONDS)
-    return server.rows(f"increase({chosen})")
 
 
 def _common(rows: Sequence[Row], extra: Matchers) -> tuple[Matchers, list[str]]:
     """Leave the scrapes of the metrics page out where a label tells them from requests."""
-    pages = {(label, value) for row in rows for label, value in row.labels.items() if value == _SCRAPE_PATH}
-    for label, value in sorted(pages):
-        scrapes = sum(row.value for row in rows if row.labels.get(label) == value)
-        others = sum(row.value for row in rows) - scrapes
-        if others < _FEW_REQUESTS:
-            return extra, [f"{scrapes:.0f} requests are scrapes ({label} {value}), only {others:.0f} are others"]
-        remark = f"{label} {value} is left out: these {scrapes:.0f} requests are the scrapes of the server itself"
-        return (*extra, Matcher(name=label, op="!=", value=value)), [remark]
-    return extra, []
+    pages = sorted({label for row in rows for label, value in row.labels.items() if value == _SCRAPE_PATH})
+    remarks = [f"{label} {_SCRAPE_PATH} is left out: these are scrapes by the server itself" for label in pages]
+    return (*extra, *(Matcher(name=label, op="!=", value=_SCRAPE_PATH) for label in pages)), remarks
 
 
 def _propose_arms(
@@ -135,11 +118,10 @@ def _propose_arms(
     seen = [
         f"{split.label} could tell arms apart ({len(split.requests)} values with traffic, "
         f"{'one value for a whole target' if split.of_target else 'differs inside a target'}): "
-        + ", ".join(f'"{clipped(value)}" {count:.0f}' for value, count in list(split.requests.items())[:_SHOWN])
-        + " requests"
+        + listed([f"{value or '(none)'} {count:.0f} requests" for value, count in split.requests.items()])
         for split in splits[:_SHOWN]
     ]
-    choice = choose_arms(splits, _starts(server, splits[:_SPLITS_WITH_STARTS]))
+    choice = choose_arms(splits, _starts(server, splits[:_SHOWN]))
     if choice is None:
         why = "no label has exactly two values with traffic, or two that their names single out"
         proposal.ask("baseline", why, seen)
@@ -161,23 +143,23 @@ def _starts(server: Server, splits: Sequence[Split]) -> dict[str, dict[str, floa
     """Return the earliest start of a process by label and value."""
     found: dict[str, dict[str, float]] = {}
     for split in (each for each in splits if len(each.requests) == 2):  # noqa: PLR2004 -- two arms
-        chosen = selector(named(PROCESS_START, any_of(split.label, list(split.requests))))
+        chosen = selector(any_of("__name__", [PROCESS_START]), any_of(split.label, list(split.requests)))
         rows = server.rows(f"min by ({split.label}) ({chosen})")
         found[split.label] = {row.labels.get(split.label, ""): row.value for row in rows}
     return found
 
 
-def _propose_latency(proposal: Proposal, latency: Latency, histograms: Histograms) -> None:
+def _propose_latency(proposal: Proposal, latency: Latency, histograms: Mapping[str, float]) -> None:
     remarks = [f"{latency.requests:.0f} requests in the last ten minutes"]
     if latency.requests:
         seen, cure = words_of_bucket(*latency.bucket(), latency.unit)
         remarks += [seen, cure] if cure else [seen]
         proposal.notes.extend([f"{seen}; {cure}"] if cure else [])
-    others = [name for name, count in histograms.requests.items() if count and name != latency.metric]
+    others = [name for name, count in histograms.items() if count and name != latency.metric]
     if others:
-        remarks.append(f"other histograms with traffic: {', '.join(others[:_SHOWN])}")
+        remarks.append(f"other histograms with traffic: {listed(others)}")
     doubt = unlikely_unit(latency.unit, list(latency.counts))
-    proposal.set("latency_metric", latency.metric, [*remarks, *histograms.unusable[:_SHOWN]])
+    proposal.set("latency_metric", latency.metric, remarks)
     proposal.set("latency_unit", latency.unit, [latency.unit_reason, *([f"check it: {doubt}"] if doubt else [])])
 
 
@@ -192,15 +174,16 @@ def _propose_counter(proposal: Proposal, counter: Counter | None, latency: Laten
         remarks.append("the histogram's own count: it has the status, and there is no other counter")
     if not counter.agrees:
         remarks.append(f"check it: it counts {counter.share:.2f} times the requests of the histogram")
-    seen = ", ".join(clipped(value) for value in counter.values[:_SHOWN]) or "none yet; the preset says so"
+    seen = listed(counter.values) or "none yet; the preset says so"
     proposal.set("requests_metric", counter.metric, remarks)
     proposal.set("error_matchers", counter.error_matchers, [f"values seen: {seen}"])
 
 
 def _propose_window(proposal: Proposal, server: Server, metric: str, arms: Sequence[Matchers]) -> None:
     """Say how far the samples go back; a shorter window would be wrong tomorrow, so none is proposed."""
-    scraped = (any_of("__name__", [f"{metric}_bucket", UP]), Matcher(name="le", op="=~", value=r"|\+Inf"))
-    answers = [server.ask(selector((*scraped, *matchers), seconds=_REACH_SECONDS)) for matchers in arms]
+    scraped, one_bucket = [f"{metric}_bucket", UP], Matcher(name="le", op="=~", value=r"|\+Inf")
+    queries = [range_selector(metrics=scraped, matchers=(one_bucket, *arm), seconds=_REACH_SECONDS) for arm in arms]
+    answers = [server.ask(query) for query in queries]
     history = read_history(answers, end_seconds=server.number("time()"))
     interval = f"scraped every {history.interval_seconds:g} s" if history.interval_seconds else "not scraped yet"
     remark = f"{interval}; samples of both arms go back {history.seconds / 60:.1f} minutes"

@@ -10,20 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from reliability.errors import SourceError, UsageError
 from reliability.settings import PrometheusSettings
-from reliability.sources.answer import Answer, decode_answer, read_document
+from reliability.sources.answer import Answer, clipped, decode_answer, read_document
 from reliability.sources.connection import connect
 from reliability.sources.live_transport import LiveTransport
-from reliability.sources.promql import Matcher
+from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.transport import QUERY, Transport
 
 # Thanos: never a part of the data as if it were all of it; VictoriaMetrics: up to now, not to 30 s ago.
 _USUAL: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s", "nocache": "1"}
 _BUILD_PATH: Final = "/api/v1/status/buildinfo"
-_METADATA_PATH: Final = "/api/v1/metadata"
+RECENT_SECONDS: Final = 600
+_SHOWN: Final = 6
 INFINITE: Final = Matcher(name="le", op="=", value="+Inf")
 
 
@@ -61,25 +62,16 @@ class Server:
 
     def product(self) -> tuple[str, str]:
         """Return product and version, `unknown` where the server does not tell."""
-        data = self._data(_BUILD_PATH)
+        try:
+            data = read_document(self.transport.ask(_BUILD_PATH, {})).get("data") or {}
+        except (SourceError, UsageError):
+            data = {}
         if "revision" in data:
             return str(data.get("application", "prometheus")), str(data.get("version", "unknown"))
-        for row in self.rows(selector(named("vm_app_version"))):  # its buildinfo pretends to be another product
+        # The build information of VictoriaMetrics pretends to be another product.
+        for row in self.rows(selector(any_of("__name__", ["vm_app_version"]))):
             return "victoria-metrics", row.labels.get("short_version") or row.labels.get("version", "unknown")
         return "unknown", "unknown"
-
-    def types(self) -> Mapping[str, str]:
-        """Return the type of each metric as the server was told, nothing where it does not keep that."""
-        return {
-            name: str(entries[0].get("type", "")) for name, entries in self._data(_METADATA_PATH).items() if entries
-        }
-
-    def _data(self, path: str) -> dict[str, Any]:
-        try:
-            data = read_document(self.transport.ask(path, {})).get("data")
-        except (SourceError, UsageError):
-            data = None
-        return data if isinstance(data, dict) else {}
 
 
 def open_server(settings: PrometheusSettings, source: str, *, project: Path) -> Server:
@@ -99,17 +91,22 @@ def open_server(settings: PrometheusSettings, source: str, *, project: Path) -> 
     return Server(LiveTransport(connect(settings, source, project=project, environ=os.environ)))
 
 
-def selector(matchers: Sequence[Matcher], *, seconds: int | None = None) -> str:
-    """Print an instant selector, or a range selector of some seconds."""
-    listed = f"{{{', '.join(matcher.promql() for matcher in matchers)}}}"
-    return listed if seconds is None else f"{listed}[{seconds}s]"
+def selector(*matchers: Matcher) -> str:
+    """Print an instant selector."""
+    return f"{{{', '.join(matcher.promql() for matcher in matchers)}}}"
 
 
-def named(name: str, *others: Matcher) -> tuple[Matcher, ...]:
-    """Return the matchers of one metric."""
-    return (Matcher(name="__name__", op="=", value=name), *others)
+def increase(metric: str, *matchers: Matcher) -> str:
+    """Print by how much each counter of a metric rose in the last minutes."""
+    return f"increase({range_selector(metrics=[metric], matchers=matchers, seconds=RECENT_SECONDS)})"
 
 
 def any_of(label: str, values: Sequence[str]) -> Matcher:
     """Return the matcher of some values."""
     return Matcher(name=label, op="=~", value="|".join(re.escape(value) for value in values))
+
+
+def listed(values: Sequence[str]) -> str:
+    """List some values; they come from a server, so each stays short and on one line."""
+    shown = ", ".join(clipped(value or "(none)") for value in values[:_SHOWN])
+    return f"{shown} and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown

@@ -12,6 +12,7 @@ import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from reliability.notebook.origin import DEFAULTS
 from reliability.settings import CanarySettings, PrometheusSettings, Settings
 
 _WIDTH: Final = 110
@@ -41,7 +42,7 @@ def _option(name: str, field: FieldInfo, values: Mapping[str, object], remarks: 
     about = [*_comment(field.description or name), *(line for text in remarks for line in _comment(f"- {text}"))]
     if name in values:
         return [*about, f"{name} = {_printed(values[name])}", ""]
-    default = "..." if field.default is None else field.default
+    default = DEFAULTS.get(name, "...") if field.default is None else field.default
     return [*about, f"# {name} = {_printed(default)}", ""]
 
 

@@ -228,7 +228,7 @@ def test_a_counter_that_does_not_exist_is_a_fault(folder: Path, capsys: pytest.C
         status, document = seen(capsys)
 
     assert status == 4
-    assert "http_request_duration_seconds_count serves when" in findings(document, "fault")[0]
+    assert "NAME_count of the histogram serves when" in findings(document, "fault")[0]
 
 
 def test_a_status_label_that_no_counter_has_would_make_every_request_a_good_one(

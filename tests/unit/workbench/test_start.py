@@ -255,38 +255,19 @@ def test_a_label_value_of_any_kind_comes_back_from_the_file_as_it_was(value: str
     assert found == {"track": f"canary {value}", "job": "api"}
 
 
-def test_no_histogram_leaves_every_name_to_the_user_and_says_what_is_there(folder: Path):
-    api = FakeQueryApi(types=NOT_CLASSIC)
-    api.series = [({"__name__": name, "job": "api"}, [(api.now(), 1.0)]) for name in NOT_CLASSIC]
-
-    canary = init(api, folder)
-
-    assert canary == {"source": "prometheus"}
-    text = " ".join(line.removeprefix("#").strip() for line in (folder / FILE_NAME).read_text().splitlines())
-    assert "fill this in: the server has no classic histogram" in text
-    assert "http_request_duration_seconds is a native histogram" in text
-    assert "rpc_request_latency_seconds is a summary" in text
-
-
-NOT_CLASSIC = {"http_request_duration_seconds": "histogram", "rpc_request_latency_seconds": "summary"}
-
-
-def test_a_name_with_dots_is_named_with_why_it_cannot_be_used(folder: Path):
+def test_without_a_classic_histogram_the_name_is_left_to_the_user_with_why(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
     api = FakeQueryApi(series=target({"job": "api", "instance": "a:1"}, histogram="http.server.request.duration"))
+    vmrange = {"__name__": "vm_request_duration_seconds_bucket", "vmrange": "1.0e-1...1.1e-1"}
+    native = {"__name__": "http_request_duration_seconds", "job": "api"}
+    api.series += [(labels, [(api.now(), 1.0)]) for labels in (vmrange, native)]
 
     assert init(api, folder) == {"source": "prometheus"}
+    said = "the server has no classic histogram, a metric NAME_bucket with the label le; native histograms, summaries"
+    assert f"fill in latency_metric: {said}" in capsys.readouterr().out
     text = " ".join(line.removeprefix("#").strip() for line in (folder / FILE_NAME).read_text().splitlines())
-    assert "http.server.request.duration has a name that needs quotes in PromQL" in text
-
-
-def test_bounds_of_victoria_metrics_are_named_with_a_cure(folder: Path):
-    api = FakeQueryApi()
-    labels = {"__name__": "vm_request_duration_seconds_bucket", "vmrange": "1.0e-1...1.1e-1"}
-    api.series.append((labels, [(api.now(), 1.0)]))
-
-    assert init(api, folder) == {"source": "prometheus"}
-    text = " ".join(line.removeprefix("#").strip() for line in (folder / FILE_NAME).read_text().splitlines())
-    assert "vm_request_duration_seconds has bounds of VictoriaMetrics (vmrange)" in text
+    assert f"fill this in: {said}" in text
 
 
 def test_the_busiest_likely_histogram_is_taken_and_the_others_are_named(folder: Path):
