@@ -23,20 +23,40 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def ask(run: Run, query: str, *, step_seconds: float | None) -> "pd.DataFrame":
-    """Ask a query, keep what was answered with the run, and show what was not.
+def promql(run: Run, query: str, step_seconds: float | None = None) -> "pd.DataFrame":
+    """Ask any PromQL of the run's server, and keep the answer, so that it works offline later.
+
+    The run with its stored answers is asked again by naming their folder as `source`. A server
+    that cannot be had gives an empty frame, and the run the verdict NO_DATA; a warning of the
+    server makes it INCONCLUSIVE.
+
+    A capture or a sample has no engine: it answers plain selectors (`up{arm="canary"}`, `up[5m]`)
+    from the recorded samples, no functions and no operators.
 
     Args:
-        run: The open run.
-        query: PromQL; on a recording a plain selector.
-        step_seconds: None asks once, at the end of the window; else once a step over the window.
+        run: What `start` gave.
+        query: The query.
+        step_seconds: None asks once, at the end of the run's window; else every so many seconds
+            over the whole window, warm-up included.
 
     Returns:
-        The samples; none when nothing could be had.
+        A row per sample:
+            metric (category): name of the metric; empty for an expression.
+            one column per label (category): empty where a series lacks the label; a label called
+                metric, time or value gets `label_` before its name.
+            time (datetime64, UTC): instant of the sample.
+            value (float): in the unit of the query.
 
     Raises:
-        PrometheusRefusedError: The server does not understand the query.
-        UsageError: A recording cannot answer it, the step is none, or the report has no source of metrics.
+        PrometheusRefusedError: The server does not understand the query; its words say why.
+        UsageError: A recording was asked for more than a plain selector, or the step is none.
+        ParameterError: The topic has no server to ask.
+
+    Example:
+        Requests per second of each arm, minute by minute, a column each::
+
+            rates = nb.promql(run, "sum by (arm) (rate(http_requests_total[1m]))", step_seconds=60)
+            rates.pivot(index="time", columns="arm", values="value")
     """
     key = (query, step_seconds)
     run.checks.pop(key, None)
@@ -53,8 +73,8 @@ def ask(run: Run, query: str, *, step_seconds: float | None) -> "pd.DataFrame":
     return samples_frame(answer)
 
 
-def show_queries(run: Run) -> Block:
-    """Show the exact queries of both arms and of the analyst's cells."""
+def queries(run: Run) -> Block:
+    """Show the exact queries, ready to copy: those of both arms and those asked so far."""
     return show(run, "queries", lambda _: _queries(run))
 
 

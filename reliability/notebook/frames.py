@@ -1,7 +1,6 @@
 """What was judged as a tidy frame: the increments of both arms, and rows of the other reports.
 
-Fed with the evidence of a topic; pandas is imported only where a frame is asked for. What
-each frame holds for the reader is told by `nb.frame`.
+Fed with the evidence of a topic; pandas is imported only where a frame is asked for.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from reliability.atomic import write_text_whole
 from reliability.errors import ParameterError, SourceError
-from reliability.judge.counts import ArmCounts, PairedCounts
+from reliability.judge.counts import ArmCounts
 from reliability.notebook.canary_evidence import CanaryEvidence
 from reliability.notebook.parts import present
 from reliability.notebook.run import FrameSource, Place, Run
@@ -21,87 +20,119 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INSTANT: Final = "datetime64[ms, UTC]"
-Rows = Mapping[str, npt.NDArray[Any]]
+Columns = Mapping[str, npt.NDArray[Any]]
 
 
-def make_frame(run: Run, what: str | None) -> "pd.DataFrame":
-    """Make one of the frames that the run's topic has; without evidence it has columns and no rows.
+def frame(run: Run, what: str | None = None) -> "pd.DataFrame":
+    """Give what was judged as a tidy frame, to be explored further.
+
+    Sums agree with the page. Without evidence the frame has its columns and no rows. What a row
+    of an interval counts happened after `start` and up to `end`.
 
     Args:
-        run: The open run.
-        what: Name of the frame; None for the first.
+        run: What `start` gave.
+        what: Name of the frame; the first of the report's topic by default.
+
+            topic `canary`, `increments`: a row per arm and interval between two scrapes that both arms have.
+                arm (text): `baseline` or `canary`.
+                start, end (datetime64, UTC): instants of the two scrapes.
+                requests, errors (float): how many in the interval.
+                latency_sum_seconds (float): of all its requests together.
+                mean_latency_seconds (float): of one request; NaN without requests.
+            topic `canary`, `buckets`: a row per arm, interval and bucket of the histogram.
+                arm, start, end: as above.
+                upper_bound_seconds (float): of the bucket; the last one is infinite.
+                requests (float): in this bucket alone; not cumulative.
+            topic `phase`, `modules`: a row per module, those with most missing first.
+                path (text).
+                statements, covered, branches, covered_branches (int): how many there are, and were run.
+                measured_fraction (float): covered share from 0 to 1; NaN without statements.
+                missing_count (int): statements and branches that were not run.
+            topic `phase`, `tests`: a row per test.
+                classname, name, module (text): as JUnit names them.
+                outcome (text): `passed`, `xfailed`, `skipped`, `failed` or `error`.
+            topic `rollback`, `steps`: a row per step of the last drill.
+                id, title, kind (text): as the runbook names them.
+                seconds, budget_seconds (float): how long it took, and might take.
+                status (text): `ok`, `failed` or `timeout`.
+                is_over_budget (bool).
+                evidence (text): what was seen.
 
     Returns:
         The frame.
 
     Raises:
-        ParameterError: The topic has no such frame.
+        ParameterError: The report has no such frame.
+
+    Example:
+        Errors by arm, and the busiest intervals of the canary::
+
+            increments = nb.frame(run)
+            increments.groupby("arm")["errors"].sum()
+            increments[increments["arm"] == "canary"].nlargest(5, "requests")
     """
     frames = run.topic.FRAMES
     name = what or next(iter(frames), "")
     if name not in frames:
         known = ", ".join(frames) or "none, because it judges only its own checks; topic='canary' has some"
         raise ParameterError(f"nb.frame: {run.report} has no frame '{what or ''}'; there are: {known}.")
-    source = frames[name]
     try:
-        return _filled(source, source.rows(present(run.evidence)))
+        rows = frames[name].rows(present(run.evidence))
     except SourceError:
-        return _filled(source, {})
+        rows = None
+    return _filled(frames[name], rows)
 
 
 def keep_increments(found: CanaryEvidence, *, place: Place) -> None:
     """Write the increments as CSV where the run wants them kept."""
     if place.increments is not None:
-        frame = _filled(INCREMENTS, _increments(found))
-        text = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
+        increments = _filled(INCREMENTS, _increments(found))
+        text = increments.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
         write_text_whole(place.increments, text)
 
 
-def _filled(source: FrameSource, rows: Rows) -> "pd.DataFrame":
+def _filled(source: FrameSource, rows: Any) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415 -- half a second that reports without frames do not pay
 
-    frame = pd.DataFrame(rows, columns=list(source.columns))
+    filled = pd.DataFrame(rows, columns=list(source.columns))
     for name, kind in source.columns.items():
         if kind == INSTANT:
-            frame[name] = pd.to_datetime(frame[name], utc=True)
-    return frame.astype({name: kind for name, kind in source.columns.items() if kind})
+            filled[name] = pd.to_datetime(filled[name], utc=True)
+    return filled.astype({name: kind for name, kind in source.columns.items() if kind})
 
 
-def _increments(found: CanaryEvidence) -> Rows:
-    def of_arm(arm: ArmCounts) -> Rows:
-        spent = arm.latency_sum_seconds
-        mean = np.divide(spent, arm.requests, out=np.full_like(spent, np.nan), where=arm.requests > 0)
-        return {
-            "requests": arm.requests, "errors": arm.errors, "latency_sum_seconds": spent, "mean_latency_seconds": mean,
-        }  # fmt: skip
+def _increments(found: CanaryEvidence) -> "pd.DataFrame | None":
+    def of_arm(arm: ArmCounts) -> Columns:
+        spent, count = arm.latency_sum_seconds, arm.requests
+        mean = np.divide(spent, count, out=np.full_like(spent, np.nan), where=count > 0)
+        return {"requests": count, "errors": arm.errors, "latency_sum_seconds": spent, "mean_latency_seconds": mean}
 
-    return _by_arm(found.pairing.counts, of_arm, repeat=1)
+    return _by_arm(found, of_arm)
 
 
-def _buckets(found: CanaryEvidence) -> Rows:
-    counts = found.pairing.counts
-    bounds = counts.upper_bounds_seconds if counts else np.empty(0)
+def _buckets(found: CanaryEvidence) -> "pd.DataFrame | None":
+    bounds = counts.upper_bounds_seconds if (counts := found.pairing.counts) else np.empty(0)
 
-    def of_arm(arm: ArmCounts) -> Rows:
+    def of_arm(arm: ArmCounts) -> Columns:
         single = np.diff(arm.bucket_counts, axis=1, prepend=0)
         return {"upper_bound_seconds": np.tile(bounds, len(single)), "requests": single.ravel()}
 
-    return _by_arm(counts, of_arm, repeat=bounds.size)
+    return _by_arm(found, of_arm, repeat=bounds.size)
 
 
-def _by_arm(counts: PairedCounts | None, of_arm: Callable[[ArmCounts], Rows], *, repeat: int) -> Rows:
+def _by_arm(found: CanaryEvidence, of_arm: Callable[[ArmCounts], Columns], *, repeat: int = 1) -> "pd.DataFrame | None":
     """Put both arms under each other; each interval has `repeat` rows."""
+    import pandas as pd  # noqa: PLC0415 -- as above
+
+    counts = found.pairing.counts
     if counts is None:
-        return {}
+        return None
     edges = np.rint(1000 * counts.edges_seconds).astype("datetime64[ms]")
-    intervals = {"start": edges[:-1].repeat(repeat), "end": edges[1:].repeat(repeat)}
-    arms = {"baseline": of_arm(counts.baseline), "canary": of_arm(counts.canary)}
-    columns = {name: np.concatenate([arm[name] for arm in arms.values()]) for name in arms["baseline"]}
-    return {
-        "arm": np.repeat(list(arms), intervals["start"].size),
-        **{name: np.tile(instants, len(arms)) for name, instants in intervals.items()},
-        **columns,
-    }
+    interval = {"start": edges[:-1].repeat(repeat), "end": edges[1:].repeat(repeat)}
+    arms = {"baseline": counts.baseline, "canary": counts.canary}
+    return pd.concat(
+        [pd.DataFrame({"arm": name, **interval, **of_arm(arm)}) for name, arm in arms.items()], ignore_index=True
+    )
 
 
 INCREMENTS: Final = FrameSource(

@@ -17,8 +17,9 @@ from reliability.sources.coverage_json import CoverageReport, read_coverage
 from reliability.sources.junit import TestEvidence, read_junit
 from reliability.sources.phase_document import ImportedPhase, OwnPhase, read_phase_document
 from reliability.sources.record import PhaseRecord, read_record
+from reliability.sources.samples import shipped_samples
 
-SAMPLE: Final = Path(__file__).resolve().parents[1] / "sample"
+SAMPLE: Final = shipped_samples()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ drawn in `reliability.report`. Running a drill does not belong here.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from reliability.clock import format_instant
@@ -20,6 +19,7 @@ from reliability.notebook.run import Frames, FrameSource, Place, Run, show
 from reliability.shipped import shipped_folder
 from reliability.sources.drill_log import read_drill_log
 from reliability.sources.runbook import Runbook, read_runbook
+from reliability.sources.samples import shipped_samples
 from reliability.verdicts import Verdict
 
 TOPIC: Final = "rollback"
@@ -33,7 +33,7 @@ FRAMES: Final[Frames] = {
         rows=lambda found: _drill(found)["steps"],
     )
 }  # fmt: skip
-SAMPLE_LOG: Final = Path(__file__).resolve().parents[1] / "sample" / "drill" / "drill.jsonl"
+SAMPLE_LOG: Final = shipped_samples() / "drill" / "drill.jsonl"
 NOT_CHECKED: Final = (
     "artifact", "database", "configuration", "feature-flags", "alert-receivers", "credentials", "decider",
     "window-lease", "abort-and-resume",

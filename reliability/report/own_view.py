@@ -11,7 +11,6 @@ from typing import Any, Final
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
-REASONS: Final = ("own-check", "own-query", "server-warning")
 _NUMBERS: Final = ("value", "at_most", "at_least")
 _NAME_WORDS: Final = 6
 _NAMES_WORDS: Final = 16

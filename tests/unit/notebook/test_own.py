@@ -1,6 +1,7 @@
 """An analyst's own checks and queries: how they are shown, and what they do to the verdict."""
 
 import json
+import textwrap
 
 import pandas as pd
 import pytest
@@ -277,6 +278,21 @@ def test_a_comparison_without_its_server_is_no_data_and_its_cells_still_run(proj
 def test_prometheus_without_an_address_is_a_fault_of_the_settings(project):
     with pytest.raises(SettingsError, match=r"\[prometheus\]"):
         opened(project, source="prometheus")
+
+
+def test_the_examples_of_the_public_functions_work(project, monkeypatch):
+    monkeypatch.chdir(project)
+    course = {"resultType": "matrix", "result": [{"metric": {"arm": "canary"}, "values": [[0, "7"], [60, "8"]]}]}
+    names = {"nb": nb, "run": opened(project, canary)}
+    with FaultServer(answers({"status": "success", "data": course})) as server:
+        (project / "reliability.toml").write_text(f'[prometheus]\nurl = "{server.url}"\n')
+        for function in (nb.frame, nb.check, nb.start, nb.promql):
+            _, _, example = str(function.__doc__).partition("::\n")
+            exec(textwrap.dedent(example), names)  # noqa: S102 -- our own text
+
+    assert names["increments"]["requests"].sum() > 0
+    assert names["run"].parameters["margin_percent"] == 5.0
+    assert list(names["rates"]["value"]) == [7.0, 8.0]
 
 
 def test_an_unknown_topic_is_refused(project, monkeypatch):
