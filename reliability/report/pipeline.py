@@ -6,6 +6,7 @@ made still gets a page that says so. Verdicts come out of the notebooks, never f
 
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ import nbformat
 from reliability.atomic import write_bytes_whole, write_text_whole
 from reliability.clock import Clock, format_instant
 from reliability.errors import RunError, SecretInOutputError
-from reliability.report.catalogue import read_notebook, title_of
+from reliability.report.catalogue import parameters_cell, read_notebook, title_of
 from reliability.report.exporter import export_pages
 from reliability.report.frame import Titles
 from reliability.report.parameters import check_canary, choose_parameters
@@ -85,7 +86,7 @@ def make_reports(
     """
     notebooks = {name: read_notebook(path) for name, path in reports.items()}
     parameters = choose_parameters(reports, notebooks, given)
-    addresses = _check_known(settings, parameters, project)
+    addresses = _check_known(settings, notebooks, parameters, project)
     values = read_secrets(settings, project=project, environ=os.environ)
     for name, notebook in notebooks.items():
         check_secrets(values, notebook, parameters[name], {}, name=str(reports[name]))
@@ -111,17 +112,27 @@ def make_reports(
     return made
 
 
-def _check_known(settings: Settings, parameters: Mapping[str, Mapping[str, object]], project: Path) -> set[str]:
+def _check_known(
+    settings: Settings, notebooks: Mapping[str, Any], parameters: Mapping[str, Mapping[str, object]], project: Path
+) -> set[str]:
     """Refuse what cannot work before a kernel starts; return the addresses that are known."""
-    sources = {str(values["source"]) for values in parameters.values() if "source" in values}
+    sources = {str(parameters[name].get("source", _source_of(node, settings))) for name, node in notebooks.items()}
     for name in parameters.keys() & SECTION_OF_REPORT.keys():
         resolved = resolve_parameters(settings, SECTION_OF_REPORT[name], parameters[name], report=name)
         if SECTION_OF_REPORT[name] == "canary":
             check_canary(resolved)
-            sources.add(str(resolved["source"]))
     live = {source for source in sources if source == CONFIGURED or source.startswith(("http://", "https://"))}
     asked = {connect(settings.prometheus, source, project=project, environ=os.environ).url for source in live}
     return asked | {address for address in (settings.prometheus.url, settings.prometheus.proxy) if address}
+
+
+def _source_of(notebook: Any, settings: Settings) -> str:
+    """Return the source that the parameters cell leaves to the settings, or the configured server; else nothing."""
+    cell = parameters_cell(notebook)
+    found = cell and re.search(r"""^source\b[^#=\n]*=\s*(None\b|["']prometheus["'])""", cell.source, re.MULTILINE)
+    if not found:
+        return ""
+    return settings.canary.source if found[1] == "None" else CONFIGURED
 
 
 def _make_report(run: _Run, name: str, notebook: Any, parameters: Mapping[str, object]) -> Report:

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
@@ -179,6 +180,27 @@ def test_a_run_that_asks_a_server_needs_its_address_and_its_secret_before_a_kern
         make(project, kernel, "canary", settings=guarded(project, **settings))
     assert kernel.runs == []
     assert not (project / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("cell", "given", "asks"),
+    [
+        ("source: str | None = None  # prometheus", {}, True),
+        ("source = 'prometheus'", {}, True),
+        ("source: str = 'sample:pass'  # or None", {}, False),
+        ("source = 'https://shop.example/orders?day=1'", {}, False),
+        ("source: str = None", {"source": "sample:pass"}, False),
+        ("limit: float = 1.0", {}, False),
+    ],
+    ids=["left to the settings", "the server", "a sample", "something else", "given", "none"],
+)
+def test_a_notebook_of_ones_own_that_asks_the_configured_server_needs_the_secret_too(project, cell, given, asks):
+    save("queue.ipynb", cell)
+    kernel = FakeKernel()
+
+    with pytest.raises(SecretError) if asks else nullcontext():
+        make(project, kernel, given=given, settings=guarded(project, source="prometheus", token=None))
+    assert len(kernel.runs) == (0 if asks else 1)
 
 
 def test_a_run_that_asks_no_server_needs_no_secret(project):
