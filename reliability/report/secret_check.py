@@ -21,6 +21,7 @@ from reliability.report.runner import is_own
 from reliability.settings import Settings
 
 _COLOURS: Final = re.compile(r"\\u001b\[[0-9;?]*[A-Za-z]")  # of a terminal, as they stand in JSON
+_STREAMS: Final = ("stdout", "stderr")
 Secrets = Mapping[str, str]  # value by the setting that names it
 Files = Mapping[str, bytes]  # content by path
 
@@ -72,19 +73,18 @@ def _places(notebook: Any, report: Mapping[str, Any], files: Files) -> Iterator[
     number = 0
     for cell in notebook.cells:
         number += is_own(cell)
-        yield f"cell {number} from the top", _text([cell, _printed(cell)])
+        yield f"cell {number} from the top", _text(_whole(cell))
     yield "its parameters or its report", _text([notebook.metadata, report])
     for path, data in files.items():
         text = gzip.decompress(data) if path.endswith(".gz") else data
         yield f"the file {path}", text.decode("utf-8", "replace")
 
 
-def _printed(cell: Any) -> list[str]:
+def _whole(cell: Any) -> dict[str, Any]:
     """Join what a cell printed: it may come in pieces."""
     outputs = cell.get("outputs", [])
-    return [
-        "".join(output.text for output in outputs if output.get("name") == stream) for stream in ("stdout", "stderr")
-    ]
+    printed = {name: "".join(output.text for output in outputs if output.get("name") == name) for name in _STREAMS}
+    return {**cell, "outputs": [output for output in outputs if output.output_type != "stream"], "printed": printed}
 
 
 def _text(node: Any) -> str:

@@ -86,3 +86,16 @@ def test_an_unknown_fault_is_a_run_error_and_never_a_pass(capsys, monkeypatch, e
 
     assert cli.run(["report"]) == 5
     assert "RuntimeError: boom" in capsys.readouterr().err
+
+
+def test_a_notebook_that_is_no_report_is_left_out_with_a_word_and_stops_no_other(capsys, empty_project):
+    stray = empty_project / "notebooks" / "scratch.ipynb"
+    stray.parent.mkdir()
+    stray.write_text('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}')
+
+    cli.run(["report", "-p", "nonsense=1"])
+
+    left_out, refused = capsys.readouterr().err.splitlines()
+    assert left_out == f"{stray} has no cell tagged 'parameters', so it is no report and is left out."
+    assert "canary_comparison.ipynb" in refused
+    assert "scratch" not in refused
