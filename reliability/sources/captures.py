@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,19 +31,21 @@ _GZIP: Final = b"\x1f\x8b"
 _RECORD_AGAIN: Final = "Record it again with 'reliability capture', or name another capture."
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Capture:
     """A recorded answer, searched as a server would be.
 
     Attributes:
         folder: Where it lies.
         manifest: What is known about it.
+        packed: Its body as it lies there.
+        body_name: File of the body, for messages.
     """
 
-    def __init__(self, *, folder: Path, manifest: Manifest, packed: bytes, body_name: str = BODY_NAME) -> None:
-        self.folder = folder
-        self.manifest = manifest
-        self._packed = packed
-        self._place = folder / body_name
+    folder: Path
+    manifest: Manifest
+    packed: bytes = field(repr=False)
+    body_name: str = BODY_NAME
 
     @property
     def description(self) -> str:
@@ -57,7 +59,7 @@ class Capture:
         Raises:
             BrokenEvidenceError: The body is torn or no answer.
         """
-        decoded = _decoded(self._packed, place=self._place)
+        decoded = _decoded(self.packed, place=self.folder / self.body_name)
         return replace(decoded, query=self.manifest.query, evaluated_at=self.manifest.evaluated_at)
 
     def fetch(self, *, metrics: Sequence[str], matchers: Sequence[Matcher], window: Window) -> Answer:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import requests
 import stamina
@@ -36,7 +36,6 @@ from reliability.sources.connection import Connection
 from reliability.sources.refusals import refusal_of
 from reliability.sources.transport import QUERY, QUERY_RANGE
 
-Result = TypeVar("Result")
 _LONGEST_WAIT_SECONDS: Final = 0.4
 _NOT_ITS_FAULT: Final = (UsageError, PrometheusAuthError, QueryTooBigError, QueryTooSlowError)
 _SERVER_SHARE: Final = 0.9  # the server gives up first, so that its words arrive
@@ -148,9 +147,9 @@ class LiveTransport:
         return words if self._connection.is_loopback else words.replace(self._connection.host, "the server")
 
 
-def _within(seconds: float, work: Callable[[], Result]) -> Result:
+def _within(seconds: float, work: Callable[[], requests.Response]) -> requests.Response:
     """Run work in a thread and give it up at the deadline: timeouts of sockets allow a slow drip for ever."""
-    future: Future[Result] = Future()
+    future: Future[requests.Response] = Future()
 
     def run() -> None:
         try:

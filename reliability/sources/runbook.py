@@ -150,13 +150,8 @@ def _steps(tokens: Sequence[Token], *, path: Path) -> tuple[RunbookStep, ...]:
 
 
 def _step(fence: Token, *, title: str, prose: tuple[str, ...], path: Path) -> RunbookStep:
-    place, cure = f"{path}, step under '{title}'", "Write each once: step=NAME kind=KIND budget=60s."
-    words = fence.info.split()
-    pairs = [word.partition("=") for word in (words if "=" in words[0] else words[1:])]
-    info = {key: value for key, _, value in pairs}
-    if len(info) < len(pairs):
-        raise BrokenEvidenceError(f"{place}: '{fence.info}' has a key twice. {cure}")
-    with refusing(place, cure=cure):
+    info = dict(word.split("=", 1) for word in fence.info.split() if "=" in word)
+    with refusing(f"{path}, step under '{title}'", cure="Write each once: step=NAME kind=KIND budget=60s."):
         return RunbookStep.model_validate(
             {**info, "title": title, "prose": prose, "command": fence.content.rstrip("\n")}
         )

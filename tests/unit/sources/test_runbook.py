@@ -90,7 +90,6 @@ def test_budgets_fit_in_the_whole_or_are_refused(budgets: list[int]) -> None:
         (FRONT + step("sh step=switch kind=action budget=60s timeout=9s"), "timeout is not a known key"),
         (FRONT + step("sh step=switch kind=action"), "budget is missing"),
         (FRONT + step("sh stp=switch kind=action budget=60s"), "stp is not a known key"),
-        (FRONT + step("sh step=switch step=other kind=action budget=60s"), "each once"),
         (FRONT + step("step=switch kind=dance budget=60s"), "kind = 'dance'"),
         (FRONT + step("step=switch;rm kind=action budget=60s"), "step = 'switch;rm'"),
         (FRONT + step("step=switch kind=action budget=60"), "no duration"),
