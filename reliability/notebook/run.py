@@ -250,7 +250,11 @@ def close_run(run: Run) -> Block:
                 **asdict(read_checkout(run.place.project)),
                 **told,
                 "queries": [*told.get("queries", ()), *(query for query, _ in run.asked)],
-                "versions": _versions(),
+                "versions": {
+                    "reliability": __version__,
+                    "python": platform.python_version(),
+                    **{name: version(name) for name in _LIBRARIES},
+                },
             },
         },
     )
@@ -279,11 +283,3 @@ def no_data(error: SourceError) -> dict[str, Any]:
 
 def _problem(error: SourceError) -> dict[str, str]:
     return {"slug": error.slug, "message": str(error)}
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "reliability": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in _LIBRARIES},
-    }

@@ -83,15 +83,14 @@ def view_exposure(data: Data, words: Words) -> dict[str, object]:
 
 def view_checks(data: Data, words: Words) -> dict[str, object]:
     """Derive the words of each check from its values."""
-    rows: list[dict[str, object]] = []
-    for check in data["checks"]:
+
+    def texts(check: Data) -> Mapping[str, str]:
         if is_own(check):
-            rows.append({**check_texts(check, words), "verdict": check["verdict"]})
-            continue
+            return check_texts(check, words)
         values = {**check["values"], "verdict": check["verdict"], "reason": check.get("reason")}
-        texts = {part: words.text(f"canary.check.{check['id']}.{part}", **values) for part in ("name", "rule", "seen")}
-        rows.append({**texts, "verdict": check["verdict"]})
-    return {"rows": rows}
+        return {part: words.text(f"canary.check.{check['id']}.{part}", **values) for part in ("name", "rule", "seen")}
+
+    return {"rows": [{**texts(check), "verdict": check["verdict"]} for check in data["checks"]]}
 
 
 def view_buckets(data: Data, words: Words) -> dict[str, object]:

@@ -87,12 +87,10 @@ def _said(report: Report, words: Words, part: str) -> str:
     context = _context(report, words)
     topic, reason, verdict = report["topic"], report["reason"], report["verdict"]
     cautions = report["cautions"] if verdict == "PASS" else []
+    reasons = (f"{reason}-{context['reason_detail']}", reason)
     wanted = [
         *(f"{topic}.caution.{code}.{part}" for code in cautions),
-        f"{topic}.verdict.{reason}-{context['reason_detail']}.{part}",
-        f"{topic}.verdict.{reason}.{part}",
-        f"own.verdict.{reason}-{context['reason_detail']}.{part}",
-        f"own.verdict.{reason}.{part}",
+        *(f"{place}.verdict.{name}.{part}" for place in (topic, "own") for name in reasons),
         f"frame.verdict.{reason}.{part}",
     ]
     key = next((key for key in wanted if words.knows(key)), f"frame.verdict.{verdict}.{part}")
