@@ -15,11 +15,11 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from reliability import cli
 from reliability.sources.captures import Capture, read_bare_capture, read_capture
@@ -34,8 +34,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prometheus_progr
 
 ARMS = ("baseline", "canary")
 RELEASES = {"baseline": '2.7 "stable"', "canary": '2.8 "canary" \\'}
-SCRAPES = 6
-REQUESTS = 40
+FIRST_SCRAPES, ENOUGH_SCRAPES = 2, 8  # for init, and for a window that can be judged
+REQUESTS = 20
 WAIT_SECONDS = 20.0
 NAMES = MetricNames(
     latency="prometheus_http_request_duration_seconds",
@@ -61,9 +61,10 @@ def served(url: str) -> Iterator[None]:
     stop = threading.Event()
 
     def send() -> None:
-        with requests.Session() as session:
-            while not stop.wait(0.05):
-                session.get(f"{url}/api/v1/query?query=up", timeout=5).raise_for_status()
+        with contextlib.closing(HTTPConnection(url.removeprefix("http://"), timeout=5)) as connection:
+            while not stop.wait(0.04):
+                connection.request("GET", "/api/v1/query?query=up")
+                connection.getresponse().read()
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -88,7 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServe
         running_prometheus(targets, scrape_interval_seconds=1, folder=folder, port=port) as running,
         served(running.url),
     ):
-        wait_for_scrapes(running, SCRAPES)
+        wait_for_scrapes(running, FIRST_SCRAPES)
         yield running
 
 
@@ -108,6 +109,7 @@ def project(server: PrometheusServer, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("nothing")
     begin = time.monotonic()
     typed(folder, f"reliability init --prometheus {server.url}")
+    wait_for_scrapes(server, ENOUGH_SCRAPES)
     doctor = typed(folder, "reliability doctor")
     (command,) = re.findall(r"^ok +works now: (.*)$", doctor, re.MULTILINE)
     typed(folder, command)
