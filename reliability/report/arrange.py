@@ -25,21 +25,14 @@ class Section:
         id: Anchor; empty for cells before the first heading.
         title: Heading.
         cells: Its cells in order.
-        is_question: Whether it holds a code cell, so that it needs an answer to be shown.
-        has_own_words: Whether it holds prose other than what introduces a shipped question.
+        is_shown: Whether there is anything to read: a shipped question without an answer is left out, an analyst's
+            words never.
     """
 
-    id: str
-    title: str
+    id: str = ""
+    title: str = ""
     cells: list[Any] = field(default_factory=list)
-    is_question: bool = False
-    has_own_words: bool = False
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether there is anything to read: a question without an answer is left out, an analyst's prose never."""
-        answered = any(cell.cell_type == "code" for cell in self.cells)
-        return answered or self.has_own_words or (not self.is_question and bool(self.id))
+    is_shown: bool = False
 
 
 def arrange_sections(notebook: Any, language: str) -> list[Section]:
@@ -52,16 +45,15 @@ def arrange_sections(notebook: Any, language: str) -> list[Section]:
     Returns:
         The sections that have something to show.
     """
-    sections = [Section(id="", title="")]
+    sections = [Section()]
     for cell in notebook.cells:
         if not is_wanted(cell, language):
             continue
         if cell.cell_type == "markdown":
             _place_prose(cell, sections)
-        elif cell.cell_type == "code":
-            sections[-1].is_question = sections[-1].is_question or not _is_silent(cell)
-            outputs = [output for output in cell.get("outputs", []) if not _is_elsewhere(output)]
-            sections[-1].cells += [_with(cell, outputs=outputs)] if outputs else []
+        elif outputs := [output for output in cell.get("outputs", []) if not _is_elsewhere(output)]:
+            sections[-1].cells.append(_with(cell, outputs=outputs))
+            sections[-1].is_shown = True
     return [section for section in sections if section.is_shown]
 
 
@@ -80,22 +72,15 @@ def _place_prose(cell: Any, sections: list[Section]) -> None:
     if heading and not is_title:  # a title has no place: the page's main heading is the verdict
         taken = {*_TAKEN, *(section.id for section in sections)}
         anchor = _anchor(str(shipped or heading[2]), taken)
-        sections.append(Section(id=anchor, title=re.sub(r"[*`]", "", heading[2])))
+        sections.append(Section(id=anchor, title=re.sub(r"[*`]", "", heading[2]), is_shown=not shipped))
     if rest:
         sections[-1].cells.append(_with(cell, source=rest))
-        sections[-1].has_own_words = sections[-1].has_own_words or not shipped
+        sections[-1].is_shown = sections[-1].is_shown or not shipped
 
 
 def _with(cell: Any, **changes: Any) -> Any:
     """Copy a cell with changes, without copying its outputs."""
     return type(cell)({**cell, **changes})
-
-
-def _is_silent(cell: Any) -> bool:
-    """Tell whether a cell is not there to show something: parameters, or a block shown elsewhere."""
-    outputs = cell.get("outputs", [])
-    hidden = {"parameters", "injected-parameters"}.intersection(cell.metadata.get("tags", []))
-    return bool(hidden) or (bool(outputs) and all(_is_elsewhere(output) for output in outputs))
 
 
 def _is_elsewhere(output: Any) -> bool:

@@ -6,14 +6,19 @@ look like to `reliability.report.foreign`.
 
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
-from markupsafe import Markup
+from jinja2 import UndefinedError
+from markupsafe import Markup, escape
 
 from reliability.report.arrange import MIME_TYPE
 from reliability.report.blocks import knows_block, render_block
-from reliability.report.foreign import ForeignOutputs, merge_streams, plain_text
+from reliability.report.foreign import ForeignOutputs, tidy
 from reliability.report.words import words_in
+
+_MALFORMED: Final = (UndefinedError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_MOST_OF_ERROR: Final = 64_000
 
 
 class PageCells:
@@ -43,35 +48,31 @@ class PageCells:
         """
         if cell.cell_type == "markdown":
             return self._foreign.prose(cell.source, cell.get("attachments"))
-        made, caption = Markup(""), self._caption(cell)
-        groups = itertools.groupby(merge_streams(cell.outputs), key=_owner)
-        for owner, outputs in groups:
-            if owner == "foreign":
-                made += self._foreign.outputs(list(outputs), caption=caption)
-            else:
-                made += Markup("").join(self._failure(o) if owner == "failure" else self._ours(o) for o in outputs)
-        return made
+        shown, caption = [], self._caption(cell)
+        for output in cell.outputs:
+            shown.append(self._output(output, caption))
+            if escape(caption) in shown[-1]:  # it names the first picture or table
+                caption = ""
+        return Markup("").join(shown)
 
-    def _ours(self, output: Mapping[str, Any]) -> Markup:
-        """Render a block; of a kind that this version does not know, say so."""
-        envelope = output["data"][MIME_TYPE]
+    def _output(self, output: Mapping[str, Any], caption: str) -> Markup:
+        if output["output_type"] == "error":  # name and message, without the source: it may hold a secret
+            told = {name: tidy(output[name][:_MOST_OF_ERROR]) for name in ("ename", "evalue")}
+            return render_block("error", told, language=self.language)
+        if MIME_TYPE in output.get("data", {}):
+            return self._block(output["data"][MIME_TYPE])
+        return self._foreign.output(output, caption=caption)
+
+    def _block(self, envelope: Any) -> Markup:
+        """Render a result of ours; one that this version does not know, or that is malformed, is named in its place."""
         kind = str(envelope.get("block")) if isinstance(envelope, Mapping) else MIME_TYPE
-        if not knows_block(kind):
-            return Markup('<div class="output">{}</div>').format(self._foreign.note("unknown_output", kind=kind))
-        return render_block(kind, envelope["data"], language=self.language, uid=f"b{next(self._numbers)}-")
-
-    def _failure(self, output: Mapping[str, Any]) -> Markup:
-        """Show name and message of an error, without the source: it may hold a secret."""
-        shown = {name: plain_text(output[name]) for name in ("ename", "evalue")}
-        return render_block("error", shown, language=self.language)
+        if knows_block(kind):
+            with suppress(*_MALFORMED):
+                uid = f"b{next(self._numbers)}-"
+                return render_block(kind, envelope["data"], language=self.language, uid=uid)
+        return Markup('<div class="output">{}</div>').format(self._foreign.cleaner.note("unknown_output", kind=kind))
 
     def _caption(self, cell: Any) -> str:
         """Return the caption that an analyst gave: a text, or one by language."""
         given = cell.metadata.get("reliability", {}).get("caption", "")
         return str(given.get(self.language, "") if isinstance(given, Mapping) else given)
-
-
-def _owner(output: Mapping[str, Any]) -> str:
-    if output["output_type"] == "error":
-        return "failure"
-    return "ours" if MIME_TYPE in output.get("data", {}) else "foreign"

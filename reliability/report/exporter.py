@@ -29,24 +29,15 @@ from reliability.shipped import shipped_folder
 Report = Mapping[str, Any]
 
 
-def export_pages(
-    notebook: Any,
-    report: Report,
-    *,
-    main_language: str,
-    siblings: Sequence[str],
-    titles: Titles = MappingProxyType({}),
-    folder: Path,
-) -> list[Path]:
+def export_pages(notebook: Any, report: Report, *, main_language: str, folder: Path, **links: Any) -> list[Path]:
     """Write the pages of one report, one per language.
 
     Args:
         notebook: Executed notebook (an `nbformat` node); it is not changed.
         report: The report's JSON with its run id.
         main_language: Language whose file has no suffix; its page comes first.
-        siblings: Reports of the same run, which the page links.
-        titles: What those of the project's own call themselves, by name and language.
         folder: Folder of the run, two levels below the index.
+        **links: `siblings` and `titles` of `render_page`.
 
     Returns:
         The files, main language first.
@@ -56,9 +47,7 @@ def export_pages(
     """
     files = page_files(report["report"], main_language)
     for language, name in files.items():
-        html = render_page(
-            notebook, report, language=language, main_language=main_language, siblings=siblings, titles=titles
-        )
+        html = render_page(notebook, report, language=language, main_language=main_language, **links)
         write_text_whole(folder / name, html)
     return [folder / name for name in files.values()]
 
@@ -72,12 +61,23 @@ def render_page(
     siblings: Sequence[str],
     titles: Titles = MappingProxyType({}),
 ) -> str:
-    """Render one page; see `export_pages`. Equal input gives equal bytes."""
+    """Render one page; equal input gives equal bytes.
+
+    Args:
+        notebook: Executed notebook; it is not changed.
+        report: The report's JSON with its run id.
+        language: Language of the page.
+        main_language: Language whose file has no suffix.
+        siblings: Reports of the same run, which the page links.
+        titles: What those of the project's own call themselves, by name and language.
+
+    Returns:
+        The whole file.
+    """
     words, cells = words_in(language), PageCells(language)
-    sections = [
-        {"id": section.id, "title": section.title, "cells": [cells.render(cell) for cell in section.cells]}
-        for section in arrange_sections(notebook, language)
-    ]
+    sections = arrange_sections(notebook, language)
+    for section in sections:
+        section.cells = [cells.render(cell) for cell in section.cells]
     frame = page_frame(
         report["report"],
         status=status_of(report["verdict"], report["cautions"]),
@@ -123,6 +123,4 @@ class PageExporter(TemplateExporter):
         return environment
 
 
-@lru_cache
-def _exporter(language: str) -> PageExporter:
-    return PageExporter(language)
+_exporter = lru_cache(PageExporter)  # one a language

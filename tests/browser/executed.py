@@ -68,19 +68,18 @@ def _analysis() -> list[Any]:
     """Make cells as an analyst adds them: styled and wide tables, a figure, prose, hostile pictures and values."""
     figure = Figure(figsize=(11, 3))
     figure.add_subplot().set(title="Broad", xlabel="minute", ylabel="ms")
-    svg, metadata = draw_figure(figure)
+    data, metadata = draw_figure(figure)
     frame = pd.DataFrame([[float(n * m) for n in range(24)] for m in (1, -2)], index=["<b>", "</style><script>"])
     styler = (
         frame.style.background_gradient(axis=None).bar(subset=[3]).highlight_max(props="color:#ddd;font-weight:bold")
     )
     loud = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(2)</script></svg>"
-    drawn = examples.output({"image/svg+xml": svg}, kind="display_data")
-    drawn.metadata = {"image/svg+xml": metadata}
+    drawn = examples.output(data, kind="display_data")
+    drawn.metadata = metadata
     forms = [
         "<p style='position:fixed'>x</p>",
         "<a href='javascript:alert(3)'>y</a>",
         "<h5>z</h5><ul><li>a</ul>",
-        "<li>b",
     ]
     return [
         examples.markdown("## Styled\n\n#### Deep\n\n| a | b |\n|---|--:|\n| x | 1 |\n\n" + "long" * 90),

@@ -68,9 +68,9 @@ def test_the_policy_admits_the_styles_that_an_analyst_brings_with_the_rest() -> 
     (css,) = re.findall(r"<style>(.*?)</style>", html, flags=re.DOTALL)
 
     assert css.startswith(page_css())
-    assert re.search(r"\.body \.own1\{color:#\w+;color:light-dark\([^)]+\);font-weight:bold\}$", css)
+    assert re.search(r"\.body \.hue1\{color:#\w+;font-weight:bold\}$", css)
     assert content_security_policy(css).replace("'", "&#39;") in html
-    assert '<td class="n own1">7</td>' in html
+    assert '<td class="n hue1">7</td>' in html
 
 
 def test_every_id_is_unique_and_every_reference_has_its_target(english: str) -> None:

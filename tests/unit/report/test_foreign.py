@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reliability.report.arrange import MIME_TYPE
 from reliability.report.cells import PageCells
-from reliability.report.foreign import ForeignOutputs, merge_streams
+from reliability.report.foreign import ForeignOutputs
 from reliability.report.words import words_in
 from tests.unit.report.examples import HOSTILE, code, failed, markdown, output, result
 
 ALLOWED = set(
     "table thead tbody tfoot tr th td caption div p pre code br hr b strong i em u s del kbd samp sub sup small mark"  # noqa: SIM905
-    " span ul ol li blockquote a img h3 h4 h5 h6 figure figcaption".split()
+    " span ul ol li blockquote a img h3 h4 h5 h6 abbr dd details dl dt figcaption figure summary".split()
 )
 pieces = st.sampled_from([
     "<table>", "</table>", "<tr>", "<td colspan=2>", "</td>", "<th style='x'>", "<script>", "</script>",
@@ -29,7 +30,7 @@ pieces = st.sampled_from([
 def shown(data: dict[str, Any], metadata: dict[str, Any] | None = None) -> str:
     """Show one output of a cell."""
     foreign = ForeignOutputs(words_in("en"))
-    return str(foreign.outputs([{"output_type": "display_data", "data": data, "metadata": metadata or {}}]))
+    return str(foreign.output({"output_type": "display_data", "data": data, "metadata": metadata or {}}))
 
 
 def html_of(html: str, plain: str = "") -> str:
@@ -62,6 +63,7 @@ def test_whatever_comes_in_only_allowed_tags_and_attributes_come_out(parts: list
             "tabindex",
             "role",
             "aria-label",
+            "hidden",
         }, name
     assert not re.search(r'href="javascript|src="(?!data:image)|\x00', html)
 
@@ -79,18 +81,6 @@ def test_a_data_frame_keeps_its_table_and_gets_headings_with_a_scope() -> None:
     assert not re.search(r"style|dataframe|border|note", html)
 
 
-def test_heads_of_several_levels_keep_their_spans() -> None:
-    columns = pd.MultiIndex.from_product([["P50", "P95"], ["base", "canary"]])
-    index = pd.MultiIndex.from_tuples([("shop", 1), ("shop", 2)], names=["service", "replica"])
-
-    html = html_of(pd.DataFrame([[1, 2, 3, 4], [5, 6, 7, 8]], index=index, columns=columns).to_html())
-
-    assert html.count('colspan="2" scope="colgroup"') == 2
-    assert html.count('rowspan="2" scope="rowgroup"') == 1
-    assert html.count('<td class="n">') >= 8
-    assert "<td>service" not in html
-
-
 def test_a_column_of_words_is_not_moved_to_the_right() -> None:
     html = html_of(
         "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>1</td></tr><tr><td>x</td><td>nan</td></tr></table>"
@@ -100,12 +90,24 @@ def test_a_column_of_words_is_not_moved_to_the_right() -> None:
     assert html.count('<td class="n">') == 2
 
 
+def test_heads_of_several_levels_keep_their_spans_and_numbers_their_side() -> None:
+    columns = pd.MultiIndex.from_product([["P50", "P95"], ["base", "canary"]])
+    index = pd.MultiIndex.from_tuples([("shop", 1), ("shop", 2)], names=["service", "replica"])
+
+    html = html_of(pd.DataFrame([[1, 2, 3, 4], [5, 6, 7, 8]], index=index, columns=columns).to_html())
+
+    assert html.count('colspan="2" scope="col"') == 2
+    assert html.count('rowspan="2" scope="row"') == 1
+    assert html.count('<td class="n">') >= 8
+    assert "<td>service" not in html
+
+
 def test_each_table_is_a_region_with_a_name_of_its_own() -> None:
     table = "<table><caption>{}</caption><tr><td>1</td></tr></table>"
 
-    html = html_of("".join(table.format(title) for title in ("Errors", "Errors", "", "")))
+    html = html_of("".join(table.format(title) for title in ("Errors", "Errors", "")))
 
-    assert re.findall(r'aria-label="([^"]+)"', html) == ["Table: Errors", "Table: Errors (2)", "Table 3", "Table 4"]
+    assert re.findall(r'aria-label="([^"]+)"', html) == ["Table 1: Errors", "Table 2: Errors", "Table 3"]
 
 
 def test_a_caption_from_the_cell_names_the_first_table_or_picture() -> None:
@@ -120,10 +122,10 @@ def test_a_caption_from_the_cell_names_the_first_table_or_picture() -> None:
 
 
 def test_html_keeps_its_text_and_what_runs_goes_with_a_note() -> None:
-    html = html_of("<h1>big</h1><p onclick=x>a <b>b</b></p><script>x</script><details><summary>s</summary>t</details>")
+    html = html_of("<h1>big</h1><p onclick=x>a <b>b</b></p><script>x</script><form>s</form><h6>small</h6>")
 
     assert "<h3>big</h3><p>a <b>b</b></p>" in html
-    assert "<div><div>s</div>t</div>" in html
+    assert "s<h4>small</h4>" in html
     assert "do not show or run (script)" in html
 
 
@@ -134,20 +136,35 @@ def test_an_output_that_needs_scripts_falls_back_to_its_plain_text() -> None:
     assert "(script)" in html
 
 
+def test_a_malformed_result_of_ours_is_named_in_its_place() -> None:
+    cell = code(
+        "x", result("latency", {"verdict": "PASS"}), result("exposure", {}), output({MIME_TYPE: {"block": "errors"}}),
+        stream("after"),
+    )  # fmt: skip
+
+    html = PageCells("en").render(cell)
+
+    for kind in ("latency", "exposure", "errors"):
+        assert f"A result of kind {kind} cannot be shown here" in html
+    assert "after" in html
+
+
+def test_a_script_shown_by_itself_is_named_beside_its_plain_text() -> None:
+    html = shown({"application/javascript": "alert(1)", "text/plain": "<Javascript object>"})
+
+    assert "&lt;Javascript object&gt;" in html
+    assert "A result of kind application/javascript cannot" in html
+    assert "alert" not in html
+
+
 def test_an_output_of_no_known_kind_is_named() -> None:
     assert "A result of kind application/vnd.plotly.v1+json cannot" in shown(
         {"application/vnd.plotly.v1+json": {"data": []}}
     )
 
 
-def test_lists_and_headings_are_sound_for_assistive_technology() -> None:
-    html = html_of("<li>alone</li><ul><p>no item</p></ul><ul><li>item</li></ul><h1>a</h1><h6>b</h6><h2></h2>")
-
-    assert "<div>alone</div><div><p>no item</p></div><ul><li>item</li></ul><h3>a</h3><h4>b</h4><div></div>" in html
-
-
 @pytest.mark.parametrize(
-    "href", ["javascript:x", " JaVa\tScript:x", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:x", ""]
+    "href", ["javascript:x", " JaVa\tScript:x", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:x"]
 )
 def test_links_that_lead_to_no_page_become_text(href: str) -> None:
     assert "<p>go</p>" in html_of(f'<p><a href="{href}">go</a></p>')
@@ -165,15 +182,16 @@ def test_prose_keeps_what_markdown_can_say() -> None:
     assert "<ol>\n<li>one</li>" in html
 
 
-def test_pictures_of_prose_are_attachments_and_others_become_links() -> None:
+def test_pictures_of_prose_are_attachments_and_others_leave_their_words() -> None:
     cell = markdown("![plan](attachment:plan.png) ![far](https://example.org/a.png) ![bad](javascript:x)")
     cell.attachments = {"plan.png": {"image/png": "aaaa"}}
 
     html = PageCells("en").render(cell)
 
     assert '<img alt="plan" src="data:image/png;base64,aaaa"/>' in html
-    assert '<a href="https://example.org/a.png">far</a>' in html
+    assert "/> far " in html
     assert html.count("<img") == 1
+    assert "do not show or run (img)" in html
 
 
 def test_hostile_words_in_prose_are_inert() -> None:
@@ -187,16 +205,6 @@ def test_text_loses_its_terminal_colours_and_controls_and_keeps_its_signs() -> N
     text = "\x1b[31mError\x1b[0m\x00: 1 < 2 \x1b]8;;http://x\x07link\x1b]8;;\x07 \ud800\x08é\n"
 
     assert "<code>Error: 1 &lt; 2 link é</code>" in ForeignOutputs(words_in("en")).text(text)
-
-
-def test_a_progress_bar_shows_its_last_state() -> None:
-    assert "<code>100 %\nready</code>" in ForeignOutputs(words_in("en")).text("\r 1 %\r 50 %\r100 %\r\nready")
-
-
-def test_lines_printed_one_by_one_are_one_text() -> None:
-    merged = merge_streams([stream("a\n"), stream("b\n"), output({"text/plain": "c"}), stream("d\n")])
-
-    assert [item.get("text") for item in merged] == ["a\nb\n", None, "d\n"]
 
 
 def test_outputs_stay_in_order_with_ours_and_errors() -> None:
@@ -229,7 +237,7 @@ def test_a_picture_without_a_description_takes_the_caption_or_says_so() -> None:
 
     html = PageCells("en").render(cell)
 
-    assert 'alt="Latency by hour"><figcaption>Latency by hour</figcaption>' in html
+    assert 'alt="Latency by hour"></div><figcaption>Latency by hour</figcaption>' in html
     assert base64.b64encode(svg.encode()).decode() in html
     assert "onload" not in html
 
@@ -241,14 +249,6 @@ def test_a_figure_is_shown_as_svg_unless_it_is_too_big() -> None:
     html = shown({"image/png": "aa", "image/svg+xml": big, "text/plain": "<Figure size 640x480>"})
     assert "data:image/png" in html
     assert "Left out here: image/svg+xml of 5.0 MB. The executed notebook has it." in html
-    assert "Figure size" not in shown({"image/svg+xml": big, "text/plain": "<Figure size 640x480>"})
-
-
-def test_a_broad_figure_scrolls_in_a_region_of_its_own_on_a_phone() -> None:
-    html = shown({"image/svg+xml": '<svg width="800.5pt" height="100pt"/>'})
-
-    assert '<div class="scroll" role="region" aria-label="Picture 1" tabindex="0"><img' in html
-    assert "scroll" not in shown({"image/svg+xml": '<svg width="460pt"/>'})
 
 
 def test_long_texts_are_cut_with_a_note_in_the_language_of_the_page() -> None:
@@ -266,7 +266,7 @@ def test_tens_of_megabytes_make_a_small_page_in_a_moment() -> None:
         code("1", stream("x" * 10_000_000), output({"text/html": million * 3, "text/plain": "short form"})),
         code("2", *(output({"text/plain": "y" * 60_000}) for _ in range(300))),
         code("3", *(output({"image/png": "z" * 4_900_000}) for _ in range(3))),
-        code("4", failed("E", "e" * 10_000_000)),
+        code("4", result("missing", {"slug": "x", "message": "ours"}), failed("E", "e" * 10_000_000)),
     ]
     page = PageCells("en")
 
@@ -274,12 +274,13 @@ def test_tens_of_megabytes_make_a_small_page_in_a_moment() -> None:
 
     assert len(html) < 21_000_000
     assert "short form" in html
-    assert "100 more outputs of this cell, 6.0 MB" in html
-    assert "Left out here: image/png of 4.9 MB" in html
+    assert "Left out here: text/html of 3.0 MB" in html
+    assert html.count("this page has no room for more outputs") == 1
+    assert "ours" in html
     assert time.process_time() - started < 5
 
 
-@pytest.mark.parametrize("piece", ["<!--", "<![", "<a ", "<a href='", "</", "<td colspan=1000>", "<i>", "<style>"])
+@pytest.mark.parametrize("piece", ["<!--", "<![", "<a ", "<a href='", "<td colspan=1000>", "<i>", "<style>"])
 def test_html_that_is_hostile_to_parsers_takes_a_moment(piece: str) -> None:
     started = time.process_time()
 
