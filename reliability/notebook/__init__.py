@@ -9,11 +9,12 @@ from pathlib import Path
 from IPython import get_ipython
 
 from reliability.errors import ParameterError
-from reliability.notebook import canary, own, own_checks, phase, rollback
+from reliability.notebook import canary, own, phase, rollback
 from reliability.notebook.asking import promql, queries
 from reliability.notebook.block import Block
 from reliability.notebook.canary import buckets, checks, errors, exposure, latency
 from reliability.notebook.frames import frame
+from reliability.notebook.own_checks import check
 from reliability.notebook.phase import coverage, modules, plan, record, tests, tighten
 from reliability.notebook.rollback import drill, readiness, runbook
 from reliability.notebook.run import Run, Topic, close_run, open_run
@@ -81,35 +82,6 @@ def start(report: str, topic: str | None = None, **parameters: object) -> Run:
     if shell is not None:
         show_figures_as_svg(shell)
     return open_run(report, _TOPICS[name], parameters, folder=Path.cwd())
-
-
-def check(run: Run, name: str, value: object, at_most: float | None = None, at_least: float | None = None) -> Block:
-    """Check a number of one's own against its limit; it counts for the verdict of the run.
-
-    A check that is missed makes the run FAIL, one without a measurement NO_DATA.
-
-    Args:
-        run: What `start` gave.
-        name: What is checked, in words, with its unit; another check of this name takes its place.
-        value: One number, of Python, NumPy or pandas; None, NaN and infinity are no measurement.
-        at_most: Largest value that passes, in the unit of `value`.
-        at_least: Smallest value that passes; both may be given.
-
-    Returns:
-        The check with what was observed; it is shown when it is the cell's last line.
-
-    Raises:
-        ParameterError: There is no limit, or the value is no number.
-
-    Example:
-        The mean latency of the canary in the worst interval::
-
-            slowest = nb.frame(run).query("arm == 'canary'")["mean_latency_seconds"].max()
-            nb.check(run, "Slowest interval of the canary, mean ms", 1000 * slowest, at_most=250)
-    """
-    made = own_checks.judge_own(name, value, at_most=at_most, at_least=at_least)
-    run.checks[made.id] = made
-    return run.block("checks", {"checks": [made]})
 
 
 def finish(run: Run) -> Block:

@@ -8,10 +8,41 @@ from typing import Any, Final
 
 from reliability.errors import ParameterError
 from reliability.judge.check import Check
+from reliability.notebook.block import Block
+from reliability.notebook.run import Run
 from reliability.verdicts import Verdict
 
 PREFIX: Final = "own:"  # of an id, so that no name of an analyst's is taken for a check of ours
 REASON: Final = "own-check"
+
+
+def check(run: Run, name: str, value: object, at_most: float | None = None, at_least: float | None = None) -> Block:
+    """Check a number of one's own against its limit; it counts for the verdict of the run.
+
+    A check that is missed makes the run FAIL, one without a measurement NO_DATA.
+
+    Args:
+        run: What `start` gave.
+        name: What is checked, in words, with its unit; another check of this name takes its place.
+        value: One number, of Python, NumPy or pandas; None, NaN and infinity are no measurement.
+        at_most: Largest value that passes, in the unit of `value`.
+        at_least: Smallest value that passes; both may be given.
+
+    Returns:
+        The check with what was observed; it is shown when it is the cell's last line.
+
+    Raises:
+        ParameterError: There is no limit, or the value is no number.
+
+    Example:
+        The mean latency of the canary in the worst interval::
+
+            slowest = nb.frame(run).query("arm == 'canary'")["mean_latency_seconds"].max()
+            nb.check(run, "Slowest interval of the canary, mean ms", 1000 * slowest, at_most=250)
+    """
+    made = judge_own(name, value, at_most=at_most, at_least=at_least)
+    run.checks[made.id] = made
+    return run.block("checks", {"checks": [made]})
 
 
 def judge_own(name: str, value: object, *, at_most: float | None, at_least: float | None) -> Check:
