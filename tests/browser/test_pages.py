@@ -149,7 +149,7 @@ def test_hostile_words_are_text_even_without_the_policy(bypass_csp: bool, browse
     assert page.evaluate("document.querySelectorAll('script, [onerror], [onload], [style]').length") == 0
     assert page.evaluate("[...document.images].every(i => i.alt)")
     assert page.evaluate("document.images[0].naturalWidth") > 700
-    ground = "getComputedStyle(document.querySelector('.output td[class*=own]')).backgroundColor"
+    ground = "getComputedStyle(document.querySelector('.output td[class*=hue]')).backgroundColor"
     assert page.evaluate(ground) != "rgba(0, 0, 0, 0)"
     assert dialogs == []
     page.close()
