@@ -78,15 +78,15 @@ def _matched(arm: str, evidence: CanaryEvidence, buckets: Sequence[Series], coun
     first = min(float(series.times_seconds[0]) for series in buckets)
     last = max(float(series.times_seconds[-1]) for series in buckets)
     samples = sum(series.times_seconds.size for series in answer.series)
+    interval = scrape_interval_seconds(answer) or 0.0
     labels: dict[str, set[str]] = {}
     for series in (*buckets, *counters):
         for label in series.labels.keys() - _UNSHOWN:
             labels.setdefault(label, set()).add(series.labels[label])
     return ok(
         arm,
-        f"{len(buckets)} bucket series and {len(counters)} counters of {len(instances)} instances "
-        f"({listed(instances)}), {samples} samples from {_clock(first)} to {_clock(last)} UTC, "
-        f"every {scrape_interval_seconds(answer) or 0:g} s",
+        f"{len(buckets)} bucket series and {len(counters)} counters of {listed(instances)}; "
+        f"{samples} samples from {_clock(first)} to {_clock(last)} UTC, every {interval:g} s",
         *(f"{label}: {listed(sorted(values))}" for label, values in sorted(labels.items())),
         f"query: {answer.query}",
     )

@@ -15,6 +15,7 @@ from reliability.settings_file import find_project_folder
 from reliability.workbench.doctor import WORKS_NOW, examine
 from reliability.workbench.finding import status_of
 from reliability.workbench.new_notebook import new_notebook
+from reliability.workbench.presets import presets
 from reliability.workbench.recording import record_capture
 from reliability.workbench.start import write_settings
 
@@ -31,7 +32,7 @@ Examples:
 {STATUSES}"""
 )
 @click.option("--prometheus", "url", metavar="URL", help="Address of the server; else RELIABILITY_PROMETHEUS_URL.")
-@click.option("--preset", metavar="NAME", help="Names of a usual exporter; by default the one that is there.")
+@click.option("--preset", metavar="NAME", help=f"One of {', '.join(presets())}; by default the one that is there.")
 @click.option("--bearer-token-file", metavar="FILE", help="File that holds a bearer token; it is named, not copied.")
 def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> None:
     """Look at a Prometheus and write ./reliability.toml for it.
@@ -39,13 +40,14 @@ def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> 
     Every option gets a comment with what was seen. A file that exists is never changed.
     """
     proposal = write_settings(Path.cwd(), {"url": url, "bearer_token_file": bearer_token_file}, preset=preset)
+    click.echo(f"{FILE_NAME} is written:")
     for name, value in proposal.values.items():
-        click.echo(f"{name} = {value}")
+        click.echo(f"  {name} = {value}")
     for text in proposal.notes:
         click.echo(f"note: {text}")
     for name, why in proposal.to_fill.items():
         click.echo(f"fill in {name}: {why}")
-    click.echo(f"{FILE_NAME} is written; check it with: reliability doctor")
+    click.echo("check it with: reliability doctor")
 
 
 @click.command(
@@ -97,8 +99,9 @@ def capture(name: str, out: Path, assignments: tuple[str, ...]) -> None:
         click.echo(f"note: it holds nothing of the {arm}; look with: reliability doctor", err=True)
     for warning in made.answer.warnings:
         click.echo(f"note: the server warns, so no verdict can be better than INCONCLUSIVE: {warning}", err=True)
-    click.echo(f"{len(made.answer.series)} series, {sum(one.values.size for one in made.answer.series)} samples")
-    click.echo(str(made.folder))
+    samples = sum(series.values.size for series in made.answer.series)
+    click.echo(f"{made.folder} is written: {len(made.answer.series)} series, {samples} samples")
+    click.echo(f"judge it with: reliability report canary -p source={made.folder}")
 
 
 @click.command(

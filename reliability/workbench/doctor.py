@@ -112,7 +112,8 @@ def _look_at_canary(settings: Settings, project: Path, *, is_live: bool) -> Iter
         now = SystemClock().now()
         place = Place(project=project, settings=settings, now=now, answers=Path(folder), increments=None)
         evidence = load_evidence(parameters, place=place)
-        yield ok("source", evidence.origin.source.description)
+        if not is_live:
+            yield ok("source", evidence.origin.source.description)
         arms = [*check_arm("baseline", evidence), *check_arm("canary", evidence)]
         yield from arms
         if status_of(arms):
@@ -135,8 +136,8 @@ def _window(evidence: CanaryEvidence) -> tuple[Finding, Mapping[str, float]]:
     window = evidence.judged_window
     history = read_history(evidence.answers.values(), end_seconds=window.end.timestamp())
     text = (
-        f"{window.seconds / 60:g} minutes behind the warm-up are judged; samples of both arms go back "
-        f"{history.seconds / 60:.1f} minutes"
+        f"the report judges {window.seconds / 60:g} minutes behind the warm-up; samples of both arms go back "
+        f"{history.seconds / 60:.1f}"
     )
     if history.covers(window.seconds):
         return ok("window", text), {}
@@ -145,4 +146,4 @@ def _window(evidence: CanaryEvidence) -> tuple[Finding, Mapping[str, float]]:
         return fault("window", f"too few scrapes: {text}", cure=cure, status=NO_DATA), {}
     minutes, warmup = history.minutes
     shorter = {"window_minutes": minutes, "warmup_minutes": min(warmup, evidence.origin.warmup_minutes)}
-    return note("window", text, cure="wait, or run what works now"), shorter
+    return note("window", text, cure="wait, or judge a shorter window with the command below"), shorter

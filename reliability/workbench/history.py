@@ -40,7 +40,7 @@ class History:
         if self.interval_seconds is None or usable < _FEWEST_SCRAPES * self.interval_seconds:
             return None
         window = math.floor(usable / 60 * 100) / 100
-        return window, float(math.floor(window / _WARMUP_SHARE))
+        return window, warmup_of(window)
 
     @property
     def wait_seconds(self) -> int:
@@ -50,6 +50,11 @@ class History:
     @property
     def _spare_seconds(self) -> float:
         return _SPARE_SCRAPES * (self.interval_seconds or 0.0)
+
+
+def warmup_of(window_minutes: float) -> float:
+    """Return the warm-up of a shorter window: its usual share, in whole minutes."""
+    return float(math.floor(window_minutes / _WARMUP_SHARE))
 
 
 def read_history(arms: Iterable[Answer], *, end_seconds: float) -> History:

@@ -26,6 +26,7 @@ from reliability.sources.manifest import Server as Recorded
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
 from reliability.window import Window
+from reliability.workbench.history import warmup_of
 from reliability.workbench.server import open_server
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -66,11 +67,15 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
     """
     if not re.fullmatch(_NAME, name):
         raise UsageError(f"'{name}' is no name of a capture; use letters, digits, dots, hyphens and underscores.")
+    if (out / name).exists():
+        raise UsageError(f"{out / name} exists and is left as it is; choose another name, or remove it.")
     settings, now = read_settings(project), SystemClock().now()
     parameters = resolve_parameters(settings, "canary", _typed(assignments, project), report=_REPORT)
     source = str(parameters["source"])
     if source != CONFIGURED and not source.startswith(URL_PREFIXES):
-        raise UsageError(f"the source is '{source}', not a server; set canary.source to prometheus, or give -p source.")
+        raise UsageError(
+            f"the source is '{source}', not a server; set canary.source to prometheus, or give -p source=URL."
+        )
     server = open_server(settings.prometheus, source, project=project)
     place = Place(project=project, settings=settings, now=now, answers=out, increments=None)
     origin = find_origin(parameters, place=place)  # for names and window; it is not asked, so nothing is stored
@@ -124,10 +129,12 @@ def _typed(assignments: Sequence[str], project: Path) -> dict[str, object]:
 
 
 def _manifest(name: str, now: datetime, origin: Origin, answer: Answer, product: tuple[str, str]) -> Manifest:
-    """Describe the recording; a window whose start the server has no samples of begins with the first."""
-    names, window = origin.names, origin.window
+    """Describe the recording; where the server has less than the window, it and its warm-up are shorter."""
+    names, window, warmup = origin.names, origin.window, origin.warmup_minutes
     first = datetime.fromtimestamp(min(float(series.times_seconds[0]) for series in answer.series), UTC)
-    start = max(window.start, first)
+    if window.start < first < window.end:
+        window = Window(start=first, end=window.end)
+        warmup = min(warmup, warmup_of(window.seconds / 60))
     return Manifest(
         schema=SCHEMA,
         name=name,
@@ -136,7 +143,7 @@ def _manifest(name: str, now: datetime, origin: Origin, answer: Answer, product:
         server=Recorded(product=product[0], version=product[1]),
         query=answer.query,
         evaluated_at=window.end,
-        window=Window(start=start, end=window.end) if start < window.end else window,
+        window=window,
         scrape_interval_seconds=scrape_interval_seconds(answer) or window.seconds,
         capture_sha256="0" * 64,
         arms={arm: ArmEntry(matchers=entry.matchers_text, release=entry.release) for arm, entry in origin.arms.items()},
@@ -146,7 +153,7 @@ def _manifest(name: str, now: datetime, origin: Origin, answer: Answer, product:
             error_matchers=", ".join(matcher.promql() for matcher in names.error_matchers),
             unit=names.unit,
         ),
-        warmup_minutes=origin.warmup_minutes,
+        warmup_minutes=warmup,
         warnings=answer.warnings,
         infos=answer.infos,
     )

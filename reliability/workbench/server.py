@@ -61,7 +61,7 @@ class Server:
         return next((row.value for row in self.rows(query)), 0.0)
 
     def product(self) -> tuple[str, str]:
-        """Return product and version, `unknown` where the server does not tell."""
+        """Return product and version, as far as the server tells them."""
         try:
             data = read_document(self.transport.ask(_BUILD_PATH, {})).get("data") or {}
         except (SourceError, UsageError):
@@ -71,7 +71,7 @@ class Server:
         # The build information of VictoriaMetrics pretends to be another product.
         for row in self.rows(selector(any_of("__name__", ["vm_app_version"]))):
             return "victoria-metrics", row.labels.get("short_version") or row.labels.get("version", "unknown")
-        return "unknown", "unknown"
+        return "unknown product", "unknown version"
 
 
 def open_server(settings: PrometheusSettings, source: str, *, project: Path) -> Server:

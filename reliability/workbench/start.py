@@ -37,12 +37,16 @@ def write_settings(folder: Path, given: Mapping[str, str | None], *, preset: str
     if path.exists():
         raise SettingsError(f"{path} exists and is left as it is; change it there, or remove it and run init again.")
     resolved = resolve_parameters(read_settings(folder), "prometheus", given, report="reliability init")
+    if resolved["url"] is None:
+        raise SettingsError(
+            "no server is named; give --prometheus http://host:9090, or set RELIABILITY_PROMETHEUS_URL."
+        )
     server = open_server(PrometheusSettings.model_validate(resolved), CONFIGURED, project=folder)
     proposal = propose(server, preset=preset)
     product, version = server.product()
     heading = (
         f"Written by 'reliability init' at {format_instant(SystemClock().now().replace(microsecond=0))} from what a "
-        f"server ({product} {version}) had. Check it with 'reliability doctor', then run 'reliability report canary'. "
+        f"server had ({product} {version}). Check it with 'reliability doctor', then run 'reliability report canary'. "
         f"An option behind # has its default."
     )
     chosen = {name: resolved[name] for name, value in given.items() if value is not None}

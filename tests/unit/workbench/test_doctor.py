@@ -68,7 +68,7 @@ def test_a_healthy_project_has_no_fault_and_shows_each_query_with_what_matched(
     queries = [line.split("query: ")[1] for line in printed.splitlines() if "query: " in line]
     assert len(queries) == 2
     assert set(queries) <= set(api.queries)
-    assert "ok    canary: 4 bucket series and 2 counters of 1 instances (b:1)" in printed
+    assert "ok    canary: 4 bucket series and 2 counters of b:1; " in printed
     assert "every 15 s" in printed
     assert "code: 200, 500" in printed
     assert "the P95 lies between 0.3 and 0.32 s, a fine bucket" in printed
@@ -310,7 +310,7 @@ def test_too_little_history_gives_the_command_that_works_now(folder: Path, capsy
 
     assert status == 0
     assert re.fullmatch(r"reliability report canary -p window_minutes=9\.\d+ -p warmup_minutes=1", document["command"])
-    assert "samples of both arms go back 10.0 minutes / " in findings(document, "note")[0]
+    assert "samples of both arms go back 10.0 / " in findings(document, "note")[0]
 
 
 def test_a_window_within_the_warm_up_is_a_fault(folder: Path, capsys: pytest.CaptureFixture[str]):

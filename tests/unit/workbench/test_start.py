@@ -377,7 +377,7 @@ def test_a_file_that_exists_is_left_alone_and_its_place_is_said(folder: Path, ca
         (["--prometheus", "http://ana:hunter2@127.0.0.1:9"], 2, "without user and query"),
         (["--prometheus", "http://127.0.0.1:9", "--preset", "nonsense"], 2, "there are: prometheus_client, otel"),
         (["--prometheus", "http://127.0.0.1:9", "--bearer-token-file", "gone"], 2, "file gone cannot be read"),
-        ([], 2, "no address is set"),
+        ([], 2, "give --prometheus http://host:9090"),
     ],
     ids=["nobody there", "no scheme", "a password", "no such preset", "no such file", "no address"],
 )
