@@ -48,13 +48,13 @@ class Cleaner:
         self.styles = Styles()
         self._words, self._numbers = words, itertools.count(1)
 
-    def clean(self, html: str, *, caption: str = "", instead: str = "") -> Markup:
+    def clean(self, html: str, *, caption: str = "", instead: Markup | None = None) -> Markup:
         """Return what is safe of some HTML.
 
         Args:
             html: Any text.
             caption: What a table without a caption shows.
-            instead: Markup that stands in place of HTML of which nothing is left to read.
+            instead: What stands in place of HTML of which nothing is left to read.
 
         Returns:
             Markup of allowed tags, with a note for what a reader would miss.
@@ -84,7 +84,7 @@ class Cleaner:
         for table in soup("table"):
             if not table.table:  # a table of tables is no more than a layout
                 self._frame_table(soup, table, caption)
-        made = Markup(soup.decode() if soup.get_text(strip=True) or soup.img else instead)  # noqa: S704 -- allowed tags only
+        made = Markup(soup.decode()) if soup.get_text(strip=True) or soup.img else instead or Markup("")  # noqa: S704 -- allowed tags only
         return made + (self.note("html_dropped", kind=", ".join(sorted(lost))) if lost else "")
 
     def label(self, title: str, *, key: str = "frame.table") -> str:
@@ -122,7 +122,7 @@ def _allowed_value(_: str, name: str, value: str) -> str | None:
     """Keep pictures that the page carries itself, and links that lead to a page."""
     if name == "src":
         return value if _PICTURE.match(value) else None
-    return None if name == "href" and value.strip().lower().startswith("data:") else value
+    return None if name == "href" and "".join(value.split()).lower().startswith("data:") else value
 
 
 def _style_text(html: str) -> str:

@@ -164,7 +164,16 @@ def test_an_output_of_no_known_kind_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "href", ["javascript:x", " JaVa\tScript:x", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:x"]
+    "href",
+    [
+        "javascript:x",
+        " JaVa\tScript:x",
+        "data:text/html,x",
+        " da\tTA:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "blob:x",
+    ],
 )
 def test_links_that_lead_to_no_page_become_text(href: str) -> None:
     assert "<p>go</p>" in html_of(f'<p><a href="{href}">go</a></p>')
