@@ -19,17 +19,18 @@ from reliability.workbench.presets import presets
 from reliability.workbench.recording import record_capture
 from reliability.workbench.start import write_settings
 
-STATUSES: Final = """\b
-Exit status: 0 done, 2 usage or settings, 4 no data, 5 run error."""
+_STATUSES: Final = "Exit status: 0 done, 2 usage or settings, 4 no data, 5 run error."
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines), "", "\b", _STATUSES))
 
 
 @click.command(
-    epilog=f"""\b
-Examples:
-  reliability init --prometheus http://127.0.0.1:9090
-  reliability init --prometheus https://metrics.example --preset istio --bearer-token-file token
-
-{STATUSES}"""
+    epilog=_examples(
+        "reliability init --prometheus http://127.0.0.1:9090",
+        "reliability init --prometheus https://metrics.example --preset istio --bearer-token-file token",
+    )
 )
 @click.option("--prometheus", "url", metavar="URL", help="Address of the server; else RELIABILITY_PROMETHEUS_URL.")
 @click.option("--preset", metavar="NAME", help=f"One of {', '.join(presets())}; by default the one that is there.")
@@ -50,14 +51,7 @@ def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> 
     click.echo("check it with: reliability doctor")
 
 
-@click.command(
-    epilog=f"""\b
-Examples:
-  reliability doctor
-  reliability doctor --offline --json
-
-{STATUSES}"""
-)
+@click.command(epilog=_examples("reliability doctor", "reliability doctor --offline --json"))
 @click.option("--offline", is_flag=True, help="Ask no server.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -79,12 +73,10 @@ def doctor(ctx: click.Context, *, offline: bool, as_json: bool) -> None:
 
 
 @click.command(
-    epilog=f"""\b
-Examples:
-  reliability capture release-2.8
-  reliability capture release-2.8 -p window_minutes=60 -p window_end=2026-11-26T18:40:00Z
-
-{STATUSES}"""
+    epilog=_examples(
+        "reliability capture release-2.8",
+        "reliability capture release-2.8 -p window_minutes=60 -p window_end=2026-11-26T18:40:00Z",
+    )
 )
 @click.argument("name")
 @click.option("--out", default="captures", show_default=True, type=click.Path(path_type=Path), help="Folder for it.")
@@ -104,14 +96,7 @@ def capture(name: str, out: Path, assignments: tuple[str, ...]) -> None:
     click.echo(f"judge it with: reliability report canary -p source={made.folder}")
 
 
-@click.command(
-    epilog=f"""\b
-Examples:
-  reliability new checkout_errors
-  reliability new queue_depth
-
-{STATUSES}"""
-)
+@click.command(epilog=_examples("reliability new checkout_errors", "reliability new queue_depth"))
 @click.argument("name")
 def new(name: str) -> None:
     """Begin the notebook notebooks/NAME.ipynb, a report of one's own."""

@@ -14,7 +14,6 @@ from typing import Final
 from reliability.clock import SystemClock
 from reliability.errors import SourceError, UsageError
 from reliability.notebook.canary_evidence import CanaryEvidence, load_evidence
-from reliability.notebook.origin import URL_PREFIXES
 from reliability.notebook.run import Place
 from reliability.settings import FILE_NAME, Settings
 from reliability.settings_file import read_settings, resolve_parameters
@@ -23,7 +22,7 @@ from reliability.workbench.arm_checks import check_arm, check_counts
 from reliability.workbench.finding import NO_DATA, SETTINGS, Finding, fault, note, ok, status_of
 from reliability.workbench.history import read_history
 from reliability.workbench.local_checks import check_kernel, check_outputs, check_secrets
-from reliability.workbench.server import Server, open_server
+from reliability.workbench.server import Server, is_server, open_server
 
 WORKS_NOW: Final = "works now"
 _REPORT: Final = "reliability report canary"
@@ -58,13 +57,16 @@ def _look(project: Path, *, offline: bool) -> Iterator[Finding]:
     yield check_kernel()
     yield check_outputs(project / "outputs")
     settings = read_settings(project)
-    yield _settings_file(project)
+    if (project / FILE_NAME).is_file():
+        yield ok("settings", f"{FILE_NAME} is valid")
+    else:
+        cure = "write one with: reliability init --prometheus URL"
+        yield note("settings", f"there is no {FILE_NAME}; defaults and environment hold", cure=cure)
     secrets = check_secrets(settings.prometheus, project=project, environ=os.environ)
     yield from secrets
     if status_of(secrets):
         return
-    source = settings.canary.source
-    is_live = source == CONFIGURED or source.startswith(URL_PREFIXES)
+    source, is_live = settings.canary.source, is_server(settings.canary.source)
     if not is_live:
         yield from _look_at_canary(settings, project, is_live=False)
     if is_live or settings.prometheus.url:
@@ -78,13 +80,6 @@ def _look(project: Path, *, offline: bool) -> Iterator[Finding]:
     elif settings.prometheus.url:
         cure = 'set canary.source = "prometheus" to judge what it has'
         yield note("source", f"canary.source is {source}, not this server", cure=cure)
-
-
-def _settings_file(project: Path) -> Finding:
-    if (project / FILE_NAME).is_file():
-        return ok("settings", f"{FILE_NAME} is valid")
-    cure = "write one with: reliability init --prometheus URL"
-    return note("settings", f"there is no {FILE_NAME}; defaults and environment hold", cure=cure)
 
 
 def _look_at_server(server: Server) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from reliability.workbench.server import INFINITE, Server, increase, selector
 
 Unit = Literal["seconds", "milliseconds"]
 _ASKED: Final = 12
+_CLASSIC: Final = Matcher(name="le", op="!=", value="")
 _SLOWER_SHARE: Final = 0.05
 _MANY_MILLISECONDS: Final = 100  # no request histogram in seconds ends above this, one in milliseconds does
 _NO_LATENCY: Final = re.compile(r"bytes|size|length|_ratio|client_|gc_|pauses|compaction|wal_|engine_query")
@@ -88,7 +89,7 @@ def measure_latency(server: Server, metric: str, *, unit: Unit | None, matchers:
     Returns:
         What was seen.
     """
-    rows = server.rows(f"sum by (le) ({increase(f'{metric}_bucket', *matchers)})")
+    rows = server.rows(f"sum by (le) ({increase(f'{metric}_bucket', _CLASSIC, *matchers)})")
     counts = dict(sorted((float(row.labels["le"]), row.value) for row in rows))
     chosen, reason = (unit, "the preset says so") if unit else unit_of(metric, list(counts))
     return Latency(metric=metric, unit=chosen, unit_reason=reason, counts=counts)
@@ -125,18 +126,12 @@ def words_of_bucket(bucket: tuple[float, float], p95: float, unit: Unit) -> tupl
         What was seen, and the cure; no cure when the judge needs no guard.
     """
     (low, high), short = bucket, "s" if unit == "seconds" else "ms"
-    seen = (
-        f"the P95 lies between {low:g} and {high:g} {short}"
-        if high < np.inf
-        else f"the P95 lies above {low:g} {short}, the last bound"
-    )
+    place = f"between {low:g} and {high:g} {short}" if high < np.inf else f"above {low:g} {short}, the last bound"
     if not guard_fraction(bucket_ratio(bucket)):
-        return f"{seen}, a fine bucket", ""
+        return f"the P95 lies {place}, a fine bucket", ""
     helpful = ", ".join(f"{bound:g}" for bound in suggested_bounds(p95 if high < np.inf else low))
-    return (
-        f"{seen}, a coarse bucket: only large changes can be judged",
-        f"let the service count at more bounds, for example {helpful} {short}",
-    )
+    cure = f"let the service count at more bounds, for example {helpful} {short}"
+    return f"the P95 lies {place}, a coarse bucket: only large changes can be judged", cure
 
 
 def _last(bounds: Sequence[float]) -> float:

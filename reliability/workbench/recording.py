@@ -5,7 +5,7 @@ arms are called, to the settings.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,21 +13,20 @@ from typing import Final
 
 from reliability.clock import SystemClock
 from reliability.errors import MissingEvidenceError, UsageError
-from reliability.notebook.origin import URL_PREFIXES, Origin, find_origin
+from reliability.notebook.origin import Origin, find_origin
 from reliability.notebook.run import Place
 from reliability.report.catalogue import find_reports, read_notebook
 from reliability.report.parameters import choose_parameters, gather_parameters
 from reliability.settings_file import read_settings, resolve_parameters
 from reliability.sources.answer import Answer, decode_answer
 from reliability.sources.captures import scrape_interval_seconds, write_capture
-from reliability.sources.connection import CONFIGURED
 from reliability.sources.manifest import SCHEMA, ArmEntry, Manifest, MetricsEntry
 from reliability.sources.manifest import Server as Recorded
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
 from reliability.window import Window
 from reliability.workbench.history import warmup_of
-from reliability.workbench.server import open_server
+from reliability.workbench.server import is_server, open_server
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _REPORT: Final = "canary_comparison"
@@ -72,7 +71,7 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
     settings, now = read_settings(project), SystemClock().now()
     parameters = resolve_parameters(settings, "canary", _typed(assignments, project), report=_REPORT)
     source = str(parameters["source"])
-    if source != CONFIGURED and not source.startswith(URL_PREFIXES):
+    if not is_server(source):
         raise UsageError(
             f"the source is '{source}', not a server; set canary.source to prometheus, or give -p source=URL."
         )
@@ -93,12 +92,12 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
         )
     write_capture(out / name, body, _manifest(name, now, origin, answer, server.product()))
     histograms = [series.labels for series in answer.series if series.name == origin.names.bucket]
-    empty = [
-        key
-        for key, arm in arms.items()
-        if not any(all(matcher.matches(labels) for matcher in arm.matchers) for labels in histograms)
-    ]
+    empty = [key for key, arm in arms.items() if not any(_selects(arm.matchers, labels) for labels in histograms)]
     return Recording(folder=out / name, answer=answer, empty_arms=empty)
+
+
+def _selects(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
+    return all(matcher.matches(labels) for matcher in matchers)
 
 
 def union_matchers(baseline: Sequence[Matcher], canary: Sequence[Matcher]) -> tuple[Matcher, ...]:

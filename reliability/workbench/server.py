@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from reliability.errors import SourceError, UsageError
+from reliability.notebook.origin import URL_PREFIXES
 from reliability.settings import PrometheusSettings
 from reliability.sources.answer import Answer, clipped, decode_answer, read_document
-from reliability.sources.connection import connect
+from reliability.sources.connection import CONFIGURED, connect
 from reliability.sources.live_transport import LiveTransport
 from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.transport import QUERY, Transport
@@ -23,7 +24,7 @@ from reliability.sources.transport import QUERY, Transport
 # Thanos: never a part of the data as if it were all of it; VictoriaMetrics: up to now, not to 30 s ago.
 _USUAL: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s", "nocache": "1"}
 _BUILD_PATH: Final = "/api/v1/status/buildinfo"
-RECENT_SECONDS: Final = 600
+_RECENT_SECONDS: Final = 600
 _SHOWN: Final = 6
 INFINITE: Final = Matcher(name="le", op="=", value="+Inf")
 
@@ -74,6 +75,11 @@ class Server:
         return "unknown product", "unknown version"
 
 
+def is_server(source: str) -> bool:
+    """Tell whether a source is a server: the configured one, or an address."""
+    return source == CONFIGURED or source.startswith(URL_PREFIXES)
+
+
 def open_server(settings: PrometheusSettings, source: str, *, project: Path) -> Server:
     """Open a server; it is not asked yet.
 
@@ -98,7 +104,7 @@ def selector(*matchers: Matcher) -> str:
 
 def increase(metric: str, *matchers: Matcher) -> str:
     """Print by how much each counter of a metric rose in the last minutes."""
-    return f"increase({range_selector(metrics=[metric], matchers=matchers, seconds=RECENT_SECONDS)})"
+    return f"increase({range_selector(metrics=[metric], matchers=matchers, seconds=_RECENT_SECONDS)})"
 
 
 def any_of(label: str, values: Sequence[str]) -> Matcher:
