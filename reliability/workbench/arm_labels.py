@@ -1,7 +1,7 @@
 """Which label tells two arms apart, and which of its values is the baseline.
 
 Fed with the label sets of the histogram and their traffic. Reading the server belongs to
-`reliability.workbench.survey`.
+`reliability.workbench.proposal`.
 """
 
 import re

@@ -88,8 +88,7 @@ def _look_at_server(server: Server) -> Iterator[Finding]:
     before = clock.now().timestamp()
     at = server.number("time()")
     after = clock.now().timestamp()
-    product, version = server.product()
-    yield ok("server", f"{server.transport.where} answers ({product} {version})")
+    yield ok("server", f"{server.transport.where} answers ({' '.join(dict.fromkeys(server.product()))})")
     ahead, uncertain = at - (before + after) / 2, (after - before) / 2
     text = f"the server is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine"
     if abs(ahead) - uncertain > _CLOCK_SECONDS:

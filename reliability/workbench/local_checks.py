@@ -49,14 +49,13 @@ def check_secrets(settings: PrometheusSettings, *, project: Path, environ: Mappi
     found: list[Finding] = []
     for secret in settings.secrets:
         try:
-            value, held = (
-                secret.read(project=project, environ=environ),
-                f"{secret.option}: the {secret.place} holds one",
-            )
-            found.append(ok("secret", held))
+            value = secret.read(project=project, environ=environ)
+            text = f"{secret.option}: the {secret.place} holds one"
             if len(value) < SHORTEST_TOLD:
-                text = f"{held} of fewer than {SHORTEST_TOLD} characters, for which outputs cannot be searched"
-                found[-1] = note("secret", text, cure="take a longer one, and never print it")
+                text += f" of fewer than {SHORTEST_TOLD} characters, for which outputs cannot be searched"
+                found.append(note("secret", text, cure="take a longer one, and never print it"))
+            else:
+                found.append(ok("secret", text))
         except SecretError as err:
             found.append(fault("secret", str(err.args[0]), cure=f"mend {secret.option}", status=SETTINGS))
     if found and settings.url and settings.url.startswith("http://") and not Connection(url=settings.url).is_loopback:

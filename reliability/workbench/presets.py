@@ -1,6 +1,6 @@
 """Presets: what usual exporters call the latency of requests, their count and their failures.
 
-The names stand in `presets.toml`. Looking at a server belongs to `reliability.workbench.survey`.
+The names stand in `presets.toml`. Looking at a server belongs to `reliability.workbench.proposal`.
 """
 
 import tomllib

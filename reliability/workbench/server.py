@@ -62,7 +62,7 @@ class Server:
         return next((row.value for row in self.rows(query)), 0.0)
 
     def product(self) -> tuple[str, str]:
-        """Return product and version, as far as the server tells them."""
+        """Return product and version, `unknown` where the server does not tell."""
         try:
             data = read_document(self.transport.ask(_BUILD_PATH, {})).get("data") or {}
         except (SourceError, UsageError):
@@ -72,7 +72,7 @@ class Server:
         # The build information of VictoriaMetrics pretends to be another product.
         for row in self.rows(selector(any_of("__name__", ["vm_app_version"]))):
             return "victoria-metrics", row.labels.get("short_version") or row.labels.get("version", "unknown")
-        return "unknown product", "unknown version"
+        return "unknown", "unknown"
 
 
 def is_server(source: str) -> bool:

@@ -43,11 +43,10 @@ def write_settings(folder: Path, given: Mapping[str, str | None], *, preset: str
         )
     server = open_server(PrometheusSettings.model_validate(resolved), CONFIGURED, project=folder)
     proposal = propose(server, preset=preset)
-    product, version = server.product()
+    now = format_instant(SystemClock().now().replace(microsecond=0))
     heading = (
-        f"Written by 'reliability init' at {format_instant(SystemClock().now().replace(microsecond=0))} from what a "
-        f"server had ({product} {version}). Check it with 'reliability doctor', then run 'reliability report canary'. "
-        f"An option behind # has its default."
+        f"Written by 'reliability init' at {now} from what a server had ({' '.join(dict.fromkeys(server.product()))}). "
+        f"Check it with 'reliability doctor', then run 'reliability report canary'. An option behind # has its default."
     )
     chosen = {name: resolved[name] for name, value in given.items() if value is not None}
     text = settings_text(heading, chosen | proposal.values, proposal.remarks)

@@ -202,7 +202,7 @@ def test_a_capture_and_curl_alone_give_the_counts_of_the_server(
 def recipe(url: str) -> str:
     """Return the recipe of the README for this server: its names, its jobs, its address."""
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    (found,) = re.findall(r"^curl .*?\.gz$", readme, re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(r"^curl -.*?\.gz$", readme, re.MULTILINE | re.DOTALL)
     text: str = found.replace('job="api"', 'job=~"shop-.*"').replace("http://127.0.0.1:9090", url)
     return f"set -eu -o pipefail\n{text.replace('http_request', 'prometheus_http_request')}\n"
 
