@@ -86,14 +86,14 @@ def capture(name: str, out: Path, assignments: tuple[str, ...]) -> None:
 
     `reliability report canary -p source=FOLDER` judges it, with the same numbers as the server.
     """
-    made = record_capture(name, out, assignments, project=find_project_folder(Path.cwd()))
-    for arm in made.empty_arms:
+    answer, empty_arms = record_capture(name, out, assignments, project=find_project_folder(Path.cwd()))
+    for arm in empty_arms:
         click.echo(f"note: it holds nothing of the {arm}; look with: reliability doctor", err=True)
-    for warning in made.answer.warnings:
+    for warning in answer.warnings:
         click.echo(f"note: the server warns, so no verdict can be better than INCONCLUSIVE: {warning}", err=True)
-    samples = sum(series.values.size for series in made.answer.series)
-    click.echo(f"{made.folder} is written: {len(made.answer.series)} series, {samples} samples")
-    click.echo(f"judge it with: reliability report canary -p source={made.folder}")
+    samples = sum(series.values.size for series in answer.series)
+    click.echo(f"{out / name} is written: {len(answer.series)} series, {samples} samples")
+    click.echo(f"judge it with: reliability report canary -p source={out / name}")
 
 
 @click.command(epilog=_examples("reliability new checkout_errors", "reliability new queue_depth"))

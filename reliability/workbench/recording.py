@@ -6,7 +6,6 @@ arms are called, to the settings.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -32,22 +31,7 @@ _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _REPORT: Final = "canary_comparison"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """A capture that was written.
-
-    Attributes:
-        folder: Where.
-        answer: What it holds.
-        empty_arms: Arms of which it holds nothing.
-    """
-
-    folder: Path
-    answer: Answer
-    empty_arms: list[str]
-
-
-def record_capture(name: str, out: Path, assignments: Sequence[str], *, project: Path) -> Recording:
+def record_capture(name: str, out: Path, assignments: Sequence[str], *, project: Path) -> tuple[Answer, list[str]]:
     """Record both arms.
 
     Args:
@@ -57,12 +41,12 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
         project: The project's folder.
 
     Returns:
-        What was recorded.
+        What was recorded, and the arms of which it holds nothing.
 
     Raises:
-        UsageError: The name, a parameter or a matcher is not valid, or the source is no server.
+        UsageError: The name is not plain or taken, a parameter or a matcher is not valid, or the source is no server.
         SourceError: The samples cannot be had, or there are none.
-        WriteError: The folder exists or cannot be written.
+        WriteError: The folder cannot be written.
     """
     if not re.fullmatch(_NAME, name):
         raise UsageError(f"'{name}' is no name of a capture; use letters, digits, dots, hyphens and underscores.")
@@ -93,7 +77,7 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
     write_capture(out / name, body, _manifest(name, now, origin, answer, server.product()))
     histograms = [series.labels for series in answer.series if series.name == origin.names.bucket]
     empty = [key for key, arm in arms.items() if not any(_selects(arm.matchers, labels) for labels in histograms)]
-    return Recording(folder=out / name, answer=answer, empty_arms=empty)
+    return answer, empty
 
 
 def _selects(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
