@@ -82,7 +82,9 @@ def propose(server: Server, *, preset: str | None) -> Proposal:
     extra = parse_matchers(chosen.matchers) if chosen else ()
     every = server.rows(increase(f"{metric}_bucket", INFINITE, *extra))
     common, left_out = _common(every, extra)
-    rows = [row for row in every if row.value > 0 and all(matcher.matches(row.labels) for matcher in common)]
+    rows = _busy(every, common)
+    if not rows:  # nothing but scrapes: better than nothing to start with
+        common, left_out, rows = extra, [], _busy(every, extra)
     latency = measure_latency(server, metric, unit=chosen.unit if chosen else None, matchers=common)
     jobs = sorted({row.labels.get("job", "") for row in rows})
     counter = find_counter(server, latency, preset=chosen, jobs=jobs, matchers=common)
@@ -95,6 +97,10 @@ def propose(server: Server, *, preset: str | None) -> Proposal:
     _propose_counter(proposal, counter, latency)
     _propose_window(proposal, server, metric, arms)
     return proposal
+
+
+def _busy(rows: Sequence[Row], matchers: Matchers) -> list[Row]:
+    return [row for row in rows if row.value > 0 and all(matcher.matches(row.labels) for matcher in matchers)]
 
 
 def _preset(variants: Sequence[Preset], histograms: Mapping[str, float], *, forced: bool) -> Preset | None:

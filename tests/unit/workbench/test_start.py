@@ -341,6 +341,12 @@ def test_the_scrapes_of_the_metrics_page_are_left_out(folder: Path):
     assert init(api, folder)["canary"] == 'track="canary", job="api", handler!="/metrics"'
 
 
+def test_scrapes_are_what_there_is_when_nobody_asks_anything_else(folder: Path):
+    api = two(on_histogram={"handler": "/metrics"}, per_second=1)
+
+    assert init(api, folder)["canary"] == 'track="canary", job="api"'
+
+
 def test_a_short_history_is_said_but_never_written_as_a_window_that_is_wrong_tomorrow(folder: Path):
     canary = init(two(minutes=10), folder)
 
