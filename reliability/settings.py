@@ -38,7 +38,7 @@ def check_address(url: str) -> str:
 
 
 def _check_source(source: str) -> str:
-    if "://" in source:
+    if "://" in source or "@" in source:  # also without its scheme, an address may carry a password
         check_address(source)
     return source
 

@@ -25,6 +25,7 @@ RUN_CSV: Final = "RELIABILITY_RUN_CSV"  # from the runner to its kernel: keep th
 _NO_SETTINGS: Final = frozenset((RUN_FILES, RUN_CSV))
 _WITH_UNIT: Final = re.compile(r"\s*[-+]?\d[\d.,_]*\s*(%|[a-zA-Zµ]+)\s*")
 _UNIT: Final = re.compile(r"_(days|hours|minutes|seconds|milliseconds|ms|percent|points|fraction)$")
+_NEAR_SECRETS: Final = re.compile(r"^prometheus$|(url|proxy|_file|_variable)$")
 Place = tuple[str, ...]
 
 
@@ -39,7 +40,7 @@ def find_project_folder(start: Path) -> Path:
     """
     here = start.resolve()
     for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file() or (folder / ".git").exists():
+        if os.path.lexists(folder / FILE_NAME) or (folder / ".git").exists():
             return folder
     return here
 
@@ -114,8 +115,10 @@ def secrets_of(settings: Settings) -> tuple[Secret, ...]:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    if not path.is_file():  # a link to nowhere must not read as "no settings"
+        raise SettingsError(f"{path} is no file, or a link to none; mend or remove it.")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
@@ -152,10 +155,10 @@ def _first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[Place,
 
 
 def _words(problem: Any, key: str) -> str:
-    """Put a refused value into words; a value that a rule of ours refused may hold a secret and is not repeated."""
-    if problem["type"] == "value_error":
+    """Put a refused value into words; one that may hold a secret, as those of the server's section, is not repeated."""
+    value, is_plain = problem["input"], isinstance(problem["input"], bool | int | float)
+    if problem["type"] == "value_error" or (not is_plain and (_NEAR_SECRETS.search(key) or "@" in str(value))):
         return f"{key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}."
-    value = problem["input"]
     if isinstance(value, str) and _WITH_UNIT.fullmatch(value) and "number" in problem["msg"]:
         return f"{key} = {value!r}: write a plain number, the name of the option says its unit."
     return f"{key} = {value!r}: {problem['msg']}. Mend the value and run again."

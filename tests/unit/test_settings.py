@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -142,6 +144,36 @@ def test_a_bad_variable_is_refused_by_its_name(tmp_path, name, value, named):
 
     assert named in str(refusal.value)
     assert name in str(refusal.value) or "together" in named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'prometheus = "http://ana:hunter2@h:9090"\n',
+        '[prometheus]\nurl = ["http://ana:hunter2@h:9090"]\n',
+        '[prometheus.bearer_token_file]\nvalue = "hunter2"\n',
+        '[canary]\nsource = "ana:hunter2@h:9090"\n',
+        '[canary]\nsource = ["ana:hunter2@h:9090"]\n',
+    ],
+)
+def test_a_secret_that_stands_where_none_may_is_not_repeated(tmp_path, text):
+    (tmp_path / "reliability.toml").write_text(text)
+
+    with pytest.raises(SettingsError) as refusal:
+        read_settings(tmp_path, {})
+
+    assert "hunter2" not in str(refusal.value)
+    assert "reliability.toml" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, lambda path: path.symlink_to("/nowhere")], ids=["folder", "dangling link"]
+)
+def test_settings_that_are_no_file_never_read_as_no_settings(tmp_path, make):
+    make(tmp_path / "reliability.toml")
+
+    with pytest.raises(SettingsError, match="is no file"):
+        read_settings(find_project_folder(tmp_path), {})
 
 
 def test_a_variable_that_holds_a_secret_is_no_setting(tmp_path):
