@@ -15,6 +15,8 @@ from reliability.clock import parse_instant
 from reliability.credentials import Secret
 
 FILE_NAME: Final = "reliability.toml"
+LIVE_WINDOW_MINUTES: Final = 35.0
+WARMUP_MINUTES: Final = 5.0
 Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 31, allow_inf_nan=False)]
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from reliability.clock import format_instant, parse_instant
 from reliability.notebook.parts import near
 from reliability.notebook.run import Place
-from reliability.settings import CanarySettings
+from reliability.settings import LIVE_WINDOW_MINUTES, WARMUP_MINUTES, CanarySettings
 from reliability.sources.answer_store import INDEX_NAME, RecordingTransport, ReplayTransport
 from reliability.sources.captures import Capture, read_bare_capture, read_capture
 from reliability.sources.connection import CONFIGURED, connect
@@ -30,7 +30,7 @@ from reliability.window import Window
 SAMPLE_PREFIX: Final = "sample:"
 URL_PREFIXES: Final = ("http://", "https://")
 DEFAULTS: Final[Mapping[str, Any]] = {
-    **told_by(USUAL_ARMS, USUAL_METRICS), "window_minutes": 35.0, "warmup_minutes": 5.0,
+    **told_by(USUAL_ARMS, USUAL_METRICS), "window_minutes": LIVE_WINDOW_MINUTES, "warmup_minutes": WARMUP_MINUTES,
 }  # fmt: skip
 Parameters = Mapping[str, Any]
 

@@ -20,6 +20,8 @@ from pydantic import FiniteFloat, TypeAdapter, ValidationError
 from reliability.credentials import looks_secret
 from reliability.errors import NotebookError, ParameterError
 from reliability.report.catalogue import parameters_cell
+from reliability.settings import LIVE_WINDOW_MINUTES, WARMUP_MINUTES
+from reliability.sources.connection import CONFIGURED
 from reliability.sources.promql import check_metric_name, parse_matchers
 from reliability.sources.samples import open_sample
 
@@ -183,5 +185,23 @@ def check_canary(resolved: Mapping[str, Any]) -> None:
     for name in ("latency_metric", "requests_metric"):
         if resolved[name] is not None:
             check_metric_name(resolved[name], where=name)
-    if resolved["source"].startswith("sample:"):
-        open_sample(resolved["source"].removeprefix("sample:"))
+    source, window_minutes, warmup_minutes = (resolved[key] for key in ("source", "window_minutes", "warmup_minutes"))
+    if source.startswith("sample:"):
+        sample = open_sample(source.removeprefix("sample:"))
+        _check_window(
+            window_minutes, sample.capture.manifest.warmup_minutes if warmup_minutes is None else warmup_minutes
+        )
+    elif source == CONFIGURED or "://" in source:
+        _check_window(
+            window_minutes or LIVE_WINDOW_MINUTES, WARMUP_MINUTES if warmup_minutes is None else warmup_minutes
+        )
+    else:  # what a capture says by itself is known when it is read
+        _check_window(window_minutes, warmup_minutes)
+
+
+def _check_window(window_minutes: float | None, warmup_minutes: float | None) -> None:
+    if window_minutes is not None and warmup_minutes is not None and window_minutes <= warmup_minutes:
+        raise ParameterError(
+            f"the window of {window_minutes:g} minutes leaves nothing behind the warm-up of {warmup_minutes:g} "
+            f"minutes; lengthen window_minutes or shorten warmup_minutes."
+        )

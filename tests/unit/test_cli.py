@@ -42,6 +42,11 @@ def test_help_imports_nothing_heavy():
         (["report", "canary", "-p", "baseline=foo"], "foo"),
         (["report", "canary", "-p", "latency_metric=a b"], "a b"),
         (["report", "canary", "-p", "window_end=yesterday"], "window_end: 'yesterday' is no instant"),
+        (["report", "canary", "-p", "window_minutes=3"], "leaves nothing behind the warm-up of 5 minutes"),
+        (
+            ["report", "canary", "-p", "source=http://127.0.0.1:1", "-p", "warmup_minutes=40"],
+            "the window of 35 minutes leaves nothing behind the warm-up of 40 minutes",
+        ),
         (["gate", "--nonsense"], "--nonsense"),
         (["nonsense"], "nonsense"),
     ],
