@@ -5,6 +5,7 @@ where they lie; reading files and variables belongs to `reliability.settings_fil
 value means for a verdict to the judges.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from reliability.clock import parse_instant
 from reliability.credentials import Secret
 
 FILE_NAME: Final = "reliability.toml"
+_HOST: Final = re.compile(r"[\w.-]+|.*:.*")  # a colon only inside the brackets of IPv6, which are checked before
 LIVE_WINDOW_MINUTES: Final = 35.0
 WARMUP_MINUTES: Final = 5.0
 Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
@@ -29,10 +31,11 @@ def check_address(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_address = bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0 and parts.netloc[-1] != ":"
     except ValueError:  # its words repeat the address
         is_address = False
-    if not is_address or "@" in url or "?" in url or "#" in url:
+    # urlsplit drops line ends and spaces at the ends without a word
+    if not is_address or not url.startswith(("http://", "https://")) or not url.isprintable() or set(url) & set(" @?#"):
         raise ValueError(
             "write the address as http://host:9090, with its path prefix where there is one, without user and query"
         )
@@ -42,6 +45,8 @@ def check_address(url: str) -> str:
 def _check_source(source: str) -> str:
     if "://" in source or "@" in source:  # also without its scheme, an address may carry a password
         check_address(source)
+    if not source.isprintable():
+        raise ValueError("it holds a line end or another control character; write it on one line")
     return source
 
 

@@ -23,11 +23,10 @@ from reliability.sources.manifest import USUAL_ARMS, USUAL_METRICS, told_by
 from reliability.sources.metrics import MetricNames
 from reliability.sources.prometheus import PrometheusSource
 from reliability.sources.promql import Matcher, parse_matchers
-from reliability.sources.samples import open_sample
+from reliability.sources.samples import SAMPLE_PREFIX, check_source, open_sample
 from reliability.sources.validation import refusing
 from reliability.window import Window
 
-SAMPLE_PREFIX: Final = "sample:"
 URL_PREFIXES: Final = ("http://", "https://")
 DEFAULTS: Final[Mapping[str, Any]] = {
     **told_by(USUAL_ARMS, USUAL_METRICS), "window_minutes": LIVE_WINDOW_MINUTES, "warmup_minutes": WARMUP_MINUTES,
@@ -83,10 +82,12 @@ def find_origin(parameters: Parameters, *, place: Place) -> Origin:
 
     Raises:
         SettingsError: The configured server is meant, but the settings name none.
+        UsageError: The text names no source.
         SourceError: A recording cannot be read.
         SelectorError: A metric name or matcher is not valid PromQL.
     """
     source: str = parameters["source"]
+    check_source(source, place.project)
     if source == CONFIGURED or source.startswith(URL_PREFIXES):
         return _live(parameters, place)
     if source.startswith(SAMPLE_PREFIX):

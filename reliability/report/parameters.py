@@ -23,7 +23,7 @@ from reliability.report.catalogue import parameters_cell
 from reliability.settings import LIVE_WINDOW_MINUTES, WARMUP_MINUTES
 from reliability.sources.connection import CONFIGURED
 from reliability.sources.promql import check_metric_name, parse_matchers
-from reliability.sources.samples import open_sample
+from reliability.sources.samples import check_source, open_sample
 
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     "float": TypeAdapter(FiniteFloat), "int": TypeAdapter(int), "bool": TypeAdapter(bool), "str": TypeAdapter(str),
@@ -171,14 +171,15 @@ def _typed(notebook: Path, name: str, declared: Declared, value: object) -> obje
         raise ParameterError(f"{notebook}: {name} = {value!r} is no {declared.kind}; {cure}.") from err
 
 
-def check_canary(resolved: Mapping[str, Any]) -> None:
-    """Refuse matchers, metric names and sample names that cannot be meant, before a kernel starts.
+def check_canary(resolved: Mapping[str, Any], project: Path) -> None:
+    """Refuse matchers, metric names and sources that cannot be meant, before a kernel starts.
 
     Args:
         resolved: A value for every parameter of the canary report.
+        project: Folder that relative file names start from.
 
     Raises:
-        UsageError: A matcher or name is not valid, or there is no such sample.
+        UsageError: A matcher, name or source is not valid.
     """
     for name in ("baseline", "canary", "error_matchers"):
         parse_matchers(resolved[name] or "", where=name)
@@ -186,6 +187,7 @@ def check_canary(resolved: Mapping[str, Any]) -> None:
         if resolved[name] is not None:
             check_metric_name(resolved[name], where=name)
     source, window_minutes, warmup_minutes = (resolved[key] for key in ("source", "window_minutes", "warmup_minutes"))
+    check_source(source, project)
     if source.startswith("sample:"):
         sample = open_sample(source.removeprefix("sample:"))
         _check_window(

@@ -120,7 +120,7 @@ def _check_known(
     for name in parameters.keys() & SECTION_OF_REPORT.keys():
         resolved = resolve_parameters(settings, SECTION_OF_REPORT[name], parameters[name], report=name)
         if SECTION_OF_REPORT[name] == "canary":
-            check_canary(resolved)
+            check_canary(resolved, project)
     live = {source for source in sources if source == CONFIGURED or source.startswith(("http://", "https://"))}
     asked = {connect(settings.prometheus, source, project=project, environ=os.environ).url for source in live}
     return asked | {address for address in (settings.prometheus.url, settings.prometheus.proxy) if address}

@@ -90,7 +90,7 @@ def decode_answer(body: bytes, *, where: str, query: str = "", evaluated_at: dat
     finally:
         if searches:
             gc.enable()
-    if "data" not in document:
+    if document.get("status") != "success" or "data" not in document:
         raise PrometheusAnswerError(f"{where} {words_of_error(document) or _words_of_foreign(body)}")
     try:
         series = tuple(_series(entry, where) for entry in _entries(document["data"], where))

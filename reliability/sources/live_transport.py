@@ -38,15 +38,17 @@ from reliability.sources.transport import QUERY, QUERY_RANGE
 
 _LONGEST_WAIT_SECONDS: Final = 0.4
 _NOT_ITS_FAULT: Final = (UsageError, PrometheusAuthError, QueryTooBigError, QueryTooSlowError)
+_LARGEST_ANSWER_BYTES: Final = 512_000_000
+_CHUNK_BYTES: Final = 65_536  # packed, it may be a thousand times as large
 _SERVER_SHARE: Final = 0.9  # the server gives up first, so that its words arrive
 _NOTHING_MORE: Final = b'{"data": {"result": []}}'
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # else each retry is printed into the notebook
 
 
 class _Session(requests.Session):
-    """Asks one path with the parameters in the body, and keeps the whole answer."""
+    """Asks one path with the parameters in the body, and keeps the whole answer if it is not too large."""
 
-    def __init__(self, connection: Connection, path: str) -> None:
+    def __init__(self, connection: Connection, path: str, largest_bytes: int) -> None:
         super().__init__()
         self.trust_env = False  # else ~/.netrc adds credentials, and proxies see the query
         self.headers["Accept-Encoding"] = "identity"  # packing costs the server more than the query
@@ -56,18 +58,33 @@ class _Session(requests.Session):
         if connection.proxy and not connection.is_loopback:
             self.proxies.update(dict.fromkeys(("http", "https"), connection.proxy))
         self.answer = requests.Response()
-        self._url, self._path = connection.url, path
+        self._url, self._path, self._where = connection.url, path, connection.shown
+        self._largest_bytes = largest_bytes
 
     def request(self, *_args: Any, **options: Any) -> requests.Response:
         """Ask once; the library gets an empty result, because it would drop the warnings."""
         is_query = self._path in (QUERY, QUERY_RANGE)  # the rest of the API takes only GET
         method, place = ("POST", "data") if is_query else ("GET", "params")
         sent: dict[str, Any] = {place: {key: value for key, value in options["params"].items() if value}}
-        self.answer = super().request(method, f"{self._url}{self._path}", timeout=options["timeout"], **sent)
+        url, seconds = f"{self._url}{self._path}", options["timeout"]
+        with super().request(method, url, timeout=seconds, stream=True, **sent) as self.answer:
+            self.answer._content = self._body()  # noqa: SLF001 -- requests itself reads without a bound
         nothing_more = requests.Response()
         nothing_more.status_code = 200
         nothing_more.raw = io.BytesIO(_NOTHING_MORE)
         return nothing_more
+
+    def _body(self) -> bytes:
+        """Read the answer, unpacked where it came packed, and stop where it gets too large."""
+        body = bytearray()
+        for chunk in self.answer.iter_content(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > self._largest_bytes:
+                raise QueryTooBigError(
+                    f"{self._where} answered with more than {self._largest_bytes:,} bytes; the rest was not read. "
+                    f"Ask for a shorter window, fewer series or a larger step."
+                )
+        return bytes(body)
 
     def get_redirect_target(self, _resp: requests.Response) -> None:
         """Follow no redirect: the library would send the credentials again."""
@@ -78,11 +95,13 @@ class LiveTransport:
 
     Args:
         connection: The server.
+        largest_answer_bytes: Where reading stops, counted unpacked.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, largest_answer_bytes: int = _LARGEST_ANSWER_BYTES) -> None:
         self.where = connection.name
         self._connection = connection
+        self._largest_answer_bytes = largest_answer_bytes
         self._breaker = CircuitBreaker(connection.name, failure_threshold=3, excluded=_NOT_ITS_FAULT)
 
     def ask(self, path: str, form: Mapping[str, str]) -> bytes:
@@ -93,7 +112,7 @@ class LiveTransport:
             PrometheusAnswerError: The server answered with an error or with no answer.
             PrometheusAuthError: The server wants other credentials.
             PrometheusRefusedError: The server does not understand the query.
-            QueryTooBigError: The server would have to read too much.
+            QueryTooBigError: The server would have to read too much, or the answer is too large.
             QueryTooSlowError: The server took too long and gave up.
             CircuitOpenError: The server failed just now and is left alone.
         """
@@ -133,7 +152,8 @@ class LiveTransport:
         return response.content
 
     def _send(self, path: str, form: Mapping[str, str], until: float) -> requests.Response:
-        session, seconds = _Session(self._connection, path), max(until - time.monotonic(), 0.001)
+        session = _Session(self._connection, path, self._largest_answer_bytes)
+        seconds = max(until - time.monotonic(), 0.001)
         sent = {**form, "timeout": f"{_SERVER_SHARE * seconds:.3f}"}
         with PrometheusConnect(url=self._connection.url, session=session, retry=Retry(0, read=False)) as client:
             client.custom_query(form.get("query", ""), params=sent, timeout=seconds)

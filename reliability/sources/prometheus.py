@@ -19,7 +19,7 @@ from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.transport import QUERY, QUERY_RANGE, Transport
 from reliability.window import Window
 
-_WHOLE: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s"}  # Thanos heeds these
+WHOLE: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s"}  # Thanos heeds these
 _SPLITS: Final = 5
 
 
@@ -77,7 +77,7 @@ class PrometheusSource:
             SourceError: As `LiveTransport.ask` says.
             PrometheusRefusedError: The server does not understand the query.
         """
-        body = self._transport.ask(QUERY, {"query": query, "time": _seconds(at), **_WHOLE})
+        body = self._transport.ask(QUERY, {"query": query, "time": _seconds(at), **WHOLE})
         return decode_answer(body, where=self.description, query=query, evaluated_at=at)
 
     def ask_range(self, query: str, *, window: Window, step_seconds: float) -> Answer:
@@ -102,7 +102,7 @@ class PrometheusSource:
 
         def ask(part: Window) -> Answer:
             form = {"query": query, "start": _seconds(part.start), "end": _seconds(part.end), "step": f"{step:.3f}"}
-            body = self._transport.ask(QUERY_RANGE, form | _WHOLE)
+            body = self._transport.ask(QUERY_RANGE, form | WHOLE)
             return decode_answer(body, where=self.description, query=query, evaluated_at=part.end)
 
         start, end = _whole_milliseconds(window.start), _whole_milliseconds(window.end)

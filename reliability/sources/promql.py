@@ -16,13 +16,19 @@ from reliability.errors import SelectorError
 
 METRIC_NAME: Final = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _LABEL_NAME: Final = r"[a-zA-Z_][a-zA-Z0-9_]*"
-_STRING: Final = r"""  "(?: [^"\\\n] | \\[nrt\\"] )*"  |  '(?: [^'\\\n] | \\[nrt\\'] )*'  |  `[^`]*`  """
+_CODE: Final = r"[abfnrtv\\] | [0-3][0-7]{2} | x[0-9a-fA-F]{2} | u[0-9a-fA-F]{4} | U[0-9a-fA-F]{8}"  # as Go has them
+_STRING: Final = rf"""
+    " (?: [^"\\\n\ud800-\udfff] | \\ (?: {_CODE} | " ) )* "
+  | ' (?: [^'\\\n\ud800-\udfff] | \\ (?: {_CODE} | ' ) )* '
+  | ` [^`\ud800-\udfff]* `
+"""
 _MATCHER: Final = re.compile(
     rf"\s* (?P<name> {_LABEL_NAME}) \s* (?P<op> =~|!~|!=|=) \s* (?P<value> {_STRING}) \s* (?: , \s* | $ )",
     re.VERBOSE,
 )
 _ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_UNESCAPED: Final = {escape: character for character, escape in _ESCAPES.items()} | {"\\'": "'"}
+_ESCAPE: Final = re.compile(rb"\\(?: ([0-7]{3}) | x(..) | u(.{4}) | U(.{8}) | (.) )", re.VERBOSE)
+_LETTERS: Final = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 # What Python's `re` takes and RE2, the server's engine, refuses or reads otherwise.
 _NOT_RE2: Final = re.compile(
     r"""\(\?(?![:PimsU<-]) | \(\?<[=!] | \(\?P[=>] | \(\?[a-zA-Z-]*[aLux] | \\[1-9Z] | [*+?}]\+ | \{,""",
@@ -62,8 +68,8 @@ class Matcher:
         return found is not self.op.startswith("!")
 
     def promql(self) -> str:
-        """Print the matcher; no value can break out of its quotes."""
-        escaped = "".join(_ESCAPES.get(character, character) for character in self.value)
+        """Print the matcher; no value can break out of its quotes, or act upon a terminal."""
+        escaped = "".join(_ESCAPES.get(character) or _printable(character) for character in self.value)
         return f'{self.name}{self.op}"{escaped}"'
 
 
@@ -137,7 +143,26 @@ def _unquoted(quoted: str) -> str:
     inside = quoted[1:-1]
     if quoted.startswith("`"):
         return inside
-    return re.sub(r"\\.", lambda escape: _UNESCAPED[escape.group()], inside)
+    try:
+        return _ESCAPE.sub(_meant, inside.encode()).decode()
+    except (ValueError, OverflowError) as err:
+        raise SelectorError(f"The value {_shown(quoted)} has escapes that are no text in UTF-8; mend them.") from err
+
+
+def _meant(escape: re.Match[bytes]) -> bytes:
+    octal, byte, short, long, letter = escape.groups()
+    if letter:
+        return bytes([_LETTERS.get(letter[0], letter[0])])
+    if octal or byte:
+        return bytes([int(octal, 8) if octal else int(byte, 16)])
+    return chr(int(short or long, 16)).encode()
+
+
+def _printable(character: str) -> str:
+    """Return a character, or its escape when it cannot be seen; beyond ASCII a single byte would be half a letter."""
+    if character.isprintable():
+        return character
+    return f"\\x{ord(character):02x}" if character.isascii() else f"\\U{ord(character):08x}"
 
 
 @lru_cache(maxsize=256)

@@ -1,9 +1,10 @@
-"""The named samples that ship with the package: which capture, and which part of it.
+"""The named samples that ship with the package, and whether the text that names a source can be meant.
 
-`reliability.notebook` opens them for `sample:NAME`. What a capture is belongs to
-`reliability.sources.captures`.
+`reliability.notebook` opens samples for `sample:NAME`. What a capture is belongs to
+`reliability.sources.captures`, what an address is to `reliability.settings`.
 """
 
+import difflib
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -11,9 +12,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from reliability.errors import UsageError
+from reliability.errors import ParameterError, UsageError
 from reliability.sources.captures import Capture, read_capture
+from reliability.sources.connection import CONFIGURED
 from reliability.window import Window
+
+SAMPLE_PREFIX: Final = "sample:"
+_LIKENESS: Final = 0.75  # "promtheus" and "sample-pass" are slips; "prometheus.json" may be a file that is gone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +77,32 @@ def open_sample(name: str) -> Sample:
     if name not in found:
         raise UsageError(f"there is no sample '{name}'; there are: {', '.join(found)}.")
     return found[name]
+
+
+def check_source(text: str, project: Path) -> None:
+    """Refuse a source that is a slip; one that looks like a capture is judged when it is read.
+
+    Args:
+        text: The option `canary.source`.
+        project: Folder that relative file names start from.
+
+    Raises:
+        ParameterError: It is empty, or nearly the name of a source and no file.
+        UsageError: There is no sample of this name.
+    """
+    if text.startswith(SAMPLE_PREFIX):
+        open_sample(text.removeprefix(SAMPLE_PREFIX))
+        return
+    word = text.strip().casefold()
+    known = (CONFIGURED, *(f"{SAMPLE_PREFIX}{sample.name}" for sample in _SAMPLES))
+    close = difflib.get_close_matches(word, known, n=1, cutoff=_LIKENESS)
+    is_slip = close and text != CONFIGURED and not Path(word).suffix and not (project / text).exists()
+    if is_slip or not word:
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise ParameterError(
+            f"canary.source = {text!r} names no source{hint} Write prometheus (the server of [prometheus]), "
+            f"sample:NAME, the folder or file of a capture, or an address."
+        )
 
 
 def shipped_samples() -> Path:

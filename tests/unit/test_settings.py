@@ -4,7 +4,14 @@ import pytest
 from pydantic import ValidationError
 
 from reliability.errors import ParameterError, SettingsError
-from reliability.settings import CanarySettings, PhaseSettings, PrometheusSettings, RollbackSettings, Settings
+from reliability.settings import (
+    CanarySettings,
+    PhaseSettings,
+    PrometheusSettings,
+    RollbackSettings,
+    Settings,
+    check_address,
+)
 from reliability.settings_file import find_project_folder, read_settings, resolve_parameters, secrets_of
 
 
@@ -201,3 +208,40 @@ def test_every_option_says_what_it_means():
 def test_settings_cannot_be_changed():
     with pytest.raises(ValidationError):
         Settings().canary.margin_percent = 50.0  # type: ignore[misc]
+
+
+BAD_ADDRESSES = (
+    "http://h h:9090", " http://h:9090", "http://h:9090 ", "http://h\r\n:9090", "http://h:90\n90", "http://h/\t",
+    "http://h/\x1b[31m", "http://h/\x00", "http://h/\u202e", "http://h/a b", "http://h:", "http://h:0", "http://h:65536",
+    "http://h:port", "http://h:-1", "http://h\\x:9090", "http://h%20h", "http://[h]:9090", "HTTP://h:9090",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["url", "proxy"])
+@pytest.mark.parametrize("address", BAD_ADDRESSES)
+def test_an_address_with_foreign_characters_or_a_bad_port_is_refused_with_its_place(option, address):
+    environ = {f"RELIABILITY_PROMETHEUS_{option.upper()}": address}
+
+    with pytest.raises(SettingsError, match=rf"_{option.upper()}: .*write the address as http://host:9090"):
+        read_settings(Path("/nowhere"), environ)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://h",
+        "http://h:9090",
+        "https://h.example/prom",
+        "http://[::1]:9090",
+        "http://my_prom:1",
+        "http://münchen:80",
+    ],
+)
+def test_a_plain_address_is_taken_as_it_is(address):
+    assert check_address(f"{address}/") == address
+
+
+@pytest.mark.parametrize("source", [*BAD_ADDRESSES, "captures\nnew", "a\x00b", "\x1b[31m"])
+def test_a_source_with_such_an_address_or_a_control_character_is_refused(source):
+    with pytest.raises(ParameterError, match=r"source: (write the address|it holds a line end)"):
+        resolve_parameters(Settings(), "canary", {"source": source}, report="canary_comparison")

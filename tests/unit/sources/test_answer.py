@@ -51,11 +51,13 @@ def test_a_damaged_body_is_decoded_or_refused_with_our_error(cut: int, put: byte
 
 
 @given(
-    place=st.sampled_from(["data", "result", "metric", "values", "value", "resultType", "warnings", "infos"]), junk=JSON
+    place=st.sampled_from(["status", "data", "result", "metric", "values", "value", "resultType", "warnings", "infos"]),
+    junk=JSON,
 )
 def test_a_foreign_document_is_decoded_or_refused_with_our_error(place: str, junk: Any):
     document = json.loads(json.dumps(MATRIX))
     target = {
+        "status": (document, "status"),
         "data": (document, "data"),
         "result": (document["data"], "result"),
         "metric": (document["data"]["result"][0], "metric"),
@@ -184,6 +186,27 @@ def test_an_error_envelope_is_put_into_words():
         decode(document)
 
     assert "reports execution: too many ?[31m samples. Check metrics and matchers" in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [MATRIX["data"], None], ids=["with samples", "null"])
+def test_an_error_is_one_whatever_data_comes_with_it(data: Any):
+    with pytest.raises(PrometheusAnswerError, match="reports timeout: gave up"):
+        decode({"status": "error", "errorType": "timeout", "error": "gave up", "data": data})
+
+
+@given(status=JSON.filter(lambda status: status != "success"))
+def test_nothing_but_a_success_is_an_answer(status: Any):
+    with pytest.raises(PrometheusAnswerError):
+        decode({**MATRIX, "status": status})
+
+
+@pytest.mark.parametrize(
+    "document", [{"data": MATRIX["data"]}, MATRIX["data"], [MATRIX], MATRIX["data"]["result"]],  # type: ignore[index]
+    ids=["no status", "data", "list", "bare list of promtool"],
+)  # fmt: skip
+def test_samples_without_a_success_around_them_are_no_answer(document: Any):
+    with pytest.raises(PrometheusAnswerError, match="not with the JSON of the query API"):
+        decode(document)
 
 
 @pytest.mark.parametrize(

@@ -330,3 +330,11 @@ def test_a_bare_body_that_cannot_be_judged_says_why(tmp_path: Path, body: bytes,
         read_bare_capture(tmp_path / "capture.json.gz")
 
     assert "Record it again with 'reliability capture'" in str(caught.value)
+
+
+def test_a_body_with_an_error_beside_its_samples_is_no_evidence(tmp_path: Path):
+    body = recording().body(metrics=NAMES.fetched(), matchers=(), start=0, end=ZERO + 1e6)
+    (tmp_path / "prom.json").write_bytes(body.replace(b'"success"', b'"error", "error": "half of it"'))
+
+    with pytest.raises(BrokenEvidenceError, match=r"prom\.json reports unknown: half of it"):
+        read_bare_capture(tmp_path / "prom.json")

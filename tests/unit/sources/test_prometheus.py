@@ -1,8 +1,10 @@
 """Each fault that prometheus-api-client 0.7.2 falls for by itself, against a loopback server that commits it."""
 
+import gzip
+import re
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -27,7 +29,7 @@ from reliability.errors import (
 from reliability.sources.answer import Answer
 from reliability.sources.connection import Connection
 from reliability.sources.live_transport import LiveTransport
-from reliability.sources.prometheus import PrometheusSource
+from reliability.sources.prometheus import WHOLE, PrometheusSource
 from reliability.sources.promql import Matcher, parse_matchers
 from reliability.window import Window
 from tests.fake_prometheus import CANARY, NAMES, FakePrometheus, FakeReplica, FakeRequest
@@ -192,6 +194,7 @@ def test_one_fault_that_may_pass_is_tried_again(first: Behaviour):
         (answers("<!doctype html><title>Log in</title>"), "HTML", 1),
         (answers("nothing here", status=404), "Check the address", 1),
         (answers('{"status":"success","data":{"resultType"'), "cut off", 1),
+        (answers({"status": "error", "error": "odd", "data": {"resultType": "matrix", "result": []}}), "odd", 1),
         (answers({"status": "success"}), "not with the JSON of the query API", 1),
         (answers({"status": "success", "data": None}), "does not follow the query API", 1),
         (answers("", status=302, Location="https://login.example/?next=1"), "a redirect, which is not followed", 1),
@@ -199,8 +202,8 @@ def test_one_fault_that_may_pass_is_tried_again(first: Behaviour):
         (answers(NATIVE), "native histograms", 1),
     ],
     ids=[
-        "503", "429", "500 with JSON", "error with 200", "HTML", "404", "truncated", "no data", "null data",
-        "redirect", "empty", "native",
+        "503", "429", "500 with JSON", "error with 200", "HTML", "404", "truncated", "error with data", "no data",
+        "null data", "redirect", "empty", "native",
     ],
 )  # fmt: skip
 def test_an_answer_that_is_none_says_what_came_and_what_to_do(behaviour: Behaviour, words: str, tries: int):
@@ -332,6 +335,59 @@ def test_a_query_that_is_too_big_is_told_apart(kind: str, error: str, status: in
 
     assert error[:40] in str(caught.value)
     assert "shorter window" in str(caught.value)
+
+
+LARGE = f'{{"status":"success","data":{{"resultType":"matrix","result":[]}},"pad":"{"x" * 1_000_000}"}}'
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [answers(LARGE), answers(gzip.compress(LARGE.encode()), Content_Encoding="gzip"), answers(LARGE, status=400)],
+    ids=["plain", "packed unasked", "refusal"],
+)
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(behaviour: Behaviour):
+    with FaultServer(behaviour) as server:
+        transport = LiveTransport(Connection(url=server.url), largest_answer_bytes=len(LARGE) - 1)
+        with pytest.raises(QueryTooBigError, match=r"answered with more than 1,000,0.. bytes.*shorter window"):
+            transport.ask("/api/v1/query", {"query": "up"})
+
+    assert len(server.requests) == 1
+
+
+def test_an_answer_of_just_the_largest_size_is_taken():
+    with FaultServer(answers(gzip.compress(LARGE.encode()), Content_Encoding="gzip")) as server:
+        transport = LiveTransport(Connection(url=server.url), largest_answer_bytes=len(LARGE))
+
+        assert transport.ask("/api/v1/query", {"query": "up"}) == LARGE.encode()
+
+
+def test_a_query_with_too_large_an_answer_is_split():
+    with FaultServer(answers(LARGE), answers()) as server:
+        source = PrometheusSource(LiveTransport(Connection(url=server.url), largest_answer_bytes=1000))
+        answer = source.fetch(metrics=["up"], matchers=(), window=WINDOW)
+
+    assert answer.series == ()
+    assert [re.findall(r"\[\d+s\]", parse_qs(each.body.decode())["query"][0]) for each in server.requests] == [
+        ["[1320s]"], ["[660s]"], ["[660s]"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda source: source.fetch(metrics=["up"], matchers=(), window=WINDOW),
+        lambda source: source.ask("up", at=END),
+        lambda source: source.ask_range("up", window=WINDOW, step_seconds=60),
+    ],
+    ids=["fetch", "ask", "ask_range"],
+)
+def test_a_server_is_never_asked_for_a_part_of_the_data(ask: Callable[[PrometheusSource], Answer]):
+    with FaultServer(answers()) as server:
+        ask(source_at(server.url))
+
+    form = form_of(server)
+    assert WHOLE == {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s"}
+    assert {name: form[name] for name in WHOLE} == {name: [value] for name, value in WHOLE.items()}
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,30 @@ def test_no_value_leaves_its_quotes_or_its_line(value: str):
     assert re.fullmatch(r'a="([^"\\]|\\.)*"', text)
 
 
+@given(value=VALUES | st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp"])))
+def test_what_is_printed_can_be_seen(value: str):
+    matcher = Matcher(name="a", op="=", value=value)
+
+    assert matcher.promql().isprintable()
+    assert parse_matchers(matcher.promql()) == (matcher,)
+
+
+@given(letters=st.lists(st.tuples(st.characters(exclude_categories=["Cs"]), st.integers(0, 3))))
+def test_the_escapes_of_go_mean_their_letters(letters: list[tuple[str, int]]):
+    def escaped(letter: str, way: int) -> str:
+        code = ord(letter)
+        return (
+            f"\\U{code:08x}",
+            f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}",
+            "".join(f"\\x{byte:02x}" for byte in letter.encode()),
+            "".join(f"\\{byte:03o}" for byte in letter.encode()),
+        )[way]
+
+    (matcher,) = parse_matchers(f'a="{"".join(escaped(*each) for each in letters)}"')
+
+    assert matcher.value == "".join(letter for letter, _ in letters)
+
+
 @given(text=st.text())
 def test_any_text_is_read_or_refused_with_our_error(text: str):
     try:
@@ -62,6 +86,7 @@ def test_each_operator_and_its_opposite_divide_all_labels(value: str, other: str
         (' { arm = "canary" , } ', (("arm", "=", "canary"),)),
         ("arm='it\\'s',b=`\\d\\`", (("arm", "=", "it's"), ("b", "=", "\\d\\"))),
         (r'a="é\n\t\r\"\\"', (("a", "=", 'é\n\t\r"\\'),)),
+        (r'a="\a\b\f\v\x1b\033\u202e"', (("a", "=", "\a\b\f\v\x1b\x1b\u202e"),)),
         ('code=~"5..",path!~"/health|/metrics"', (("code", "=~", "5.."), ("path", "!~", "/health|/metrics"))),
     ],
 )
@@ -85,6 +110,12 @@ def test_matchers_are_read_as_a_server_reads_them(text: str, expected: tuple[tup
         ('arm=="a"', "cannot be read"),
         (r'arm="\q"', "a backslash in quotes as two"),
         (r'arm=~"\d"', "a backslash in quotes as two"),
+        (r'arm="\x1"', "a backslash in quotes as two"),
+        (r'arm="\400"', "a backslash in quotes as two"),
+        (r'arm="\xff"', "mend them"),
+        (r'arm="\ud800"', "mend them"),
+        (r'arm="\UFFFFFFFF"', "mend them"),
+        ('arm="\udcff"', "cannot be read"),
         ('arm=~"("', "cannot be read"),
         ('arm=~"(?=x)"', "RE2"),
         (r'arm=~"(a)\\1"', "RE2"),
