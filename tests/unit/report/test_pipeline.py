@@ -182,6 +182,16 @@ def test_a_run_that_asks_a_server_needs_its_address_and_its_secret_before_a_kern
     assert not (project / "outputs").exists()
 
 
+@pytest.mark.parametrize(("source", "hint"), [("promtheus", "did you mean 'prometheus'"), ("", "Write prometheus")])
+def test_a_source_that_is_none_is_refused_before_a_kernel_starts(project, source, hint):
+    kernel = FakeKernel()
+
+    with pytest.raises(ParameterError, match=rf"canary\.source = '{source}'.*{hint}"):
+        make(project, kernel, "canary", settings=guarded(project, source=source))
+    assert kernel.runs == []
+    assert not (project / "outputs").exists()
+
+
 @pytest.mark.parametrize(
     ("cell", "given", "asks"),
     [

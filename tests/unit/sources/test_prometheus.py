@@ -32,6 +32,7 @@ from reliability.sources.live_transport import LiveTransport
 from reliability.sources.prometheus import WHOLE, PrometheusSource
 from reliability.sources.promql import Matcher, parse_matchers
 from reliability.window import Window
+from reliability.workbench.server import Server
 from tests.fake_prometheus import CANARY, NAMES, FakePrometheus, FakeReplica, FakeRequest
 from tests.fault_server import (
     Behaviour,
@@ -375,15 +376,16 @@ def test_a_query_with_too_large_an_answer_is_split():
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda source: source.fetch(metrics=["up"], matchers=(), window=WINDOW),
-        lambda source: source.ask("up", at=END),
-        lambda source: source.ask_range("up", window=WINDOW, step_seconds=60),
+        lambda way: PrometheusSource(way).fetch(metrics=["up"], matchers=(), window=WINDOW),
+        lambda way: PrometheusSource(way).ask("up", at=END),
+        lambda way: PrometheusSource(way).ask_range("up", window=WINDOW, step_seconds=60),
+        lambda way: Server(way).ask("up"),
     ],
-    ids=["fetch", "ask", "ask_range"],
+    ids=["fetch", "ask", "ask_range", "workbench"],
 )
-def test_a_server_is_never_asked_for_a_part_of_the_data(ask: Callable[[PrometheusSource], Answer]):
+def test_no_caller_takes_a_part_of_the_data_for_all_of_it(ask: Callable[[LiveTransport], Answer]):
     with FaultServer(answers()) as server:
-        ask(source_at(server.url))
+        ask(LiveTransport(Connection(url=server.url)))
 
     form = form_of(server)
     assert WHOLE == {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s"}
