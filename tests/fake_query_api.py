@@ -119,8 +119,9 @@ def serving(api: FakeQueryApi) -> Iterator[str]:
 
         def _answer(self, form: Mapping[str, str]) -> None:
             let_in = api.token is None or self.headers.get("Authorization") == f"Bearer {api.token}"
-            data = json.dumps(api.answer(self.path.partition("?")[0], form) if let_in else {"status": "error"}).encode()
-            self.send_response(200 if let_in else 401)
+            document = api.answer(self.path.partition("?")[0], form) if let_in else {"status": "error"}
+            data = json.dumps(document).encode()
+            self.send_response((200 if document["status"] == "success" else 422) if let_in else 401)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

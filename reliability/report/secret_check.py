@@ -59,7 +59,7 @@ def check_secrets(secrets: Secrets, notebook: Any, report: Mapping[str, Any], fi
     Raises:
         SecretInOutputError: It names the option and the place, never the value.
     """
-    forms = {option: _forms(value) for option, value in secrets.items() if len(value) >= SHORTEST_TOLD}
+    forms = {option: forms_of(value) for option, value in secrets.items() if len(value) >= SHORTEST_TOLD}
     for place, text in _places(notebook, report, files):
         for option, ways in forms.items():
             if any(way in text for way in ways):
@@ -91,7 +91,7 @@ def _text(node: Any) -> str:
     return _COLOURS.sub("", json.dumps(node, ensure_ascii=False))
 
 
-def _forms(value: str) -> set[str]:
+def forms_of(value: str) -> set[str]:
     """Return how a value may be written, alone and in JSON; the base64 of any text around it is among them."""
     escaped = {value, repr(value)[1:-1], *(json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False))}
     data = value.encode()

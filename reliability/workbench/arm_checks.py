@@ -10,8 +10,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from reliability.errors import SourceError
+from reliability.errors import PrometheusRefusedError, SourceError
 from reliability.notebook.canary_evidence import CanaryEvidence
+from reliability.notebook.origin import Origin
 from reliability.report.words import words_in
 from reliability.sources.answer import Series
 from reliability.sources.captures import scrape_interval_seconds
@@ -48,6 +49,22 @@ def check_arm(arm: str, evidence: CanaryEvidence) -> list[Finding]:
         text = f"its targets differ in {label}, which no matcher selects: {listed(values)}"
         found.append(note(arm, text, cure=f'select one with {label}="...", unless both belong to the arm'))
     return found
+
+
+def refused_arms(origin: Origin, error: PrometheusRefusedError) -> Finding:
+    """Say which arm's matchers a server refuses; it is asked for a short time of each arm alone."""
+    recent = Window(start=origin.window.end - timedelta(minutes=1), end=origin.window.end)
+    refused = []
+    for arm, chosen in origin.arms.items():
+        try:
+            origin.source.fetch(metrics=(origin.names.bucket,), matchers=chosen.matchers, window=recent)
+        except PrometheusRefusedError:
+            refused.append(arm)
+        except SourceError:  # it did not refuse this one
+            continue
+    named = " and ".join(f"canary.{arm} ({origin.arms[arm].matchers_text})" for arm in refused or origin.arms)
+    cure = f"mend the matchers of {named}; the server refuses them"
+    return fault("settings", str(error.args[0]), cure=cure, status=SETTINGS)
 
 
 def check_counts(evidence: CanaryEvidence) -> list[Finding]:

@@ -13,11 +13,12 @@ import click
 from reliability.settings import FILE_NAME
 from reliability.settings_file import find_project_folder
 from reliability.workbench.doctor import WORKS_NOW, examine
-from reliability.workbench.finding import status_of
+from reliability.workbench.finding import masked, status_of
 from reliability.workbench.new_notebook import new_notebook
 from reliability.workbench.presets import presets
 from reliability.workbench.recording import record_capture
 from reliability.workbench.start import write_settings
+from reliability.workbench.veil import escaped, veil_of
 
 _STATUSES: Final = "Exit status: 0 done, 2 usage or settings, 4 no data, 5 run error."
 
@@ -40,15 +41,18 @@ def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> 
 
     Every option gets a comment with what was seen. A file that exists is never changed.
     """
-    proposal = write_settings(Path.cwd(), {"url": url, "bearer_token_file": bearer_token_file}, preset=preset)
-    click.echo(f"{FILE_NAME} is written:")
+    given = {"url": url, "bearer_token_file": bearer_token_file}
+    veil = veil_of(Path.cwd(), given)
+    with veil.over_errors():
+        proposal = write_settings(Path.cwd(), given, preset=preset, veil=veil)
+    veil.echo(f"{FILE_NAME} is written:")
     for name, value in proposal.values.items():
-        click.echo(f"  {name} = {value}")
+        veil.echo(f"  {name} = {value}")
     for text in proposal.notes:
-        click.echo(f"note: {text}")
+        veil.echo(f"note: {text}")
     for name, why in proposal.to_fill.items():
-        click.echo(f"fill in {name}: {why}")
-    click.echo("check it with: reliability doctor")
+        veil.echo(f"fill in {name}: {why}")
+    veil.echo("check it with: reliability doctor")
 
 
 @click.command(epilog=_examples("reliability doctor", "reliability doctor --offline --json"))
@@ -60,15 +64,19 @@ def doctor(ctx: click.Context, *, offline: bool, as_json: bool) -> None:
 
     The status is 0 without a fault, 2 for wrong settings, 4 when data cannot be had.
     """
-    found = examine(find_project_folder(Path.cwd()), offline=offline)
+    project = find_project_folder(Path.cwd())
+    veil = veil_of(project)
+    with veil.over_errors():
+        found = [masked(finding, veil.mask) for finding in examine(project, offline=offline)]
     status = status_of(found)
     if as_json:
         command = next((finding.text for finding in found if finding.subject == WORKS_NOW), None)
         document = {"status": status, "findings": [asdict(finding) for finding in found], "command": command}
-        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        for line in json.dumps(document, indent=1, ensure_ascii=False).split("\n"):
+            click.echo(escaped(line))
     else:
         for finding in found:
-            click.echo("\n      ".join(finding.lines()))
+            click.echo("\n      ".join(map(escaped, finding.lines())))
     ctx.exit(status)
 
 
@@ -86,14 +94,19 @@ def capture(name: str, out: Path, assignments: tuple[str, ...]) -> None:
 
     `reliability report canary -p source=FOLDER` judges it, with the same numbers as the server.
     """
-    answer, empty_arms = record_capture(name, out, assignments, project=find_project_folder(Path.cwd()))
+    project = find_project_folder(Path.cwd())
+    veil = veil_of(project)
+    with veil.over_errors():
+        answer, empty_arms = record_capture(name, out, assignments, project=project, veil=veil)
     for arm in empty_arms:
-        click.echo(f"note: it holds nothing of the {arm}; look with: reliability doctor", err=True)
+        veil.echo(f"note: it holds nothing of the {arm}; look with: reliability doctor", err=True)
     for warning in answer.warnings:
-        click.echo(f"note: the server warns, so no verdict can be better than INCONCLUSIVE: {warning}", err=True)
+        veil.echo(f"note: the server warns, so no verdict can be better than INCONCLUSIVE: {warning}", err=True)
+    for info in answer.infos:
+        veil.echo(f"note: {info}", err=True)
     samples = sum(series.values.size for series in answer.series)
-    click.echo(f"{out / name} is written: {len(answer.series)} series, {samples} samples")
-    click.echo(f"judge it with: reliability report canary -p source={out / name}")
+    veil.echo(f"{out / name} is written: {len(answer.series)} series, {samples} samples")
+    veil.echo(f"judge it with: reliability report canary -p source={out / name}")
 
 
 @click.command(epilog=_examples("reliability new checkout_errors", "reliability new queue_depth"))

@@ -51,12 +51,18 @@ class Counter:
 
     @property
     def agrees(self) -> bool:
-        """Whether it counts the requests of the histogram, as far as there was traffic."""
-        return math.isnan(self.share) or 1 / _SAME <= self.share <= _SAME
+        """Whether it is known to count the requests of the histogram."""
+        return 1 / _SAME <= self.share <= _SAME
 
 
 def find_counter(
-    server: Server, latency: Latency, *, preset: Preset | None, jobs: Sequence[str], matchers: Sequence[Matcher]
+    server: Server,
+    latency: Latency,
+    *,
+    preset: Preset | None,
+    is_forced: bool,
+    jobs: Sequence[str],
+    matchers: Sequence[Matcher],
 ) -> Counter | None:
     """Find the counter that belongs to a histogram.
 
@@ -64,6 +70,7 @@ def find_counter(
         server: The server.
         latency: The histogram.
         preset: What the exporter usually calls it.
+        is_forced: Whether only that exporter is meant, even before its metrics are there.
         jobs: Jobs that export the histogram; without any, all are searched.
         matchers: Matchers of both arms.
 
@@ -74,6 +81,8 @@ def find_counter(
     seen = _seen(server, own, jobs)
     if preset and preset.status_label in seen.get(preset.requests_metric, {}):
         usable = {preset.requests_metric: (preset.error_matchers, seen[preset.requests_metric][preset.status_label])}
+    elif preset and is_forced and (not latency.counts or preset.requests_metric not in seen):
+        return Counter(metric=preset.requests_metric, error_matchers=preset.error_matchers)
     else:
         usable = {name: found for name, labels in seen.items() if (found := _failed(labels))}
     near = sorted(usable, key=lambda name: (-len(os.path.commonprefix([name, latency.metric])), name))[:_ASKED]  # noqa: RUF071 -- letters are meant
@@ -95,8 +104,9 @@ def _seen(server: Server, own: str, jobs: Sequence[str]) -> dict[str, dict[str, 
     ]
     found: dict[str, dict[str, set[str]]] = {}
     for row in server.rows(f"count by (__name__, {', '.join(_STATUS_LABELS)}) ({selector(*matchers)})"):
+        of_counter = found.setdefault(row.labels["__name__"], {})
         for label in row.labels.keys() - {"__name__"}:
-            found.setdefault(row.labels["__name__"], {}).setdefault(label, set()).add(row.labels[label])
+            of_counter.setdefault(label, set()).add(row.labels[label])
     return found
 
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from reliability.clock import SystemClock
-from reliability.errors import SourceError, UsageError
+from reliability.errors import PrometheusRefusedError, SourceError, UsageError
 from reliability.notebook.canary_evidence import CanaryEvidence, load_evidence
+from reliability.notebook.origin import find_origin
 from reliability.notebook.run import Place
 from reliability.settings import FILE_NAME, Settings
 from reliability.settings_file import read_settings, resolve_parameters
 from reliability.sources.connection import CONFIGURED
-from reliability.workbench.arm_checks import check_arm, check_counts
+from reliability.workbench.arm_checks import check_arm, check_counts, refused_arms
+from reliability.workbench.cures import cure_of
 from reliability.workbench.finding import NO_DATA, SETTINGS, Finding, fault, note, ok, status_of
 from reliability.workbench.history import read_history
 from reliability.workbench.local_checks import check_kernel, check_outputs, check_secrets
@@ -45,10 +47,9 @@ def examine(project: Path, *, offline: bool) -> list[Finding]:
         for finding in _look(project, offline=offline):
             found.append(finding)  # noqa: PERF402 -- those before an error are kept
     except UsageError as err:
-        found.append(fault("settings", str(err.args[0]), cure=f"mend it in {FILE_NAME}", status=SETTINGS))
+        found.append(fault("settings", str(err.args[0]), cure=cure_of(err), status=SETTINGS))
     except SourceError as err:
-        cure = "mend canary.source, or prometheus.url and its credentials"
-        found.append(fault("data", str(err.args[0]), cure=cure, status=NO_DATA))
+        found.append(fault("data", str(err.args[0]), cure=cure_of(err), status=NO_DATA))
     return found
 
 
@@ -105,7 +106,11 @@ def _look_at_canary(settings: Settings, project: Path, *, is_live: bool) -> Iter
     with tempfile.TemporaryDirectory() as folder:
         now = SystemClock().now()
         place = Place(project=project, settings=settings, now=now, answers=Path(folder), increments=None)
-        evidence = load_evidence(parameters, place=place)
+        try:
+            evidence = load_evidence(parameters, place=place)
+        except PrometheusRefusedError as err:
+            yield refused_arms(find_origin(parameters, place=place), err)
+            return
         if not is_live:
             yield ok("source", evidence.origin.source.description)
         arms = [*check_arm("baseline", evidence), *check_arm("canary", evidence)]

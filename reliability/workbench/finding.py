@@ -3,8 +3,8 @@
 Looking belongs to the modules that make findings.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 SETTINGS, NO_DATA, RUN_ERROR = 2, 4, 5  # exit statuses of a fault
@@ -53,6 +53,12 @@ def note(subject: str, text: str, *, cure: str = "") -> Finding:
 def fault(subject: str, text: str, *, cure: str, status: int, details: tuple[str, ...] = ()) -> Finding:
     """Say what does not work."""
     return Finding(level="fault", subject=subject, text=text, cure=cure, status=status, details=details)
+
+
+def masked(finding: Finding, mask: Callable[[str], str]) -> Finding:
+    """Return a finding whose texts went through a function."""
+    details = tuple(map(mask, finding.details))
+    return replace(finding, text=mask(finding.text), cure=mask(finding.cure), details=details)
 
 
 def status_of(findings: Iterable[Finding]) -> int:

@@ -57,7 +57,9 @@ def check_secrets(settings: PrometheusSettings, *, project: Path, environ: Mappi
             else:
                 found.append(ok("secret", text))
         except SecretError as err:
-            found.append(fault("secret", str(err.args[0]), cure=f"mend {secret.option}", status=SETTINGS))
+            in_environment = "" if secret.option.endswith("_file") else f"set {secret.name} in the environment, or "
+            cure = f"{in_environment}mend {secret.option}"
+            found.append(fault("secret", str(err.args[0]), cure=cure, status=SETTINGS))
     if found and settings.url and settings.url.startswith("http://") and not Connection(url=settings.url).is_loopback:
         text, cure = "credentials would travel unencrypted", "give prometheus.url with https"
         found.append(fault("encryption", text, cure=cure, status=SETTINGS))

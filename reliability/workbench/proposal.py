@@ -4,7 +4,8 @@ Asks what the server has, in order; what an answer means belongs to the modules 
 the printing of the file to `reliability.workbench.settings_text`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ from reliability.workbench.server import INFINITE, Row, Server, any_of, increase
 _SHOWN: Final = 6
 _SCRAPE_PATH: Final = "/metrics"
 _REACH_SECONDS: Final = round(60 * DEFAULTS["window_minutes"]) + 120
+_NOT_YET: Final = "the server has no such histogram yet; the names are those of the preset"
 _NO_HISTOGRAM: Final = (
     "the server has no classic histogram, a metric NAME_bucket with the label le; native histograms, summaries, names "
     "with dots and buckets of VictoriaMetrics (vmrange) cannot be judged, so let the service or the server keep "
@@ -56,6 +58,15 @@ class Proposal:
         self.to_fill[option] = why
         self.remarks[option] = [f"fill this in: {why}", *remarks]
 
+    def masked(self, mask: Callable[[str], str]) -> "Proposal":
+        """Return the proposal with every text gone through a function."""
+        return Proposal(
+            values={option: mask(value) for option, value in self.values.items()},
+            remarks={option: list(map(mask, remarks)) for option, remarks in self.remarks.items()},
+            to_fill={option: mask(why) for option, why in self.to_fill.items()},
+            notes=list(map(mask, self.notes)),
+        )
+
 
 def propose(server: Server, *, preset: str | None) -> Proposal:
     """Look at a server and turn what it has into settings.
@@ -87,9 +98,7 @@ def propose(server: Server, *, preset: str | None) -> Proposal:
         common, left_out, rows = extra, [], _busy(every, extra)
     latency = measure_latency(server, metric, unit=chosen.unit if chosen else None, matchers=common)
     jobs = sorted({row.labels.get("job", "") for row in rows})
-    counter = find_counter(server, latency, preset=chosen, jobs=jobs, matchers=common)
-    if counter is None and preset and chosen:
-        counter = Counter(metric=chosen.requests_metric, error_matchers=chosen.error_matchers)
+    counter = find_counter(server, latency, preset=chosen, is_forced=bool(preset), jobs=jobs, matchers=common)
     splits = rank_splits(rows, chosen.arm_labels if chosen else ())
     job = [Matcher(name="job", op="=", value=jobs[0])] if len(jobs) == 1 else []
     arms = _propose_arms(proposal, server, splits, (*job, *common), left_out)
@@ -130,7 +139,8 @@ def _propose_arms(
     choice = choose_arms(splits, _starts(server, splits[:_SHOWN]))
     if choice is None:
         why = "no label has exactly two values with traffic, or two that their names single out"
-        proposal.ask("baseline", why, seen)
+        both = [f"both arms need {', '.join(matcher.promql() for matcher in common)}"] if common else []
+        proposal.ask("baseline", why, [*both, *seen])
         proposal.ask("canary", "the same")
         return [common]
     reason = f"{choice.label} tells the arms apart; baseline is {clipped(choice.baseline)}: {choice.reason}"
@@ -156,7 +166,9 @@ def _starts(server: Server, splits: Sequence[Split]) -> dict[str, dict[str, floa
 
 
 def _propose_latency(proposal: Proposal, latency: Latency, histograms: Mapping[str, float]) -> None:
-    remarks = [f"{latency.requests:.0f} requests in the last ten minutes"]
+    is_there = latency.metric in histograms
+    remarks = [f"{latency.requests:.0f} requests in the last ten minutes" if is_there else _NOT_YET]
+    proposal.notes.extend([] if is_there else [f"{latency.metric}: {_NOT_YET}"])
     if latency.requests:
         seen, cure = words_of_bucket(*latency.bucket(), latency.unit)
         remarks += [seen, cure] if cure else [seen]
@@ -178,7 +190,11 @@ def _propose_counter(proposal: Proposal, counter: Counter | None, latency: Laten
     remarks = []
     if counter.metric == f"{latency.metric}_count":
         remarks.append("the histogram's own count: it has the status, and there is no other counter")
-    if not counter.agrees:
+    if not counter.values:
+        remarks.append("check it: the server has no such counter yet; the preset says so")
+    elif math.isnan(counter.share):
+        remarks.append("check it: without traffic it cannot be compared with the histogram")
+    elif not counter.agrees:
         remarks.append(f"check it: it counts {counter.share:.2f} times the requests of the histogram")
     seen = listed(counter.values) or "none yet; the preset says so"
     proposal.set("requests_metric", counter.metric, remarks)

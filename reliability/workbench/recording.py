@@ -1,11 +1,13 @@
-"""Record both arms of a server as a capture: one query, its untouched body, and what is known about it.
+"""Record both arms of a server as a capture: the body of one query, untouched if it came whole, and its manifest.
 
 What a capture is belongs to `reliability.sources.captures`; where the server is and how the
 arms are called, to the settings.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -19,19 +21,23 @@ from reliability.report.parameters import choose_parameters, gather_parameters
 from reliability.settings_file import read_settings, resolve_parameters
 from reliability.sources.answer import Answer, decode_answer
 from reliability.sources.captures import scrape_interval_seconds, write_capture
-from reliability.sources.manifest import SCHEMA, ArmEntry, Manifest, MetricsEntry
+from reliability.sources.manifest import SCHEMA, ArmEntry, Manifest, MetricsEntry, manifest_text
 from reliability.sources.manifest import Server as Recorded
 from reliability.sources.metrics import range_seconds
 from reliability.sources.promql import Matcher, range_selector
 from reliability.window import Window
 from reliability.workbench.history import warmup_of
-from reliability.workbench.server import is_server, open_server
+from reliability.workbench.server import Server, is_server, open_server
+from reliability.workbench.veil import Veil
+from reliability.workbench.whole_body import whole_body
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _REPORT: Final = "canary_comparison"
 
 
-def record_capture(name: str, out: Path, assignments: Sequence[str], *, project: Path) -> tuple[Answer, list[str]]:
+def record_capture(
+    name: str, out: Path, assignments: Sequence[str], *, project: Path, veil: Veil
+) -> tuple[Answer, list[str]]:
     """Record both arms.
 
     Args:
@@ -39,6 +45,7 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
         out: Folder that gets the capture's folder.
         assignments: Texts of `-p`, which lie over the settings.
         project: The project's folder.
+        veil: Knows the secrets that no file may hold.
 
     Returns:
         What was recorded, and the arms of which it holds nothing.
@@ -46,6 +53,7 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
     Raises:
         UsageError: The name is not plain or taken, a parameter or a matcher is not valid, or the source is no server.
         SourceError: The samples cannot be had, or there are none.
+        SecretInOutputError: The samples hold a secret; nothing was written.
         WriteError: The folder cannot be written.
     """
     if not re.fullmatch(_NAME, name):
@@ -62,22 +70,33 @@ def record_capture(name: str, out: Path, assignments: Sequence[str], *, project:
     server = open_server(settings.prometheus, source, project=project)
     place = Place(project=project, settings=settings, now=now, answers=out, increments=None)
     origin = find_origin(parameters, place=place)  # for names and window; it is not asked, so nothing is stored
-    window, arms = origin.window, origin.arms
-    query = range_selector(
-        metrics=origin.names.fetched(),
-        matchers=union_matchers(*(arm.matchers for arm in arms.values())),
-        seconds=range_seconds(window),
-    )
-    body = server.body(query, at=window.end)
-    answer = decode_answer(body, where=server.transport.where, query=query, evaluated_at=window.end)
+    body, answer = _asked(server, origin)
     if not answer.series:
         raise MissingEvidenceError(
-            f"{server.transport.where} has no series for {query}; look with: reliability doctor."
+            f"{server.transport.where} has no series for {answer.query}; look with: reliability doctor."
         )
-    write_capture(out / name, body, _manifest(name, now, origin, answer, server.product()))
+    manifest = _manifest(name, now, origin, answer, server.product())
+    escaped = json.dumps([series.labels for series in answer.series])  # JSON has other escapes, which the body may have
+    veil.check((body.decode("utf-8", "replace"), escaped, manifest_text(manifest)), place="the recording")
+    write_capture(out / name, body, manifest)
     histograms = [series.labels for series in answer.series if series.name == origin.names.bucket]
-    empty = [key for key, arm in arms.items() if not any(_selects(arm.matchers, labels) for labels in histograms)]
+    arms = origin.arms.items()
+    empty = [key for key, arm in arms if not any(_selects(arm.matchers, labels) for labels in histograms)]
     return answer, empty
+
+
+def _asked(server: Server, origin: Origin) -> tuple[bytes, Answer]:
+    """Ask for both arms by one query; in parts of the time where the server refuses the whole."""
+    at, matchers = origin.window.end, union_matchers(*(arm.matchers for arm in origin.arms.values()))
+
+    def query_of(seconds: int) -> str:
+        return range_selector(metrics=origin.names.fetched(), matchers=matchers, seconds=seconds)
+
+    seconds = range_seconds(origin.window)
+    body, parts = whole_body(server, query_of, at=at, seconds=seconds)
+    answer = decode_answer(body, where=server.transport.where, query=query_of(seconds), evaluated_at=at)
+    joined = (f"joined from {parts} parts, because the server refused the whole as too big",) if parts > 1 else ()
+    return body, replace(answer, infos=(*answer.infos, *joined))
 
 
 def _selects(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:

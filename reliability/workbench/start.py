@@ -16,15 +16,17 @@ from reliability.sources.connection import CONFIGURED
 from reliability.workbench.proposal import Proposal, propose
 from reliability.workbench.server import open_server
 from reliability.workbench.settings_text import settings_text
+from reliability.workbench.veil import Veil
 
 
-def write_settings(folder: Path, given: Mapping[str, str | None], *, preset: str | None) -> Proposal:
+def write_settings(folder: Path, given: Mapping[str, str | None], *, preset: str | None, veil: Veil) -> Proposal:
     """Look at a server and write `reliability.toml` for it.
 
     Args:
         folder: Folder that gets the file.
         given: Options of `[prometheus]` from the command line, None where not given.
         preset: Name of a preset, or None to find one.
+        veil: Hides secrets in what the server had.
 
     Returns:
         What was written.
@@ -42,14 +44,14 @@ def write_settings(folder: Path, given: Mapping[str, str | None], *, preset: str
             "no server is named; give --prometheus http://host:9090, or set RELIABILITY_PROMETHEUS_URL."
         )
     server = open_server(PrometheusSettings.model_validate(resolved), CONFIGURED, project=folder)
-    proposal = propose(server, preset=preset)
+    proposal = propose(server, preset=preset).masked(veil.mask)
     now = format_instant(SystemClock().now().replace(microsecond=0))
     heading = (
         f"Written by 'reliability init' at {now} from what a server had ({' '.join(dict.fromkeys(server.product()))}). "
         f"Check it with 'reliability doctor', then run 'reliability report canary'. An option behind # has its default."
     )
     chosen = {name: resolved[name] for name, value in given.items() if value is not None}
-    text = settings_text(heading, chosen | proposal.values, proposal.remarks)
+    text = settings_text(veil.mask(heading), chosen | proposal.values, proposal.remarks)
     Settings.model_validate(tomllib.loads(text))
     write_text_whole(path, text)
     return proposal

@@ -1,7 +1,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -240,6 +240,38 @@ def test_a_status_label_that_no_counter_has_would_make_every_request_a_good_one(
     assert status == 2
     assert "asks for code, which no series of http_requests_total has" in findings(document, "fault")[0]
     assert "instance, job, status, track" in findings(document, "fault")[0]
+
+
+class FewRepeats(FakeQueryApi):
+    """Refuses long repetitions in regular expressions, as RE2 does."""
+
+    def answer(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        if "{2000}" in form.get("query", ""):
+            return {
+                "status": "error",
+                "errorType": "bad_data",
+                "error": "parse error: invalid repeat count",
+            }
+        return super().answer(path, form)
+
+
+def test_a_query_that_the_server_refuses_names_the_option_at_fault(folder: Path, capsys: pytest.CaptureFixture[str]):
+    arms = ARMS.replace('track="stable"', 'track=~"stable|a{2000}"')
+    with settings(FewRepeats(series=shop().series), folder, arms):
+        status, document = seen(capsys)
+
+    assert status == 2
+    (cure,) = [finding["cure"] for finding in document["findings"] if finding["level"] == "fault"]
+    assert "canary.baseline" in cure
+    assert "canary.canary" not in cure
+
+
+def test_a_fault_of_the_environment_is_mended_there(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("RELIABILITY_CANARY_MARGIN_PERCENT", "much")
+
+    assert "mend RELIABILITY_CANARY_MARGIN_PERCENT in the environment" in findings(seen(capsys)[1], "fault")[0]
 
 
 def test_series_in_both_arms_are_a_fault(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -1,7 +1,10 @@
 import gzip
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -119,6 +122,30 @@ def test_the_body_is_untouched_and_its_warnings_are_kept_and_said(folder: Path, 
     assert body["warnings"] == ["a store is down"]
     assert capture.manifest.warnings == ("a store is down",)
     assert "no verdict can be better than INCONCLUSIVE: a store is down" in capsys.readouterr().err
+
+
+class Small(FakeQueryApi):
+    """Refuses ranges of more than ten minutes as VictoriaMetrics and Prometheus do."""
+
+    def answer(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        length = re.search(r"\[(\d+)s\]$", form.get("query", ""))
+        if length and int(length[1]) > 600:
+            self.queries.append(form["query"])
+            return {"status": "error", "errorType": "execution", "error": "query would load too many samples"}
+        return super().answer(path, form)
+
+
+def test_a_query_that_is_too_big_is_recorded_in_parts_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]):
+    with serving(Small(series=shop().series)) as url:
+        (folder / FILE_NAME).write_text(f'[prometheus]\nurl = "{url}"\n{ARMS}')
+        assert cli.run(["capture", "mine"]) == 0
+
+    joined = "joined from 4 parts, because the server refused the whole as too big"
+    capture = read_capture(folder / "captures" / "mine")
+    assert f"note: {joined}" in capsys.readouterr().err
+    assert capture.manifest.infos == (joined,)
+    assert "[2220s]" in capture.manifest.query
+    assert judged(folder, source="captures/mine").judgement.verdict is Verdict.PASS
 
 
 def test_a_window_that_began_before_the_samples_begins_with_them(folder: Path):

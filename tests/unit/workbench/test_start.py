@@ -190,6 +190,28 @@ def test_a_forced_preset_is_written_even_before_the_first_request(folder: Path):
     assert "baseline" not in canary
 
 
+@pytest.mark.parametrize("name", ["envoy", "istio", "nginx-ingress", "caddy"])
+def test_a_forced_preset_whose_metrics_are_absent_keeps_its_own_names_and_says_so(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    canary = init(two(), folder, "--preset", name)
+
+    own = presets()[name][0]
+    text = " ".join(line.removeprefix("#").strip() for line in (folder / FILE_NAME).read_text().splitlines())
+    found = (canary["latency_metric"], canary["requests_metric"], canary["error_matchers"])
+    assert found == (own.latency_metric, own.requests_metric, own.error_matchers)
+    assert "the server has no such histogram yet" in text
+    assert "the server has no such histogram yet" in capsys.readouterr().out
+    assert "check it: the server has no such counter yet" in text
+    assert not own.matchers or f"both arms need {own.matchers}" in text
+
+
+def test_a_counter_that_no_traffic_compares_is_marked(folder: Path):
+    init(two(per_second=0), folder)
+
+    assert "check it: without traffic it cannot be compared" in (folder / FILE_NAME).read_text(encoding="utf-8")
+
+
 def test_the_older_process_is_the_baseline_where_names_do_not_tell(folder: Path):
     young = target({"job": "api", "instance": "a:1", "version": "1.9"}, started_ago=600)
     old = target({"job": "api", "instance": "b:1", "version": "1.10"}, started_ago=6000)
