@@ -43,8 +43,8 @@ def report(
     """Run the notebooks NAMES (all by default) and write their pages.
 
     A name is a notebook's file name or the beginning of it; with a slash or .ipynb it is a
-    path inside the project. The status is 0 when the pages exist, whatever they say; use
-    `gate` to judge them.
+    path inside the project. The status is 0 whatever the verdicts are, which `gate` judges;
+    it is 5 when a notebook failed, whose page then says why.
     """
     project = find_project_folder(Path.cwd())
     settings = read_settings(project)

@@ -5,7 +5,7 @@ cells show belongs to `reliability.notebook.canary`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reliability.errors import ParameterError
 from reliability.judge.canary import CanaryJudgement, judge_canary
@@ -96,5 +96,10 @@ def _judged(pairing: Pairing, parameters: Parameters) -> tuple[LatencyJudgement,
     }
     if pairing.counts is None:
         reason = pairing.health.reason or "no-traffic"
-        return unjudged_latency(reason, margin_fraction=margin), unjudged_errors(reason, **margins)
+        latency = replace(  # one arm may well have served
+            unjudged_latency(reason, margin_fraction=margin),
+            baseline_request_count=sum(replica.requests for replica in pairing.health.baseline),
+            canary_request_count=sum(replica.requests for replica in pairing.health.canary),
+        )
+        return latency, unjudged_errors(reason, **margins)
     return judge_latency(pairing.counts, margin_fraction=margin), judge_errors(pairing.counts, **margins)

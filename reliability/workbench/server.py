@@ -18,11 +18,12 @@ from reliability.settings import PrometheusSettings
 from reliability.sources.answer import Answer, clipped, decode_answer, read_document
 from reliability.sources.connection import CONFIGURED, connect
 from reliability.sources.live_transport import LiveTransport
+from reliability.sources.prometheus import WHOLE
 from reliability.sources.promql import Matcher, range_selector
 from reliability.sources.transport import QUERY, Transport
 
 # Thanos: never a part of the data as if it were all of it; VictoriaMetrics: up to now, not to 30 s ago.
-_USUAL: Final = {"partial_response": "false", "dedup": "true", "max_source_resolution": "0s", "nocache": "1"}
+_USUAL: Final = {**WHOLE, "nocache": "1"}
 _BUILD_PATH: Final = "/api/v1/status/buildinfo"
 _RECENT_SECONDS: Final = 600
 _SHOWN: Final = 6

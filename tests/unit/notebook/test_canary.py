@@ -42,6 +42,15 @@ def test_each_sample_has_its_verdict_and_reason(tmp_path, sample, verdict, reaso
     assert (data["verdict"], data["reason"], data["sample"]) == (verdict, reason, sample)
 
 
+def test_requests_of_the_arm_that_served_are_told_the_same_in_figure_and_check(tmp_path):
+    data = report(tmp_path, source="sample:nodata")
+
+    figure = next(figure for figure in data["figures"] if figure["id"] == "requests")
+    values = next(check["values"] for check in data["checks"] if check["id"] == "traffic")
+    assert values["baseline_count"] == figure["baseline_count"] > 30_000
+    assert values["canary_count"] == 0
+
+
 @pytest.mark.parametrize("sample", ["pass", "fail"])
 def test_the_true_change_lies_inside_the_likely_range_and_the_true_p95_inside_its_bucket(tmp_path, sample):
     latency = report(tmp_path, source=f"sample:{sample}")["latency"]
