@@ -17,6 +17,10 @@ from reliability.credentials import Secret
 
 FILE_NAME: Final = "reliability.toml"
 _HOST: Final = re.compile(r"[\w.-]+|.*:.*")  # a colon only inside the brackets of IPv6, which are checked before
+OF_THE_SERVICE: Final = (  # options of [canary] that describe what is measured, not how it is judged
+    "baseline", "canary", "baseline_release", "canary_release", "latency_metric", "latency_unit", "requests_metric",
+    "error_matchers", "window_minutes", "window_end", "warmup_minutes",
+)  # fmt: skip
 LIVE_WINDOW_MINUTES: Final = 35.0
 WARMUP_MINUTES: Final = 5.0
 Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from reliability.credentials import Secret
 from reliability.errors import ParameterError, SettingsError
-from reliability.settings import FILE_NAME, Settings
+from reliability.settings import FILE_NAME, OF_THE_SERVICE, Settings
 
 PREFIX: Final = "RELIABILITY_"
 RUN_FILES: Final = "RELIABILITY_RUN_FILES"  # from the runner to its kernel: folder for what a run keeps
@@ -102,8 +102,11 @@ def resolve_parameters(
     """
     chosen: BaseModel = getattr(settings, section)
     given = {name: value for name, value in parameters.items() if value is not None}
+    values = chosen.model_dump()
+    if str(given.get("source", "")).startswith("sample:"):  # the sample's own names, not those of the user's service
+        values |= dict.fromkeys(OF_THE_SERVICE)
     try:
-        merged = type(chosen).model_validate({**chosen.model_dump(), **given})
+        merged = type(chosen).model_validate({**values, **given})
     except ValidationError as err:
         raise ParameterError(f"parameters of {report}: {_first_problem(err, type(chosen))[1]}") from err
     return merged.model_dump()

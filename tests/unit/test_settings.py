@@ -245,3 +245,11 @@ def test_a_plain_address_is_taken_as_it_is(address):
 def test_a_source_with_such_an_address_or_a_control_character_is_refused(source):
     with pytest.raises(ParameterError, match=r"source: (write the address|it holds a line end)"):
         resolve_parameters(Settings(), "canary", {"source": source}, report="canary_comparison")
+
+
+def test_a_sample_keeps_its_own_names_in_a_project_that_measures_something_else():
+    settings = Settings(canary=CanarySettings(source="prometheus", baseline='track="stable"', margin_percent=5.0))
+
+    resolved = resolve_parameters(settings, "canary", {"source": "sample:pass"}, report="canary_comparison")
+
+    assert (resolved["baseline"], resolved["margin_percent"]) == (None, 5.0)
