@@ -69,9 +69,10 @@ format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@$(BIN)/nbstripout notebooks/*.ipynb
 
-clean:  ## Remove results and caches; the record of the phase stays
+clean:  ## Remove results, their public copy and caches; the record of the phase stays
 	$(call need_out)
-	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@[ ! -f "$(PUBLIC)/index.html" ] || rm -rf "$(PUBLIC)"
+	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html "$(OUT)/gate.xml" $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
