@@ -13,9 +13,9 @@ from typing import Final
 from reliability.errors import SecretError
 
 SHORTEST_TOLD: Final = 8  # characters of the shortest secret that can be told from other text
-_LOOKS_SECRET: Final = re.compile(
-    r"(^|_)(token|tokens|password|passwd|passphrase|pwd|secret|secrets|credential|credentials|apikey|authorization|"
-    r"bearer|cookie)(_|$)|(^|_)(api|private|access|auth)_?key(_|$)",
+_LOOKS_SECRET: Final = re.compile(  # inside joined words too: better a 'tokenizer' renamed than a 'dbpassword' kept
+    r"token|pass[\W_]?(word|wd|phrase)|pwd|secret|credential|authorization|bearer|cookie|"
+    r"(api|private|access|auth)[\W_]?key",
     re.IGNORECASE,
 )
 
@@ -79,4 +79,4 @@ def looks_secret(name: str) -> bool:
     Returns:
         True when the name says so.
     """
-    return bool(_LOOKS_SECRET.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)))
+    return bool(_LOOKS_SECRET.search(name))

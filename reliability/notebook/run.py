@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 from reliability import __version__
 from reliability.clock import Clock, SystemClock
+from reliability.credentials import looks_secret
 from reliability.errors import ParameterError, SourceError
 from reliability.judge.check import Check, reason_of
 from reliability.notebook.block import Block, plain
@@ -144,7 +145,7 @@ def open_run(
 
     Raises:
         SettingsError: `reliability.toml` is wrong.
-        ParameterError: A parameter has an impossible value, or is misspelt.
+        ParameterError: A parameter has an impossible value, is misspelt, or is named like a secret.
     """
     if not _PLAIN_NAME.fullmatch(report):
         raise ParameterError(
@@ -176,12 +177,18 @@ def open_run(
 
 
 def _check_extra(report: str, extra: Mapping[str, object], known: Iterable[str]) -> None:
-    """Refuse a parameter of the notebook's own that looks like a misspelt setting, or that no JSON can hold.
+    """Refuse a parameter of the notebook's own: a misspelt setting, a secret, or what no JSON can hold.
 
     Raises:
         ParameterError: There is one.
     """
     for name, value in extra.items():
+        if looks_secret(name):
+            raise ParameterError(
+                f"nb.start of {report}: parameters are stored with the report, so '{name}' may hold no secret; "
+                "name the secret's file or variable in [prometheus] of reliability.toml, or rename the parameter "
+                "if it holds none."
+            )
         close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
         if close:
             raise ParameterError(f"nb.start of {report}: there is no setting '{name}'; did you mean '{close[0]}'?")

@@ -11,9 +11,10 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from reliability.credentials import SHORTEST_TOLD
 from reliability.errors import SecretError, SecretInOutputError
@@ -22,6 +23,9 @@ from reliability.settings import Settings
 
 _COLOURS: Final = re.compile(r"\\u001b\[[0-9;?]*[A-Za-z]")  # of a terminal, as they stand in JSON
 _STREAMS: Final = ("stdout", "stderr")
+_CODES: Final = re.compile(r"(?:\\{1,8}u[0-9a-fA-F]{4})+")
+_NO_ENTITY: Final = re.compile(r"&#(?=[0-9]{9})")  # Python refuses to read a number of thousands of digits
+_BREAKS: Final = ("\\n", "\\r", "\\t", "\n", "\r", "\t", " ")
 Secrets = Mapping[str, str]  # value by the setting that names it
 Files = Mapping[str, bytes]  # content by path
 
@@ -45,7 +49,7 @@ def read_secrets(settings: Settings, *, project: Path, environ: Mapping[str, str
 
 
 def check_secrets(secrets: Secrets, notebook: Any, report: Mapping[str, Any], files: Files, *, name: str) -> None:
-    """Refuse what holds the value of a secret, as it is or escaped or in base64.
+    """Refuse what holds the value of a secret, as it is or escaped, in base64 or in hexadecimal digits.
 
     A value of fewer than `SHORTEST_TOLD` characters stands in any text, so it is not looked for.
 
@@ -59,10 +63,11 @@ def check_secrets(secrets: Secrets, notebook: Any, report: Mapping[str, Any], fi
     Raises:
         SecretInOutputError: It names the option and the place, never the value.
     """
-    forms = {option: forms_of(value) for option, value in secrets.items() if len(value) >= SHORTEST_TOLD}
-    for place, text in _places(notebook, report, files):
-        for option, ways in forms.items():
-            if any(way in text for way in ways):
+    told = {option: value for option, value in secrets.items() if len(value) >= SHORTEST_TOLD}
+    for place, text in _places(notebook, report, files) if told else ():
+        readings = _readings(text)
+        for option, value in told.items():
+            if any(form in reading for form in forms_of(value) | _bare(value) for reading in readings):
                 raise SecretInOutputError(
                     f"the secret of {option} stands in {name}, {place}, so nothing of it was written; "
                     "take it out of the notebook, run again, and change the secret if others saw it."
@@ -91,6 +96,37 @@ def _text(node: Any) -> str:
     return _COLOURS.sub("", json.dumps(node, ensure_ascii=False))
 
 
+def _readings(text: str) -> set[str]:
+    """Undo what may have been escaped, in part or twice: entities, then escapes of JSON, then breaks of lines."""
+    once = html.unescape(_NO_ENTITY.sub("", text))
+    entities = [text, once, html.unescape(_NO_ENTITY.sub("", once))]
+    bare = [_without_escapes(reading) for reading in entities]
+    return {*entities, *(reading for pair in bare for reading in pair)}
+
+
+def _without_escapes(text: str) -> tuple[str, str]:
+    """Drop all backslashes, however often JSON doubled them; the second text is without white space too."""
+    if "\\u" in text:
+        text = _CODES.sub(lambda found: _decode(found[0]), text)
+    packed = text.replace("\\\\", "\\")
+    for mark in _BREAKS:
+        packed = packed.replace(mark, "")
+    return text.replace("\\", ""), packed.replace("\\", "")
+
+
+@lru_cache(maxsize=10_000)
+def _decode(codes: str) -> str:
+    text = codes.replace("\\", "").replace("u", "\\u")
+    return str(json.loads(f'"{text}"'))
+
+
+def _bare(value: str) -> set[str]:
+    """Return how a value stands in a text without backslashes; in CSV a quotation mark is doubled."""
+    bare = value.replace("\\", "")
+    forms = {bare, bare.replace('"', '""'), repr(value.encode())[2:-1].replace("\\", "")}
+    return {form for form in forms if len(form) >= SHORTEST_TOLD}
+
+
 def forms_of(value: str) -> set[str]:
     """Return how a value may be written, alone and in JSON; the base64 of any text around it is among them."""
     escaped = {value, repr(value)[1:-1], *(json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False))}
@@ -100,5 +136,6 @@ def forms_of(value: str) -> set[str]:
         for encode in (base64.b64encode, base64.urlsafe_b64encode)
         for offset in range(3)
     }
-    forms = {*escaped, *map(html.escape, escaped), quote(value, safe=""), *encoded}
+    quoted = {quote(value, safe=""), quote(value), quote_plus(value), data.hex(), data.hex().upper()}
+    forms = {*escaped, *map(html.escape, escaped), *quoted, *encoded}
     return forms | {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}

@@ -41,12 +41,50 @@ def test_a_secret_that_is_none_is_refused_by_its_place_and_never_shown(tmp_path,
 
 
 @pytest.mark.parametrize(
-    "name", ["token", "api_key", "apiKey", "db_password", "SLACK_SECRET", "bearer_token", "clientSecret", "private_key"]
+    "name",
+    [
+        "token",
+        "api_key",
+        "apiKey",
+        "db_password",
+        "SLACK_SECRET",
+        "bearer_token",
+        "clientSecret",
+        "private_key",
+        "accesstoken",
+        "dbpassword",
+        "APIToken",
+        "token1",
+        "tokens",
+        "dbpwd",
+        "APIKey",
+        "api-key",
+        "mysecret2",
+        "pass_word",
+    ],
 )
 def test_a_name_that_promises_a_secret_is_known(name):
     assert looks_secret(name)
 
 
-@pytest.mark.parametrize("name", ["source", "margin_percent", "keyboard", "monkey", "passed_count", "author", "broken"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "source",
+        "margin_percent",
+        "keyboard",
+        "monkey",
+        "passed_count",
+        "author",
+        "broken",
+        "bypass",
+        "access_count",
+        "key",
+        "words_passed",
+        "secondary",
+        "stock",
+        "authority",
+    ],
+)
 def test_an_ordinary_name_is_no_secret(name):
     assert not looks_secret(name)

@@ -160,6 +160,15 @@ def test_parameters_of_the_notebook_are_kept_and_a_misspelt_one_is_refused(proje
             opened(project, market=foreign)
 
 
+def test_a_parameter_named_like_a_secret_is_refused_and_its_value_is_not_repeated(project):
+    with pytest.raises(
+        ParameterError, match=r"nb.start of mine: .*'api_key' may hold no secret.*\[prometheus\]"
+    ) as told:
+        opened(project, api_key="hunter2-hunter2")
+
+    assert "hunter2" not in str(told.value)
+
+
 def test_a_report_that_names_a_path_is_refused(project):
     with pytest.raises(ParameterError, match="names no report"):
         open_run("../elsewhere", own, {}, folder=project)

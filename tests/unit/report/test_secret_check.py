@@ -1,13 +1,16 @@
 import base64
 import gzip
 import html
+import io
 import json
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
+import matplotlib as mpl
 import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from reliability.errors import SecretInOutputError
 from reliability.report.arrange import MIME_TYPE
@@ -61,6 +64,56 @@ def test_a_secret_is_found_however_it_is_written(secret, before, after):
 def test_a_secret_in_base64_is_found_wherever_it_stands_in_the_encoded_text(secret, user, after):
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         refused(notebook(stream(f"Basic {encode(f'{user}:{secret}{after}'.encode()).decode()}")), value=secret)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        html.escape(VALUE, quote=False),
+        html.escape(html.escape(VALUE, quote=False)),
+        html.escape(VALUE).replace("&quot;", "&#34;"),
+        html.escape(json.dumps({"a": VALUE}), quote=False),
+        json.dumps(VALUE).replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026").replace("/", r"\/"),
+        json.dumps(json.dumps(json.dumps(VALUE))),
+        VALUE.replace('"', '""'),
+        repr(VALUE.encode()),
+        quote_plus(VALUE),
+        base64.encodebytes(b"-" * 50 + VALUE.encode()).decode(),
+        repr(base64.encodebytes(b"-" * 50 + VALUE.encode())),
+        html.escape(base64.b64encode(VALUE.encode()).decode()).replace("/", "&#47;"),
+        VALUE.encode().hex(),
+        VALUE.encode().hex(" ").upper(),
+    ],
+)
+@pytest.mark.parametrize("place", ["stream", "html", "json", "svg", "file"])
+def test_a_secret_is_found_where_only_a_part_of_it_is_escaped_or_where_it_is_broken(written, place):
+    packed = gzip.compress(json.dumps({"label": written}).encode())
+    refused(
+        {
+            "stream": notebook(stream(written)),
+            "html": notebook(shown(text_html=f"<td>{written}</td>")),
+            "json": notebook(shown(application_json={"a": [written]})),
+            "svg": notebook(nbformat.v4.new_output("display_data", data={"image/svg+xml": f"<text>{written}</text>"})),
+            "file": notebook(),
+        }[place],
+        files={"answers/b.json.gz": packed} if place == "file" else {},
+    )
+
+
+def test_the_text_of_a_figure_is_looked_through():
+    figure, drawn = Figure(figsize=(2, 1)), io.StringIO()
+    figure.suptitle(VALUE.replace("\\", ""))
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(drawn, format="svg")
+
+    svg = nbformat.v4.new_output("display_data", data={"image/svg+xml": drawn.getvalue()})
+
+    refused(notebook(svg), value=VALUE.replace("\\", ""))
+
+
+@given(text=st.text(st.sampled_from('&#;\\u0034x<"9 \n')) | st.integers(1, 6000).map(lambda count: "&#" + "9" * count))
+def test_no_text_without_a_secret_is_refused_or_breaks_the_search(text):
+    check(notebook(stream(text)))
 
 
 @pytest.mark.parametrize(
