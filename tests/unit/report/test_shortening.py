@@ -49,9 +49,44 @@ def test_what_names_no_path_and_no_host_stays_as_it_is(text):
     assert make_shortener(PROJECT, addresses=[], host="vm")(text) == text
 
 
-@pytest.mark.parametrize("host", ["vm", "v2", "laptop", "baseline", "localhost"])
+@pytest.mark.parametrize("host", ["vm", "v2", "laptop", "baseline", "localhost", "Prometheus"])
 def test_a_host_name_that_may_be_any_word_is_left_alone(host):
     assert make_shortener(PROJECT, addresses=[], host=host)(f"a {host} b") == f"a {host} b"
+
+
+@pytest.mark.parametrize("host", ["buildserver", "BuildServer", "build_srv"])
+def test_a_long_word_that_is_none_of_ours_is_a_host(host):
+    shorten = make_shortener(PROJECT, addresses=["http://metricsdb:9090"], host=host)
+
+    assert shorten(f"on {host}, metricsdb") == "on [host], [host]"
+    assert shorten(f"my{host} {host}-2") == f"my{host} {host}-2"
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/nowhere/tmp")
+    folder = tmp_path / "secret-project"
+    folder.mkdir()
+    (folder / "f.csv").touch()
+    return folder
+
+
+def test_a_path_that_exists_here_is_shown_by_its_last_name(foreign):
+    shorten = make_shortener(PROJECT, addresses=[], host="vm")
+
+    assert shorten(f"open('{foreign}/f.csv')") == "open('f.csv')"
+    assert shorten(f"No such file: {foreign}/none.csv.") == "No such file: none.csv."
+    assert (
+        shorten(f"PATH={foreign}:{foreign} file://{foreign}/f.csv") == "PATH=secret-project:secret-project file://f.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["GET /api/v1/items", "http://127.0.0.1:9090/usr/bin", "</td>", "/usr /", "a/usr/bin", "./usr/bin", "~/usr/bin"],
+)
+def test_a_route_and_what_is_no_absolute_path_stay(text):
+    assert make_shortener(PROJECT, addresses=[], host="vm")(text) == text
 
 
 def test_the_whole_notebook_is_shortened_and_stays_one(shorten):
