@@ -147,6 +147,18 @@ class NotebookFailedError(RunError):
     slug = "notebook-failed"
 
 
+class NoVerdictError(RunError):
+    """A notebook ran to its end, but left no verdict or a malformed one."""
+
+    slug = "no-verdict"
+
+
+class ReportFailedError(RunError):
+    """A notebook ran, but no page could be made of what it left."""
+
+    slug = "report-failed"
+
+
 class SecretInOutputError(RunError):
     """A result holds the value of a configured secret; nothing of it was written."""
 

@@ -15,6 +15,8 @@ from reliability.errors import (
     BrokenEvidenceError,
     MissingEvidenceError,
     NotebookFailedError,
+    NoVerdictError,
+    ReportFailedError,
     SecretInOutputError,
     UnknownReportError,
 )
@@ -27,7 +29,9 @@ Report = Mapping[str, Any]
 RUN_ERROR_STATUS: Final = 5
 OLDEST: Final = timedelta(days=1)
 _STATUS_ORDER: Final = (1, 5, 4, 6, 3, 0)
-_NOT_MADE: Final = (NotebookFailedError.slug, SecretInOutputError.slug)
+_NOT_MADE: Final = tuple(
+    error.slug for error in (NotebookFailedError, NoVerdictError, ReportFailedError, SecretInOutputError)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

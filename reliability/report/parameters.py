@@ -28,14 +28,19 @@ from reliability.sources.samples import check_source, open_sample
 _TYPES: Final[Mapping[str, TypeAdapter[Any]]] = {
     "float": TypeAdapter(FiniteFloat), "int": TypeAdapter(int), "bool": TypeAdapter(bool), "str": TypeAdapter(str),
 }  # fmt: skip
+_COLLECTIONS: Final = frozenset(("list", "dict", "tuple", "set", "sequence", "mapping"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What a notebook says of one parameter: its type by name, and its comment."""
+    """What a notebook says of one parameter: its type by name, its comment, its value where that is a literal.
+
+    The type is empty where neither annotation nor value tells one that can be given; the value is `...` if computed.
+    """
 
     kind: str
     help: str
+    value: object
 
 
 def gather_parameters(file: Path | None, assignments: Sequence[str], sample: str | None) -> dict[str, object]:
@@ -101,10 +106,31 @@ def choose_parameters(
     }
 
 
+def read_default(path: Path, notebook: Any, name: str, *, otherwise: object) -> object:
+    """Return the value that a parameters cell gives as a literal.
+
+    Args:
+        path: The notebook's file, for messages.
+        notebook: The notebook itself.
+        name: The parameter.
+        otherwise: Returned where the cell does not declare it, or computes it.
+
+    Returns:
+        The value.
+
+    Raises:
+        NotebookError: A notebook without a parameters cell, or with one that is no Python.
+    """
+    declared = _read_declared(path, notebook).get(name)
+    return otherwise if declared is None or declared.value is ... else declared.value
+
+
 def _read_file(path: Path) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as err:
+    except OSError as err:
+        raise ParameterError(f"-f {path} cannot be read ({err.strerror}); mend the name of the file.") from err
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as err:
         problem = " ".join(str(err).split())
         raise ParameterError(f"-f {path} cannot be read ({problem}); write plain YAML values, without tags.") from err
     if not isinstance(content, dict):
@@ -146,21 +172,34 @@ def _read_declared(path: Path, notebook: Any) -> Mapping[str, Declared]:
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
                 _check_name(name, where=f"{path}, parameter {name}")
                 rest = lines[(statement.end_lineno or 1) - 1][statement.end_col_offset :].decode()
-                declared[name] = Declared(kind=_kind(statement), help=rest.strip(" #"))
+                value = _literal(statement.value)
+                declared[name] = Declared(kind=_kind(statement, value), help=rest.strip(" #"), value=value)
     return declared
 
 
-def _kind(statement: ast.AnnAssign | ast.Assign) -> str:
-    """Take the type from the annotation, also of `float | None`, else from the value."""
-    if isinstance(statement, ast.AnnAssign):
-        names = re.findall(r"\w+", ast.unparse(statement.annotation))
-    else:
-        names = [type(statement.value.value).__name__] if isinstance(statement.value, ast.Constant) else []
-    return next((name for name in names if name in _TYPES), "str")
+def _literal(value: ast.expr | None) -> object:
+    try:
+        return ... if value is None else ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return ...
+
+
+def _kind(statement: ast.AnnAssign | ast.Assign, value: object) -> str:
+    """Take the type from the annotation, also of `float | None`, else from the value; None may become a text."""
+    annotated = ast.unparse(statement.annotation) if isinstance(statement, ast.AnnAssign) else ""
+    names = [*re.findall(r"\w+", annotated), type(value).__name__]
+    if not _COLLECTIONS.isdisjoint(name.lower() for name in names):
+        return ""
+    return next((name for name in names if name in _TYPES), "str" if value is None else "")
 
 
 def _typed(notebook: Path, name: str, declared: Declared, value: object) -> object:
     """Read a text as the declared type; a value that has a type already must have the right one."""
+    if not declared.kind:
+        raise ParameterError(
+            f"{notebook}: {name} cannot be given, as its type is not told; write {name}: float = ... (or int, bool, "
+            "str) in the parameters cell."
+        )
     adapter = _TYPES[declared.kind]
     try:
         return (

@@ -6,31 +6,34 @@ made still gets a page that says so. Verdicts come out of the notebooks, never f
 
 import json
 import os
-import re
+import platform
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from pydantic import ValidationError
 
+from reliability import __version__
 from reliability.atomic import write_bytes_whole, write_text_whole
 from reliability.clock import Clock, format_instant
-from reliability.errors import RunError, SecretInOutputError
-from reliability.report.catalogue import parameters_cell, read_notebook, title_of
+from reliability.errors import NoVerdictError, ReportFailedError, RunError, SecretInOutputError, WriteError
+from reliability.report.catalogue import read_notebook, title_of
 from reliability.report.exporter import export_pages
 from reliability.report.frame import Titles
-from reliability.report.parameters import check_canary, choose_parameters
-from reliability.report.results import SCHEMA
+from reliability.report.parameters import check_canary, choose_parameters, read_default
+from reliability.report.results import SCHEMA, ReportJson
 from reliability.report.runner import Executed, execute_notebook
 from reliability.report.secret_check import Secrets, check_secrets, read_secrets
 from reliability.report.shortening import make_shortener
 from reliability.report.verdict_view import headline
 from reliability.settings import SECTION_OF_REPORT, Settings
 from reliability.settings_file import resolve_parameters
+from reliability.sources.checkout import read_checkout
 from reliability.sources.connection import CONFIGURED, connect
 from reliability.verdicts import Verdict
 
@@ -41,6 +44,7 @@ Report = Mapping[str, Any]
 class _Run:
     """What all reports of one call share."""
 
+    project: Path
     run_id: str
     made_at: str
     language: str
@@ -77,7 +81,7 @@ def make_reports(
         execute: Runs a notebook.
 
     Returns:
-        JSON of each report, in order; one whose cell raised or printed a secret is NO_DATA with its error.
+        JSON of each report, in order; one that could not be made is NO_DATA with its error.
 
     Raises:
         UsageError: A notebook, a parameter or a secret is not as it must be; nothing has run.
@@ -86,7 +90,8 @@ def make_reports(
     """
     notebooks = {name: read_notebook(path) for name, path in reports.items()}
     parameters = choose_parameters(reports, notebooks, given)
-    addresses = _check_known(settings, notebooks, parameters, project)
+    sources = {name: _source_of(name, reports, notebooks, parameters, settings) for name in notebooks}
+    addresses = _check_known(settings, sources, parameters, project)
     values = read_secrets(settings, project=project, environ=os.environ)
     for name, notebook in notebooks.items():
         check_secrets(values, notebook, parameters[name], {}, name=str(reports[name]))
@@ -94,6 +99,7 @@ def make_reports(
     started_at = clock.now()
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     run = _Run(
+        project=project,
         run_id=run_id,
         made_at=format_instant(started_at),
         language=settings.language,
@@ -113,50 +119,90 @@ def make_reports(
 
 
 def _check_known(
-    settings: Settings, notebooks: Mapping[str, Any], parameters: Mapping[str, Mapping[str, object]], project: Path
+    settings: Settings, sources: Mapping[str, str], parameters: Mapping[str, Mapping[str, object]], project: Path
 ) -> set[str]:
     """Refuse what cannot work before a kernel starts; return the addresses that are known."""
-    sources = {str(parameters[name].get("source", _source_of(node, settings))) for name, node in notebooks.items()}
     for name in parameters.keys() & SECTION_OF_REPORT.keys():
         resolved = resolve_parameters(settings, SECTION_OF_REPORT[name], parameters[name], report=name)
         if SECTION_OF_REPORT[name] == "canary":
             check_canary(resolved, project)
-    live = {source for source in sources if source == CONFIGURED or source.startswith(("http://", "https://"))}
-    asked = {connect(settings.prometheus, source, project=project, environ=os.environ).url for source in live}
-    return asked | {address for address in (settings.prometheus.url, settings.prometheus.proxy) if address}
+    known = {source for source in sources.values() if source.startswith(("http://", "https://"))}
+    for name, source in sources.items():
+        # a notebook's own address with a query is of something else: no server of metrics has one
+        if source == CONFIGURED or (source in known and ("source" in parameters[name] or "?" not in source)):
+            known.add(connect(settings.prometheus, source, project=project, environ=os.environ).url)
+    return known | {address for address in (settings.prometheus.url, settings.prometheus.proxy) if address}
 
 
-def _source_of(notebook: Any, settings: Settings) -> str:
-    """Return the source that the parameters cell leaves to the settings, or the configured server; else nothing."""
-    cell = parameters_cell(notebook)
-    found = cell and re.search(r"""^source\b[^#=\n]*=\s*(None\b|["']prometheus["'])""", cell.source, re.MULTILINE)
-    if not found:
-        return ""
-    return settings.canary.source if found[1] == "None" else CONFIGURED
+def _source_of(
+    name: str,
+    reports: Mapping[str, Path],
+    notebooks: Mapping[str, Any],
+    parameters: Mapping[str, Mapping[str, object]],
+    settings: Settings,
+) -> str:
+    """Return the source that is given, else that of the parameters cell; it may leave it to the settings."""
+    source = parameters[name].get("source", read_default(reports[name], notebooks[name], "source", otherwise=""))
+    return settings.canary.source if source is None else str(source)
 
 
 def _make_report(run: _Run, name: str, notebook: Any, parameters: Mapping[str, object]) -> Report:
-    """Run one notebook and write all its files; its JSON comes last, so that a run is complete when it lists it."""
-    executed = run.execute(f"{name}.ipynb", notebook, parameters)
-    node, files = executed.notebook, executed.files
-    data = {**executed.report, "run_id": run.run_id, "report": name}
-    if executed.failure:
-        data = _failed_report(run, name, executed.failure, parameters)
+    """Run one notebook and write all its files; whatever goes wrong with it is its own failure."""
     try:
-        check_secrets(run.secrets, node, data, files, name=f"{name}.ipynb")
+        executed = run.execute(f"{name}.ipynb", notebook, parameters)
+        data = _told_report(run, name, executed, parameters)
+        return _write_report(run, name, executed.notebook, data, executed.files)
+    except WriteError:
+        raise
     except SecretInOutputError as err:
-        node, files, data = nbformat.v4.new_notebook(), {}, _failed_report(run, name, err, {})  # type: ignore[no-untyped-call]
+        return _write_failed(run, name, err)
+    except Exception as err:  # noqa: BLE001 -- the outputs are foreign, and the other reports are to run
+        shown = ": ".join([type(err).__name__, *str(err).strip().splitlines()[:1]])
+        failure = ReportFailedError(
+            f"{name}.ipynb ran, but its outputs cannot be shown ({shown}); take the odd output out, run again."
+        )
+    try:
+        return _write_failed(run, name, failure)
+    except SecretInOutputError as err:
+        return _write_failed(run, name, err)
+
+
+def _write_failed(run: _Run, name: str, failure: RunError) -> Report:
+    """Write a report of which nothing is kept."""
+    empty = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    return _write_report(run, name, empty, _failed_report(run, name, failure, {}), {})
+
+
+def _told_report(run: _Run, name: str, executed: Executed, parameters: Mapping[str, object]) -> dict[str, Any]:
+    """Return the report that the notebook left, or why there is none that can be believed."""
+    data = {**executed.report, "run_id": run.run_id, "report": name}
+    failure = executed.failure
+    try:
+        if failure is None:
+            ReportJson.model_validate(data)
+    except ValidationError as err:
+        flaw = err.errors()[0]
+        place = ".".join(map(str, flaw["loc"]))
+        failure = NoVerdictError(
+            f"{name}.ipynb left a report that is none ({place}: {flaw['msg']}); leave it to nb.finish(run) alone."
+        )
+    return data if failure is None else _failed_report(run, name, failure, parameters)
+
+
+def _write_report(run: _Run, name: str, node: Any, data: dict[str, Any], files: Mapping[str, bytes]) -> Report:
+    """Write all files of a report; its JSON comes last, so that a run is complete when it lists it."""
+    check_secrets(run.secrets, node, data, files, name=f"{name}.ipynb")
     if name not in SECTION_OF_REPORT:
         data["title"] = run.titles[name]
     node = run.shorten(node)
     report: Report = run.shorten(data)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     for path, content in files.items():
         write_bytes_whole(run.folder / f"{name}.{path}", content)
     write_text_whole(run.folder / f"{name}.ipynb", nbformat.writes(node))  # type: ignore[no-untyped-call]
     export_pages(
         node, report, main_language=run.language, siblings=list(run.titles), titles=run.titles, folder=run.folder
     )
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     write_text_whole(run.folder / f"{name}.json", f"{text}\n")
     return report
 
@@ -168,6 +214,9 @@ def _failed_report(run: _Run, name: str, failure: RunError, parameters: Mapping[
         "run_id": run.run_id, "language": run.language, "made_at": run.made_at, "as_of": run.made_at,
         "verdict": Verdict.NO_DATA.value, "reason": failure.slug, "cautions": [], "figures": [], "checks": [],
         "error": {"slug": failure.slug, "message": str(failure)}, "parameters": dict(parameters),
-        "provenance": {"commit": None, "dirty": None, "window": None, "source": None, "queries": [], "versions": {}},
+        "provenance": {
+            **asdict(read_checkout(run.project)), "window": None, "source": None, "queries": [],
+            "versions": {"reliability": __version__, "python": platform.python_version()},
+        },
     }  # fmt: skip
     return {**data, "headline": headline(data, language=run.language)}

@@ -21,8 +21,9 @@ from papermill.parameterize import parameterize_notebook
 from traitlets.config import Config
 
 from reliability.atomic import scratch_folder
-from reliability.errors import NotebookFailedError, RunError
+from reliability.errors import NotebookFailedError, NoVerdictError, RunError
 from reliability.report.arrange import MIME_TYPE
+from reliability.report.outputs import join_streams, mend_data
 from reliability.settings_file import RUN_CSV, RUN_FILES
 
 _START_SECONDS: Final = 60
@@ -36,6 +37,7 @@ _ARGUMENTS: Final = (
 )
 _LONGEST_SOCKET: Final = 80  # a path of a socket holds about 100 characters
 _LINES_SHOWN: Final = 5
+_SHOWS: Final = frozenset(("display_data", "update_display_data", "execute_result"))
 _NOT_OURS: Final = frozenset(("injected-parameters", "papermill-error-cell-tag"))
 
 
@@ -54,6 +56,15 @@ class Executed:
     report: Mapping[str, Any]
     files: Mapping[str, bytes]
     failure: RunError | None
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc] # papermill has no types
+    """Takes what a cell shows even if it is malformed: nbformat's refusal would end the run."""
+
+    def process_message(self, msg: dict[str, Any], *arg: Any, **kwargs: Any) -> Any:
+        if msg["msg_type"] in _SHOWS:
+            mend_data(msg["content"])
+        return super().process_message(msg, *arg, **kwargs)
 
 
 def execute_notebook(
@@ -82,7 +93,7 @@ def execute_notebook(
     node = load_notebook_node(notebook)
     if parameters:
         node = parameterize_notebook(node, dict(parameters), kernel_name=_KERNEL, language="python")
-    failure: NotebookFailedError | None = None
+    failure: RunError | None = None
     with scratch_folder() as scratch:
         left = scratch / "files"
         left.mkdir()
@@ -93,17 +104,21 @@ def execute_notebook(
             failure = NotebookFailedError(_explain(name, node, err))
         whole = (path for path in sorted(left.rglob("[!.]*")) if path.is_file())
         files = {path.relative_to(left).as_posix(): path.read_bytes() for path in whole}
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs = join_streams(cell.outputs)
     report = find_report(node)
     if report is None and failure is None:
-        failure = NotebookFailedError(f"{name} ends without a verdict; call nb.finish(run) in its last cell.")
+        failure = NoVerdictError(f"{name} ends without a verdict; call nb.finish(run) in its last cell.")
     return Executed(notebook=node, report={} if failure else report or {}, files=files, failure=failure)
 
 
 def find_report(notebook: Any) -> dict[str, Any] | None:
-    """Take the JSON that `nb.finish` left out of an executed notebook; the last one wins."""
+    """Take the JSON that `nb.finish` left out of an executed notebook; the last one wins, a malformed one is none."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    envelopes = [output.get("data", {}).get(MIME_TYPE, {}) for output in outputs]
-    return next((dict(e["data"]) for e in reversed(envelopes) if e.get("block") == "report"), None)
+    envelopes = [output.get("data", {}).get(MIME_TYPE) for output in outputs]
+    reports = [e.get("data") for e in envelopes if isinstance(e, Mapping) and e.get("block") == "report"]
+    return dict(reports[-1]) if reports and isinstance(reports[-1], Mapping) else None
 
 
 def is_own(cell: Any) -> bool:
@@ -115,10 +130,10 @@ def _run_cells(node: Any, scratch: Path, environment: dict[str, str], cell_secon
     """Run the cells as papermill does, but in memory: it would write the whole notebook twice a cell."""
     manager = NotebookExecutionManager(node, progress_bar=False)
     manager.notebook_start()
-    client = PapermillNotebookClient(
+    client = _Client(
         manager, kernel_name=_KERNEL, timeout=cell_seconds, startup_timeout=_START_SECONDS,
         iopub_timeout=cell_seconds,  # else a cell must be read to its end 4 s after it has ended
-        coalesce_streams=True, shutdown_kernel="immediate", extra_arguments=list(_ARGUMENTS),
+        shutdown_kernel="immediate", extra_arguments=list(_ARGUMENTS),
         config=_own_sockets(scratch),
     )  # fmt: skip
     client.execute(env={**environment, "PYDEVD_DISABLE_FILE_VALIDATION": "1"})  # else its debugger warns

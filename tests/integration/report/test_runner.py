@@ -67,6 +67,17 @@ def test_a_cell_that_raises_gives_no_report_but_a_failure_that_names_the_cell():
     assert "not reached" not in printed(executed)
 
 
+def test_a_malformed_output_loses_only_itself():
+    show = "display({'image/png': 5}, raw=True); display({'text/html': None}, raw=True)"
+
+    executed = execute(show, "print('after')", FINISH)
+
+    kinds = [[*output.data] for output in executed.notebook.cells[2].outputs]
+    assert kinds == [["application/malformed.image.png+json"], ["application/malformed.text.html+json"]]
+    assert printed(executed) == "after\n"
+    assert executed.failure is None
+
+
 def test_a_kernel_that_dies_is_a_failure_and_what_was_shown_before_is_kept():
     executed = execute("print('before')", "import os; os._exit(1)")
 

@@ -60,11 +60,21 @@ def test_each_notebook_gets_the_parameters_that_it_declares():
         ("x: float | None = None  # a = b", "5", 5.0),
         ("x: 'Optional[int]' = None", "5", 5),
         ("x = None", "5", "5"),
-        ("x = [1,\n     2]  # two", "5", "5"),
+        ("x = -1", "-3", -3),
+        ("x = +0.5", "-1", -1.0),
+        ("x: int = 60 * 5", "120", 120),
+        ("x: Final = 3", "5", 5),
     ],
 )
 def test_a_type_is_taken_from_the_annotation_else_from_the_value(source, text, value):
     assert choose(source, x=text) == {"x": value}
+
+
+@pytest.mark.parametrize("source", ["x = 60 * 5", "x = [1,\n     2]", "x: list[int] = None", "x: date = date.today()"])
+def test_a_parameter_whose_type_is_not_told_is_not_given(source):
+    with pytest.raises(ParameterError, match=r"canary\.ipynb: x cannot be given.*x: float = "):
+        choose(source, x="5")
+    assert choose(source) == {}
 
 
 def test_what_is_no_plain_assignment_is_no_parameter():
@@ -183,7 +193,7 @@ def test_a_parameter_file_must_map_names_to_plain_values(tmp_path, content):
 
 
 def test_a_missing_parameter_file_is_named(tmp_path):
-    with pytest.raises(ParameterError, match=r"gone\.yml"):
+    with pytest.raises(ParameterError, match=r"gone\.yml.*No such file.*mend the name"):
         gather_parameters(tmp_path / "gone.yml", [], None)
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import subprocess
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,8 +11,18 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from reliability.errors import NotebookError, ParameterError, SecretError, SecretInOutputError, SettingsError
+from reliability import __version__
+from reliability.errors import (
+    NotebookError,
+    NotebookFailedError,
+    ParameterError,
+    SecretError,
+    SecretInOutputError,
+    SettingsError,
+    UsageError,
+)
 from reliability.report.catalogue import choose_notebooks
+from reliability.report.gate import is_failed
 from reliability.report.pipeline import make_reports
 from reliability.report.runner import Executed
 from reliability.settings import Settings
@@ -253,3 +264,81 @@ def test_a_notebook_that_prints_twenty_megabytes_has_a_small_page_and_is_kept_wh
     notebook = nbformat.read(page(project, made).with_suffix(".ipynb"), as_version=4)
     assert len(text) > 20_000_000
     assert notebook.cells[-1].outputs[0].text == text
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{"verdict": "PASS"}, canary_report(verdict="MAYBE"), canary_report(figures=None)],
+    ids=["nearly empty", "no verdict of ours", "no figures"],
+)
+def test_a_report_that_is_none_is_not_believed(project, report):
+    (made,) = make(project, FakeKernel("42", report=report))
+
+    html = page(project, made).read_text(encoding="utf-8")
+    assert (made["verdict"], made["reason"]) == ("NO_DATA", "no-verdict")
+    assert "nb.finish(run)" in made["error"]["message"]
+    assert "the notebook ends without a verdict" in html
+    assert "A cell of the notebook failed" not in html
+    assert is_failed(made)
+
+
+def test_a_report_that_cannot_be_shown_does_not_keep_the_others_from_running(project):
+    save("broken.ipynb")
+    whole, broken = FakeKernel("42"), FakeKernel(report=canary_report(made_at=f"never\n{VALUE}"))
+
+    def execute(name, *arguments, **options):
+        return (broken if name == "broken.ipynb" else whole)(name, *arguments, **options)
+
+    made = {report["report"]: report for report in make(project, execute, "broken.ipynb", "queue.ipynb")}
+
+    assert {name: report["reason"] for name, report in made.items()} == {
+        "broken": "report-failed", "queue": "inside-budget",
+    }  # fmt: skip
+    assert "cannot be shown (ValueError: " in made["broken"]["error"]["message"]
+    assert is_failed(made["broken"])
+    assert page(project, made["queue"]).with_name("broken.html").is_file()
+
+
+def test_an_error_that_repeats_a_secret_shows_none(project):
+    def execute(*_, **__):
+        raise ValueError(VALUE)
+
+    (made,) = make(project, execute, settings=guarded(project))
+
+    assert made["reason"] == "secret-in-output"
+    assert not [path for path, content in everything_written(project).items() if VALUE in content]
+
+
+def test_a_failed_report_says_which_commit_and_program_it_is_of(project):
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "a"],
+    ):
+        subprocess.run(["git", *words], cwd=project, check=True)  # noqa: S607
+
+    (made,) = make(project, FakeKernel(failure=NotebookFailedError("no")))
+
+    html = page(project, made).read_text(encoding="utf-8")
+    assert len(made["provenance"]["commit"]) == 40
+    assert "not in a git checkout" not in html
+    assert f"reliability {__version__}, python" in html
+    assert "<dt>Parameters</dt>" not in html
+
+
+@pytest.mark.parametrize("query", ["", "?day=1"])
+def test_an_address_that_a_notebook_names_itself_stays_out_of_its_results(project, query):
+    save("queue.ipynb", f'source: str = "http://metrics-7.corp.example:9090{query}"  # server')
+
+    make(project, FakeKernel("asked http://metrics-7.corp.example:9090/api"))
+
+    assert not [path for path, content in everything_written(project).items() if "corp.example" in content]
+
+
+def test_an_address_with_a_password_in_a_notebook_is_refused_before_a_kernel_starts(project):
+    save("queue.ipynb", "source: str = (\n    'http://ana:hunter2@metrics-7.corp.example:9090')")
+    kernel = FakeKernel()
+
+    with pytest.raises(UsageError) as caught:
+        make(project, kernel)
+    assert "hunter2" not in str(caught.value)
+    assert kernel.runs == []
