@@ -65,9 +65,9 @@ def check_secrets(secrets: Secrets, notebook: Any, report: Mapping[str, Any], fi
     """
     told = {option: value for option, value in secrets.items() if len(value) >= SHORTEST_TOLD}
     for place, text in _places(notebook, report, files) if told else ():
-        readings = _readings(text)
+        readings, packed = _readings(text)
         for option, value in told.items():
-            if any(form in reading for form in forms_of(value) | _bare(value) for reading in readings):
+            if _has(readings, forms_of(value) | _bare(value)) or _has(packed, _encoded(value.encode())):
                 raise SecretInOutputError(
                     f"the secret of {option} stands in {name}, {place}, so nothing of it was written; "
                     "take it out of the notebook, run again, and change the secret if others saw it."
@@ -96,12 +96,19 @@ def _text(node: Any) -> str:
     return _COLOURS.sub("", json.dumps(node, ensure_ascii=False))
 
 
-def _readings(text: str) -> set[str]:
-    """Undo what may have been escaped, in part or twice: entities, then escapes of JSON, then breaks of lines."""
+def _has(texts: set[str], forms: set[str]) -> bool:
+    return any(form in text for form in forms for text in texts)
+
+
+def _readings(text: str) -> tuple[set[str], set[str]]:
+    """Undo what may have been escaped, in part or twice: entities, then escapes of JSON.
+
+    The second texts are without white space, so that lines of base64 join; words would join too.
+    """
     once = html.unescape(_NO_ENTITY.sub("", text))
     entities = [text, once, html.unescape(_NO_ENTITY.sub("", once))]
-    bare = [_without_escapes(reading) for reading in entities]
-    return {*entities, *(reading for pair in bare for reading in pair)}
+    bare, packed = zip(*map(_without_escapes, entities), strict=True)
+    return {*entities, *bare}, set(packed)
 
 
 def _without_escapes(text: str) -> tuple[str, str]:
@@ -130,12 +137,15 @@ def _bare(value: str) -> set[str]:
 def forms_of(value: str) -> set[str]:
     """Return how a value may be written, alone and in JSON; the base64 of any text around it is among them."""
     escaped = {value, repr(value)[1:-1], *(json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False))}
-    data = value.encode()
-    encoded = {
+    quoted = {quote(value, safe=""), quote(value), quote_plus(value)}
+    forms = {*escaped, *map(html.escape, escaped), *quoted, *_encoded(value.encode())}
+    return forms | {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
+
+
+def _encoded(data: bytes) -> set[str]:
+    parts = {
         encode(b"-" * offset + data)[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6].decode()
         for encode in (base64.b64encode, base64.urlsafe_b64encode)
         for offset in range(3)
     }
-    quoted = {quote(value, safe=""), quote(value), quote_plus(value), data.hex(), data.hex().upper()}
-    forms = {*escaped, *map(html.escape, escaped), *quoted, *encoded}
-    return forms | {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
+    return {*parts, data.hex(), data.hex().upper()}

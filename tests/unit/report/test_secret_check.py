@@ -153,6 +153,11 @@ def test_a_secret_in_a_stored_answer_is_found_though_it_is_packed():
     assert "the file answers/b.json.gz" in refused(notebook(), files={"a.csv": b"1", "answers/b.json.gz": packed})
 
 
+def test_words_that_join_to_a_secret_are_none():
+    check(notebook(stream("1234 5678\nopen sesame")), value="12345678")
+    check(notebook(stream("1234 5678\nopen sesame")), value="opensesame")
+
+
 def test_a_short_secret_may_stand_in_any_text_so_it_is_not_looked_for():
     check(notebook(stream("0.1234567 s")), value="1234567")
     refused(notebook(stream("0.12345678 s")), value="12345678")
