@@ -26,6 +26,7 @@ _OUR_WORDS: Final = (  # those of our pages and JSON, which a cut would break
     "reliability replicas requests restarts rollback selector sequence settings statements templates thresholds "
     "undecided verification versions warnings"
 )
+_EVERYWHERE: Final = ("/bin/", "/dev/", "/etc/", "/lib/", "/proc/", "/sys/", "/usr/")  # tell nothing of a machine
 _PATH: Final = re.compile(r"(?:(?<=file://)|(?<![\w.~/\]-]))(?:/[\w.@+-]+)+(?<!\.)")
 
 
@@ -61,6 +62,8 @@ def make_shortener(project: Path, *, addresses: Iterable[str], host: str | None 
 def _is_here(path: str) -> bool:
     """Tell a path of this machine from a route of a service; a file that was sought in vain has its folder here."""
     folder, exists = Path(path).parent, os.path.exists  # which no name makes raise, unlike Path.exists
+    if path.startswith(_EVERYWHERE):
+        return False
     return folder.name != "" and (exists(path) or (folder.parent.name != "" and exists(folder)))
 
 
