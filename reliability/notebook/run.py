@@ -24,6 +24,7 @@ from reliability.errors import ParameterError, SourceError
 from reliability.judge.check import Check, reason_of
 from reliability.notebook.block import Block, plain
 from reliability.notebook.parts import present, read_part
+from reliability.report.results import PLAIN_NAME, SCHEMA
 from reliability.report.verdict_view import headline
 from reliability.settings import Settings
 from reliability.settings_file import RUN_CSV, RUN_FILES, find_project_folder, read_settings, resolve_parameters
@@ -31,8 +32,6 @@ from reliability.sources.answer import Answer
 from reliability.sources.checkout import read_checkout
 from reliability.verdicts import Verdict, worst
 
-SCHEMA: Final = "reliability.report/1"
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _CLOSE: Final = 0.8  # likeness of two names from which one is taken for a misspelling of the other
 _LIBRARIES: Final = ("papermill", "nbconvert", "prometheus-api-client", "coverage", "numpy", "scipy")
 
@@ -147,7 +146,7 @@ def open_run(
         SettingsError: `reliability.toml` is wrong.
         ParameterError: A parameter has an impossible value, is misspelt, or is named like a secret.
     """
-    if not _PLAIN_NAME.fullmatch(report):
+    if not re.fullmatch(PLAIN_NAME, report):
         raise ParameterError(
             f"nb.start: {report!r} names no report; take letters, digits, '_' and '-', a letter first."
         )

@@ -15,11 +15,11 @@ import nbformat
 
 from reliability.errors import NotebookError, UnknownReportError
 from reliability.report.arrange import HEADING, is_wanted
+from reliability.report.results import PLAIN_NAME
 from reliability.report.words import LANGUAGES
 from reliability.shipped import shipped_folder
 
 Found = TypeVar("Found")
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _RESERVED: Final = "index"  # its pages are the status page
 _MARKS: Final = re.compile(r"[*`]")
 _LONGEST_TITLE: Final = 80
@@ -161,7 +161,7 @@ def _check_place(name: str, path: Path, project: Path) -> None:
         raise NotebookError(
             f"{path} lies outside the project {project}, so it was not run; copy it into the project's notebooks/."
         )
-    if path.suffix != ".ipynb" or not _PLAIN_NAME.fullmatch(name) or name == _RESERVED:
+    if path.suffix != ".ipynb" or not re.fullmatch(PLAIN_NAME, name) or name == _RESERVED:
         raise NotebookError(
             f"{path} cannot name a report; rename it to letters, digits, '_' and '-', a letter first, "
             f"and .ipynb, for example my_report.ipynb; '{_RESERVED}' is taken."

@@ -16,6 +16,7 @@ from reliability.errors import BrokenEvidenceError, MissingEvidenceError
 from reliability.sources.validation import refusing
 
 SCHEMA: Final = "reliability.report/1"
+PLAIN_NAME: Final = r"[A-Za-z][A-Za-z0-9_-]*"  # of a report, which names its files
 _Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "NO_DATA"]
 _Texts = Annotated[dict[Literal["en", "es"], str], Field(min_length=2)]
 
@@ -51,7 +52,7 @@ class ReportJson(_Open):
     """What every report's JSON holds, of this version and of older ones; each topic adds its own."""
 
     format: Literal["reliability.report/1"] = Field(alias="schema")
-    report: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", description="name, also of the files")
+    report: str = Field(pattern=f"^{PLAIN_NAME}$", description="name, also of the files")
     title: _Texts | None = Field(None, description="what a report of one's own calls itself, by language")
     topic: str = Field(description="which judge, and which words")
     run_id: str = Field(description="name of the run's folder")
