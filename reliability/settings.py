@@ -145,6 +145,17 @@ class CanarySettings(_Section):
         None, description="end, for example 2026-11-26T18:40:00Z; live: now"
     )
     warmup_minutes: Annotated[float, Field(ge=0, le=1440)] | None = Field(None, description="cut off both arms; else 5")
+    baseline_window_end: Annotated[str, AfterValidator(_instant)] | None = Field(
+        None, description="end of an earlier window as baseline: before and after instead of two arms"
+    )
+    canary_share_percent: Annotated[float, Field(gt=0, lt=100)] | None = Field(
+        None, description="share of the traffic that the canary should get; else not checked"
+    )
+    route_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] | None = Field(
+        None, description="label of the route: compared route by route too; else all routes in one"
+    )
+    gate_routes: bool = Field(False, description="each judged route must pass as well; else routes only caution")
+    history_file: str | None = Field(None, description="noise measured by canary calibrate; else none")
     margin_percent: Annotated[Percent, AfterValidator(_no_fraction)] = Field(
         10.0, description="largest P95 increase that still passes; else 10"
     )

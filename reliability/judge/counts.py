@@ -1,10 +1,11 @@
-"""What a canary judge is fed: counts of two arms on one common grid of scrapes.
+"""What a canary judge is fed: counts of two arms, on one common grid of scrapes or in two windows.
 
 `reliability.sources.increments` builds these from raw counters; the judges only read
 them. Queries, labels and clocks do not belong here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -33,6 +34,36 @@ class ArmCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaTotals:
+    """What one replica of an arm counted over the whole window.
+
+    Attributes:
+        instance: Name of the replica.
+        bucket_counts: Requests at or below each bound, shape `(K,)`; the last one is all of them.
+        errors: Failed requests.
+    """
+
+    instance: str
+    bucket_counts: FloatArray
+    errors: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteCounts:
+    """Both arms of one route, on the intervals of the whole comparison.
+
+    Attributes:
+        route: Value of the route label; empty where the series lack it.
+        baseline: Counts of the baseline.
+        canary: Counts of the canary.
+    """
+
+    route: str
+    baseline: ArmCounts
+    canary: ArmCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PairedCounts:
     """Both arms on the same intervals.
 
@@ -42,10 +73,51 @@ class PairedCounts:
         baseline: Counts of the baseline.
         canary: Counts of the canary.
         scrape_interval_seconds: Usual distance of two scrapes.
+        routes: The same counts split by route, in alphabetical order; they add up to the arms.
+            Empty when no route label is named.
+        baseline_replicas: Totals of the baseline's replicas; empty when unknown.
+        canary_replicas: Totals of the canary's replicas.
     """
 
     edges_seconds: FloatArray
     upper_bounds_seconds: FloatArray
     baseline: ArmCounts
     canary: ArmCounts
+    scrape_interval_seconds: float
+    routes: tuple[RouteCounts, ...] = ()
+    baseline_replicas: tuple[ReplicaTotals, ...] = ()
+    canary_replicas: tuple[ReplicaTotals, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowCounts:
+    """One arm on its own intervals, when the arms were measured at different times.
+
+    Attributes:
+        edges_seconds: Unix instants of its scrapes, shape `(T + 1,)`, increasing.
+        total: Counts of the arm.
+        routes: The same counts by route; they add up to `total`. Empty when no label is named.
+        replicas: Totals of its replicas; empty when unknown.
+    """
+
+    edges_seconds: FloatArray
+    total: ArmCounts
+    routes: Mapping[str, ArmCounts] = field(default_factory=dict)
+    replicas: tuple[ReplicaTotals, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessiveCounts:
+    """Two windows, one after the other: before a change and after it.
+
+    Attributes:
+        upper_bounds_seconds: Bucket bounds that both windows have, shape `(K,)`, last `inf`.
+        baseline: The earlier window.
+        canary: The later window.
+        scrape_interval_seconds: Usual distance of two scrapes.
+    """
+
+    upper_bounds_seconds: FloatArray
+    baseline: WindowCounts
+    canary: WindowCounts
     scrape_interval_seconds: float
