@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reliability.judge.latency import judge_latency
-from tests.bench.candidate import pair
+from tests.bench.verdict import pair
 from tests.bench.generator import LATENCY_CELLS, simulate
 
 _CELLS = ("A1", "A3", "A5", "A6", "A7", "A10", "A12", "A13", "A17", "A20", "A24")

@@ -193,7 +193,7 @@ def _say(line: str) -> None:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Operating characteristics of a canary verdict.")
-    parser.add_argument("--judge", default="tests.bench.candidate:judge", help="module:function, or none")
+    parser.add_argument("--judge", default="tests.bench.verdict:fixed", help="module:function, or none")
     parser.add_argument("--n", type=int, default=100, help="runs for each cell, effect and seed")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[20261])
     parser.add_argument("--cells", type=lambda text: set(text.split(",")), default=set())

@@ -11,13 +11,13 @@ from reliability.judge.latency import judge_latency
 from tests.bench.generator import Arm
 
 
-def judge(baseline: Arm, canary: Arm, settings: Mapping[str, Any]) -> str:
-    """Judge one simulated canary.
+def fixed(baseline: Arm, canary: Arm, settings: Mapping[str, Any]) -> str:
+    """Judge one simulated canary after a fixed horizon.
 
     Args:
-        baseline: Counters of the baseline.
+        baseline: Counters of the baseline, in the layout of `tests.bench.generator`.
         canary: Counters of the canary.
-        settings: Question, margins and levels.
+        settings: Question, margins, levels, clock, and perhaps `history`: two arms of one version.
 
     Returns:
         Verdict and reason, for example `PASS:inside-budget`.
