@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from reliability.judge.latency import judge_latency
-from tests.bench.verdict import pair
 from tests.bench.generator import LATENCY_CELLS, simulate
+from tests.bench.verdict import pair
 
 _CELLS = ("A1", "A3", "A5", "A6", "A7", "A10", "A12", "A13", "A17", "A20", "A24")
 _EFFECTS = (0.0, 0.10, 0.20)
