@@ -1,6 +1,6 @@
 """The course of a comparison over time, for charts: P95 per minute, errors per step.
 
-Pure arithmetic on `PairedCounts`. No verdict is drawn from single steps, so none is here.
+Pure arithmetic on counts. No verdict is drawn from single steps, so none is here.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts
+from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, SuccessiveCounts
 from reliability.judge.intervals import merge_intervals
 from reliability.judge.survival import survival_curve
 
@@ -40,7 +40,7 @@ class Timeline:
     """Both arms step by step.
 
     Attributes:
-        starts_seconds: Unix instant of each step's start.
+        starts_seconds: Unix instant of each step's start; of two windows, seconds since the start of each.
         baseline_p95_seconds: P95 per step; None below 20 requests or beyond the last bound.
         canary_p95_seconds: The same for the canary.
         baseline_errors: Errors per step.
@@ -54,27 +54,41 @@ class Timeline:
     canary_errors: tuple[ErrorStep, ...]
 
 
-def draw_timeline(counts: PairedCounts, *, step_seconds: float) -> Timeline:
-    """Group the common intervals into steps.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What one arm counted in one step."""
+
+    bucket_counts: FloatArray
+    requests: float
+    errors: float
+
+
+def draw_timeline(counts: PairedCounts | SuccessiveCounts, *, step_seconds: float) -> Timeline:
+    """Group the intervals of each arm into steps; two windows run side by side, each by its own clock.
 
     Args:
         counts: Counts of both arms.
         step_seconds: Length of a step; an interval belongs to the step in which it ends.
 
     Returns:
-        One entry per step that holds an interval.
+        One entry per step that holds an interval of an arm.
     """
-    ends, start = counts.edges_seconds[1:], counts.edges_seconds[0]
-    step = np.ceil((ends - start) / step_seconds - 1e-6).astype(int) - 1
-    _, first = np.unique(step, return_index=True)
-    baseline, canary = (merge_intervals(arm, first) for arm in (counts.baseline, counts.canary))
-    bounds = counts.upper_bounds_seconds
+    if isinstance(counts, PairedCounts):
+        start, edges = float(counts.edges_seconds[0]), [counts.edges_seconds] * 2
+        arms = [counts.baseline, counts.canary]
+    else:
+        start, edges = 0.0, [counts.baseline.edges_seconds, counts.canary.edges_seconds]
+        arms = [counts.baseline.total, counts.canary.total]
+    merged = [_in_steps(*arm, step_seconds=step_seconds) for arm in zip(edges, arms, strict=True)]
+    steps, bounds = sorted({step for arm in merged for step in arm}), counts.upper_bounds_seconds
+    nothing = _Step(bucket_counts=np.zeros(bounds.size), requests=0.0, errors=0.0)
+    baseline, canary = ([arm.get(step, nothing) for step in steps] for arm in merged)
     return Timeline(
-        starts_seconds=tuple(float(start + step_seconds * step[index]) for index in first),
-        baseline_p95_seconds=tuple(_p95(bounds, row) for row in baseline.bucket_counts),
-        canary_p95_seconds=tuple(_p95(bounds, row) for row in canary.bucket_counts),
-        baseline_errors=_error_steps(baseline),
-        canary_errors=_error_steps(canary),
+        starts_seconds=tuple(start + step_seconds * step for step in steps),
+        baseline_p95_seconds=tuple(_p95(bounds, step.bucket_counts) for step in baseline),
+        canary_p95_seconds=tuple(_p95(bounds, step.bucket_counts) for step in canary),
+        baseline_errors=tuple(_error_step(step) for step in baseline),
+        canary_errors=tuple(_error_step(step) for step in canary),
     )
 
 
@@ -111,9 +125,18 @@ def _p95(upper_bounds_seconds: FloatArray, cumulative: FloatArray) -> float | No
     return seconds if math.isfinite(seconds) else None
 
 
-def _error_steps(arm: ArmCounts) -> tuple[ErrorStep, ...]:
-    steps = []
-    for requests, errors in zip(arm.requests.tolist(), arm.errors.tolist(), strict=True):
-        low, high = wilson_interval(errors, requests) or (None, None)
-        steps.append(ErrorStep(requests=requests, errors=errors, low_fraction=low, high_fraction=high))
-    return tuple(steps)
+def _in_steps(edges_seconds: FloatArray, arm: ArmCounts, *, step_seconds: float) -> dict[int, _Step]:
+    places = np.ceil((edges_seconds[1:] - edges_seconds[0]) / step_seconds - 1e-6).astype(int) - 1
+    steps, first = np.unique(places, return_index=True)
+    merged = merge_intervals(arm, first)
+    return {
+        int(step): _Step(bucket_counts=buckets, requests=float(requests), errors=float(errors))
+        for step, buckets, requests, errors in zip(
+            steps, merged.bucket_counts, merged.requests, merged.errors, strict=True
+        )
+    }
+
+
+def _error_step(step: _Step) -> ErrorStep:
+    low, high = wilson_interval(step.errors, step.requests) or (None, None)
+    return ErrorStep(requests=step.requests, errors=step.errors, low_fraction=low, high_fraction=high)

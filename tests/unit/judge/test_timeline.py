@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reliability.judge.counts import ArmCounts, PairedCounts
+from reliability.judge.counts import ArmCounts, PairedCounts, SuccessiveCounts, WindowCounts
 from reliability.judge.timeline import draw_timeline, wilson_interval
 
 BOUNDS = np.array([0.1, 0.2, 0.4, np.inf])
@@ -38,6 +38,24 @@ def test_an_interval_belongs_to_the_minute_in_which_it_ends():
 
     assert [entry.requests for entry in timeline.baseline_errors] == [100, 50]
     assert timeline.starts_seconds == (1_000_000.0, 1_000_060.0)
+
+
+def test_two_windows_are_drawn_side_by_side_each_from_its_own_start():
+    before, after = (
+        WindowCounts(
+            edges_seconds=np.linspace(start, start + 30 * len(requests), len(requests) + 1),
+            total=arm(requests, [0] * len(requests)),
+        )
+        for start, requests in ((5_000, [10, 20]), (900_000, [30, 40, 50]))
+    )
+    counts = SuccessiveCounts(upper_bounds_seconds=BOUNDS, baseline=before, canary=after, scrape_interval_seconds=30.0)
+
+    timeline = draw_timeline(counts, step_seconds=60)
+
+    assert timeline.starts_seconds == (0.0, 60.0)
+    assert [step.requests for step in timeline.baseline_errors] == [30, 0]
+    assert [step.requests for step in timeline.canary_errors] == [70, 50]
+    assert timeline.baseline_p95_seconds[1] is None
 
 
 def test_a_minute_with_few_requests_has_no_p95():
