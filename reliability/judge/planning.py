@@ -1,15 +1,125 @@
-"""How many requests a comparison needs before it can decide.
+"""How many requests and how much time a comparison needs before it can decide.
 
 Formulas for the day before a canary and for the line beside every INCONCLUSIVE. Fed by the
 judges with what they measured; it decides nothing.
 """
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
 
-from scipy.special import ndtri
+import numpy as np
+from scipy.optimize import bisect
+from scipy.special import chdtri, ndtr, ndtri
 
-POWER = 0.90
+from reliability.judge.counts import FloatArray
+from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
+
+POWER: Final = 0.90
 """Probability to decide that a plan aims at."""
+LONGEST_SECONDS: Final = 366 * 24 * 3600.0
+"""A plan that takes longer than a year is none."""
+_LARGEST_DISTANCE: Final = 1000.0  # standard errors
+_CHANCES: Final = (np.arange(200) + 0.5) / 200
+
+
+def planned_seconds(
+    seconds_for: Callable[[float], float],
+    *,
+    alpha: float,
+    interval_seconds: float,
+    noise_factor: float = 1.0,
+    known_degrees: int = 0,
+) -> float:
+    """Find the horizon after which a test decides, with the degrees of freedom that this horizon has.
+
+    Args:
+        seconds_for: Horizon that a plan with this critical value asks for, for example the requests of
+            `requests_for_latency` over their rate.
+        alpha: One-sided level of the test.
+        interval_seconds: Length of one compared interval: the scrapes that are merged to one.
+        noise_factor: Variance over that of independent requests.
+        known_degrees: Degrees of freedom of a measured history that is pooled in.
+
+    Returns:
+        The horizon in seconds, at least `MIN_INTERVAL_COUNT` intervals; `inf` when a year does not do.
+    """
+
+    def missing(seconds: float) -> float:
+        degrees = cosine_count(round(seconds / interval_seconds))
+        critical = planned_critical(alpha, degrees=degrees, noise_factor=noise_factor, known_degrees=known_degrees)
+        return seconds_for(critical) - seconds
+
+    least = MIN_INTERVAL_COUNT * interval_seconds
+    if missing(least) <= 0:
+        return least
+    if missing(LONGEST_SECONDS) > 0:
+        return math.inf
+    return float(bisect(missing, least, LONGEST_SECONDS, xtol=interval_seconds / 4, rtol=1e-6))
+
+
+@lru_cache(maxsize=1024)
+def planned_critical(alpha: float, *, degrees: int, noise_factor: float = 1.0, known_degrees: int = 0) -> float:
+    """Return the critical value to plan with when the variance will be an estimate.
+
+    The test divides by an estimated standard error that is never below the one of independent
+    requests, so a plan with the plain critical value promises too much over a short horizon.
+
+    Args:
+        alpha: One-sided level of the test.
+        degrees: Degrees of freedom of the estimate.
+        noise_factor: Variance over that of independent requests, at least 1.
+        known_degrees: Degrees of freedom of a measured history that is pooled in.
+
+    Returns:
+        The number that, with the normal quantile of `POWER` added, is the distance from the margin in
+        true standard errors at which the test decides with probability `POWER`.
+    """
+    total = degrees + known_degrees
+    estimated = (chdtri(degrees, _CHANCES) + known_degrees) / total  # of the variance, in units of the true one
+    used: FloatArray = np.sqrt(np.maximum(estimated, 1 / noise_factor)) * critical_value(alpha, degrees=total)
+    distance = bisect(lambda x: float(np.mean(ndtr(x - used))) - POWER, 0.0, _LARGEST_DISTANCE, xtol=1e-4)
+    return float(distance) - float(ndtri(POWER))
+
+
+def latency_variance_seconds(
+    *, tail_index: float, traffic_ratio: float, canary_requests_per_second: float, slower_share: float = 0.05
+) -> float:
+    """Return the variance of the log ratio of two quantiles, times the seconds it is measured over.
+
+    Args:
+        tail_index: `-d log S / d log x` at the quantile.
+        traffic_ratio: Requests of the baseline for one of the canary.
+        canary_requests_per_second: Traffic of the canary.
+        slower_share: Share of requests above the quantile.
+
+    Returns:
+        Variance times seconds for independent requests; what a history measured as
+        `latency_log_variance_seconds` adds to it.
+    """
+    odds = (1 - slower_share) / slower_share
+    return odds / tail_index**2 * (1 + 1 / traffic_ratio) / canary_requests_per_second
+
+
+def error_variance_seconds(
+    *, baseline_fraction: float, margin_fraction: float, traffic_ratio: float, canary_requests_per_second: float
+) -> float:
+    """Return the variance of a difference of error fractions on the margin, times the seconds it is measured over.
+
+    Args:
+        baseline_fraction: Error fraction of the baseline.
+        margin_fraction: Allowed rise of the error fraction.
+        traffic_ratio: Requests of the baseline for one of the canary.
+        canary_requests_per_second: Traffic of the canary.
+
+    Returns:
+        Variance times seconds for independent requests; a history's `error_relative_variance_seconds`
+        adds itself times the square of the fraction on the margin.
+    """
+    limit = min(baseline_fraction + margin_fraction, 1.0)
+    both = limit * (1 - limit) + baseline_fraction * (1 - baseline_fraction) / traffic_ratio
+    return both / canary_requests_per_second
 
 
 def requests_for_latency(
