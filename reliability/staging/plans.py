@@ -5,6 +5,7 @@ a replica is killed. Running a plan is the recorder's business.
 """
 
 import math
+import random
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -162,3 +163,41 @@ FAIL_PLAN: Final = ExperimentPlan(
 PLANS: Final = MappingProxyType({plan.name: plan for plan in (PASS_PLAN, FAIL_PLAN)})
 
 DRILL_PLAN: Final = DrillPlan(baseline=_BASELINE, canary=_SLOW_CANARY, seed=273_282)
+
+_SOAK_REQUESTS_PER_SECOND: Final = 84.0  # power 97 % to FAIL at +20 %; three at once stay below 40 % of two cores
+_SOAK_FACTOR: Final = 1.20
+
+
+def soak_plans(*, seed: int, pairs: int = 20) -> tuple[ExperimentPlan, ...]:
+    """Return short experiments of two kinds in a drawn order: nothing changed, and all service times x1.20.
+
+    Args:
+        seed: Decides the order and all random numbers.
+        pairs: Experiments of each kind.
+
+    Returns:
+        Plans with names that do not tell the kind.
+    """
+    factors = [1.0, _SOAK_FACTOR] * pairs
+    random.Random(seed).shuffle(factors)  # noqa: S311 -- a drawn order, not a secret
+    return tuple(_soak_plan(number, factor, seed=seed + number) for number, factor in enumerate(factors, start=1))
+
+
+def _soak_plan(number: int, delay_factor: float, *, seed: int) -> ExperimentPlan:
+    baseline = replace(_BASELINE, requests_per_second=_SOAK_REQUESTS_PER_SECOND)
+    slowed = delay_factor > 1
+    canary = replace(
+        baseline,
+        arm="canary",
+        release=CANARY_RELEASE,
+        delay_factor=delay_factor,
+        delay_name=f"x{delay_factor:g} of every service time" if slowed else "none",
+    )
+    return ExperimentPlan(
+        name=f"soak-{number:02d}",
+        load_seconds=220,
+        seed=seed,
+        arms=(baseline, canary),
+        scrape_interval_seconds=1,
+        warmup_minutes=0.2,
+    )

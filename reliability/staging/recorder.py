@@ -3,20 +3,25 @@
 The processes are the business of `experiment`, the manifest and its truth of `description`.
 """
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
+from reliability.atomic import write_text_whole
 from reliability.clock import Clock, SystemClock
 from reliability.errors import UsageError
 from reliability.sources.captures import write_capture
+from reliability.sources.manifest import Manifest, manifest_text
 from reliability.staging.description import describe
 from reliability.staging.experiment import Progress, run_experiment
 from reliability.staging.plans import ExperimentPlan
 from reliability.staging.request_log import read_requests
 
 
-def record_experiment(plan: ExperimentPlan, folder: Path, *, progress: Progress, clock: Clock | None = None) -> Path:
+def record_experiment(
+    plan: ExperimentPlan, folder: Path, *, progress: Progress, clock: Clock | None = None, sealed: Path | None = None
+) -> Path:
     """Run an experiment and write its capture.
 
     Args:
@@ -24,6 +29,8 @@ def record_experiment(plan: ExperimentPlan, folder: Path, *, progress: Progress,
         folder: The capture becomes the folder `plan.name` in here.
         progress: Takes one line of news at a time.
         clock: Tells the time; the machine's by default.
+        sealed: File that gets what was injected and what happened, for a recording that is to be
+            judged blind: its own manifest then holds only the checksum of this file.
 
     Returns:
         The capture's folder.
@@ -46,5 +53,14 @@ def record_experiment(plan: ExperimentPlan, folder: Path, *, progress: Progress,
             progress=progress,
         )
         requests = list(read_requests(findings.log_path))
-    write_capture(target, findings.body, describe(plan, findings, requests))
+    manifest = describe(plan, findings, requests)
+    write_capture(target, findings.body, manifest if sealed is None else _blinded(manifest, sealed))
     return target
+
+
+def _blinded(manifest: Manifest, sealed: Path) -> Manifest:
+    """Put the whole manifest into the sealed file and return one that tells nothing of it."""
+    text = manifest_text(manifest)
+    write_text_whole(sealed, text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return manifest.model_copy(update={"experiment": {"sealed_sha256": digest}, "truth": {}})
