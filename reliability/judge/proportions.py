@@ -2,8 +2,9 @@
 
 Miettinen and Nurminen: the variance is that of the hypothesis, from the fractions that fit the
 data best on the margin, so no errors at all are no trouble. What the counts vary beyond the
-binomial law is measured as a relative long-run variance and carried over to the hypothesis.
-Fed by the error judge; which margins apply does not belong here.
+binomial law is measured as a relative long-run variance and carried over to the hypothesis:
+of the difference when both arms were measured at once, of each arm when they were measured one
+after the other. Fed by the error judge; which margins apply does not belong here.
 """
 
 import math
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reliability.judge.counts import FloatArray
+from reliability.judge.counts import FloatArray, SuccessiveCounts
 from reliability.judge.intervals import SharedIntervals, effective_count
 from reliability.judge.inversion import crossing
 from reliability.judge.long_run import cosine_count, cosines, critical_value, upper_tail
@@ -44,6 +45,25 @@ class ErrorArm:
             return 0.0
         return (1 - self.fraction) / (self.fraction * self.effective_count)
 
+    @property
+    def relative_excess_variance(self) -> float:
+        """What the fraction varies beyond that, over its square."""
+        return max(0.0, _mean_square(self.relative_projections) - self.relative_binomial_variance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownNoise:
+    """Over-dispersion that an earlier comparison of one version with itself has measured.
+
+    Attributes:
+        relative_variance: What the difference of the fractions varies beyond the binomial law over
+            the present intervals, over the square of the fraction.
+        degrees: Degrees of freedom of that measurement.
+    """
+
+    relative_variance: float
+    degrees: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorScoreTest:
@@ -52,12 +72,21 @@ class ErrorScoreTest:
     Attributes:
         baseline: Baseline arm.
         canary: Canary arm.
-        degrees: Degrees of freedom of the t law.
+        own_degrees: Degrees of freedom of the noise measured here.
+        paired: Whether both arms were measured at once, so that noise they share cancels.
+        known: Noise measured before; None without such a measurement.
     """
 
     baseline: ErrorArm
     canary: ErrorArm
-    degrees: int
+    own_degrees: int
+    paired: bool = True
+    known: KnownNoise | None = None
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom of the t law."""
+        return self.own_degrees + (0 if self.known is None else self.known.degrees)
 
     @property
     def difference(self) -> float:
@@ -74,6 +103,11 @@ class ErrorScoreTest:
         null_canary, null_baseline = ratio_fractions(self.canary, self.baseline, ratio=ratio)
         distance = self.canary.fraction - ratio * self.baseline.fraction
         return _in_errors(distance, self._variance(null_canary, null_baseline, factor=ratio))
+
+    @property
+    def relative_excess_variance(self) -> float:
+        """What the difference varies beyond the binomial law, were both fractions 1."""
+        return self._excess_variance(1.0, 1.0)
 
     def noise_factor(self) -> float:
         """Return the variance of the difference, as observed, over that of independent requests."""
@@ -121,11 +155,18 @@ class ErrorScoreTest:
 
     def _excess_variance(self, canary: float, other: float) -> float:
         """Return what the difference of two fractions varies beyond the binomial law."""
-        projections = canary * self.canary.relative_projections - other * self.baseline.relative_projections
+        if not self.paired:
+            own, others = (arm.relative_excess_variance for arm in (self.canary, self.baseline))
+            return canary**2 * own + other**2 * others
         binomial = (
             canary**2 * self.canary.relative_binomial_variance + other**2 * self.baseline.relative_binomial_variance
         )
-        return max(0.0, float(np.mean(projections**2)) - binomial)
+        projections = canary * self.canary.relative_projections - other * self.baseline.relative_projections
+        excess = _mean_square(projections) - binomial
+        if self.known is not None:
+            excess *= self.own_degrees / self.degrees
+            excess += max(canary, other) ** 2 * self.known.relative_variance * self.known.degrees / self.degrees
+        return max(0.0, excess)
 
     def _variance(self, canary: float, baseline: float, *, factor: float) -> float:
         """Return the variance of canary minus factor times baseline when these are the fractions."""
@@ -133,31 +174,106 @@ class ErrorScoreTest:
         return binomial + self._excess_variance(canary, factor * baseline)
 
 
-def error_score_test(intervals: SharedIntervals) -> ErrorScoreTest:
-    """Set up the tests.
+def error_score_test(
+    intervals: SharedIntervals, *, relative_variance_seconds: float | None = None, known_degrees: int = 0
+) -> ErrorScoreTest:
+    """Set up the tests of two arms that were measured at once.
+
+    Args:
+        intervals: Intervals that both arms share, at least `MIN_INTERVAL_COUNT`.
+        relative_variance_seconds: Noise as `relative_noise` measures it on two arms of one version.
+        known_degrees: Degrees of freedom of that measurement.
+
+    Returns:
+        Tests of the difference and of the ratio.
+    """
+    known = None
+    if relative_variance_seconds is not None:
+        seconds = effective_count(intervals.weights, intervals.seconds)
+        known = KnownNoise(relative_variance=relative_variance_seconds / seconds, degrees=known_degrees)
+    return ErrorScoreTest(
+        baseline=_error_arm(intervals.baseline.errors, intervals.baseline_requests, intervals.weights),
+        canary=_error_arm(intervals.canary.errors, intervals.canary_requests, intervals.weights),
+        own_degrees=cosine_count(intervals.count),
+        known=known,
+    )
+
+
+def relative_noise(intervals: SharedIntervals) -> tuple[float, int]:
+    """Measure what the errors of two arms of one version vary beyond the binomial law.
 
     Args:
         intervals: Intervals that both arms share, at least `MIN_INTERVAL_COUNT`.
 
     Returns:
+        Long-run variance per second of the relative difference (the mean over tau seconds varies
+        by this over tau), not negative; and its degrees of freedom.
+    """
+    test = error_score_test(intervals)
+    seconds = effective_count(intervals.weights, intervals.seconds)
+    return test.relative_excess_variance * seconds, test.own_degrees
+
+
+def successive_error_test(counts: SuccessiveCounts) -> ErrorScoreTest:
+    """Set up the tests of two windows, one after the other.
+
+    Routes, where counted, enter with one mix for both windows, so that a changed mix cannot pass
+    for a change of the service. Each window has noise of its own.
+
+    Args:
+        counts: Counts of both windows, each with requests.
+
+    Returns:
         Tests of the difference and of the ratio.
     """
-    return ErrorScoreTest(
-        baseline=_error_arm(intervals.baseline.errors, intervals.baseline_requests, intervals.weights),
-        canary=_error_arm(intervals.canary.errors, intervals.canary_requests, intervals.weights),
-        degrees=cosine_count(intervals.count),
+    windows = (counts.baseline, counts.canary)
+    names = sorted(set(counts.baseline.routes) & set(counts.canary.routes))
+    arms = [[window.routes[name] for name in names] or [window.total] for window in windows]
+    served = np.array([[route.requests.sum() for route in routes] for routes in arms])
+    mix = served[0] * served[1] / np.maximum(served[0] + served[1], 1.0)
+    if not mix.any():  # no route served in both windows
+        arms = [[window.total] for window in windows]
+        served, mix = np.array([[window.total.requests.sum()] for window in windows]), np.ones(1)
+    shares = mix / mix.sum() / np.maximum(served, 1.0)
+    baseline, canary = (
+        _error_arm(
+            np.array([route.errors for route in routes]),
+            np.array([route.requests for route in routes]),
+            share[:, None] * np.array([route.requests for route in routes]),
+        )
+        for routes, share in zip(arms, shares, strict=True)
     )
+    return ErrorScoreTest(baseline=baseline, canary=canary, own_degrees=_joint_degrees(canary, baseline), paired=False)
+
+
+def _joint_degrees(canary: ErrorArm, baseline: ErrorArm) -> int:
+    """Return Satterthwaite's degrees of freedom of a difference of two independent fractions."""
+    variances = [
+        max(_mean_square(arm.relative_projections), arm.relative_binomial_variance) for arm in (canary, baseline)
+    ]
+    degrees = [arm.relative_projections.size for arm in (canary, baseline)]
+    if min(variances) <= 0:  # an arm without errors tells nothing about its noise
+        return min(degrees)
+    return int(sum(variances) ** 2 / sum(v**2 / n for v, n in zip(variances, degrees, strict=True)))
 
 
 def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray) -> ErrorArm:
-    fractions = np.clip(errors / requests, 0.0, 1.0)
-    fraction = min(float(weights @ fractions), 1.0)
-    relative = weights * (fractions / fraction - 1.0) if fraction > 0 else np.zeros_like(weights)
+    """Weigh the errors of intervals `(T,)`, or of routes and intervals `(R, T)`."""
+    errors, requests, weights = (np.atleast_2d(array) for array in (errors, requests, weights))
+    fractions = np.clip(np.divide(errors, requests, out=np.zeros_like(weights), where=requests > 0), 0.0, 1.0)
+    fraction = min(float(np.sum(weights * fractions)), 1.0)
+    by_route = np.sum(weights * fractions, axis=1) / weights.sum(axis=1).clip(_TINY)
+    series = np.sum(weights * (fractions - by_route[:, None]), axis=0)
+    used = weights > 0
     return ErrorArm(
         fraction=fraction,
-        effective_count=effective_count(weights, requests),
-        relative_projections=cosines(weights.size) @ relative,
+        effective_count=effective_count(weights[used], requests[used]),
+        relative_projections=cosines(series.size) @ series / (fraction if fraction > 0 else 1.0),
     )
+
+
+def _mean_square(projections: FloatArray) -> float:
+    return float(np.mean(projections**2))
 
 
 def difference_fractions(canary: ErrorArm, baseline: ErrorArm, *, difference: float) -> tuple[float, float]:
