@@ -1,9 +1,8 @@
-"""Canary judge: one verdict from latency, errors and the health of the data.
+"""Canary judge: one verdict from latency, errors, routes and the health of the data.
 
-PASS needs both measures; one that is over its budget is a FAIL, after Holm's correction for
-looking at two. Data that cannot be trusted decides nothing, and nothing measured is not a pass.
-Fed by the judges of latency and errors and, as plain numbers, by the sources; words do not
-belong here.
+PASS needs every mandatory measure; one that is over its budget is a FAIL, after Holm's correction
+for all of them. Data that cannot be trusted decides nothing, and nothing measured is not a pass.
+Fed by the other judges; words do not belong here.
 """
 
 from collections.abc import Sequence
@@ -12,17 +11,20 @@ from typing import Final
 
 from reliability.judge.check import Check, reason_of
 from reliability.judge.error_rate import ErrorJudgement
+from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement
+from reliability.judge.other_case import MeasureFigures, OtherCase, Undecided, figures_of, other_case, still_needed
+from reliability.judge.routes import RoutesJudgement, p_of_fail
 from reliability.judge.traffic import no_traffic_reason
 from reliability.verdicts import Verdict, worst
 
 __all__ = ["CanaryJudgement", "Check", "judge_canary"]
 
-MAX_MISSING_FRACTION: Final = 0.20
 _LITTLE_ROOM_FRACTION: Final = 0.01
 _VAGUE_REASON: Final = "not-enough-evidence"
-_DATA_CHECKS: Final = ("warnings", "scrapes")
-_MEASURES: Final = ("latency", "errors")
+_MEASURES: Final = ("latency", "errors", "routes")
+_MAX_MISSING_FRACTION: Final = 0.20
+_CAUTIONS_OF_DATA: Final = frozenset({"bounds-merged", "mixed-labels", "replicas-differ"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +32,25 @@ class CanaryJudgement:
     """What the whole comparison says.
 
     Attributes:
-        checks: Traffic, scrapes, warnings, latency, errors.
+        checks: Traffic, health of the data, load and mix, latency, errors, routes.
         cautions: Codes that leave a PASS a PASS.
+        figures: Numbers of each mandatory measure, and of routes over their budget.
+        routes: The routes as they count, corrected for all measures when they gate; None without a route label.
     """
 
     checks: tuple[Check, ...]
     cautions: tuple[str, ...]
+    figures: tuple[MeasureFigures, ...]
+    routes: RoutesJudgement | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """Fold of the two measures, when the data can be trusted."""
+        """Fold of the measures, when the data can be trusted."""
         measured = worst(check.verdict for check in self._measures)
         if measured is Verdict.NO_DATA or not self._distrusted:
             return measured
-        return Verdict.INCONCLUSIVE
+        no_data = any(check.verdict is Verdict.NO_DATA for check in self._distrusted)
+        return Verdict.NO_DATA if no_data else Verdict.INCONCLUSIVE
 
     @property
     def reason(self) -> str:
@@ -56,7 +63,21 @@ class CanaryJudgement:
             return next((reason for reason in undecided if reason != _VAGUE_REASON), _VAGUE_REASON)
         if verdict is Verdict.FAIL:
             return self._broken_budget()
-        return reason_of(self._measures, verdict)
+        return reason_of((*self._measures, *self._distrusted), verdict)
+
+    @property
+    def undecided(self) -> tuple[Undecided, ...]:
+        """What keeps the verdict open, and what it would take; empty unless INCONCLUSIVE."""
+        if self.verdict is not Verdict.INCONCLUSIVE:
+            return ()
+        distrusted = (Undecided(check=check.id, reason=check.reason) for check in self._distrusted)
+        measures = (still_needed(each) for each in self.figures if each.verdict is Verdict.INCONCLUSIVE)
+        return (*distrusted, *measures)
+
+    @property
+    def other_case(self) -> OtherCase | None:
+        """Numbers for the case for the other verdict; None without data."""
+        return other_case(self.verdict, self.figures)
 
     def check(self, name: str) -> Check:
         """Return one of the checks by its id."""
@@ -64,16 +85,17 @@ class CanaryJudgement:
 
     @property
     def _measures(self) -> tuple[Check, ...]:
-        return tuple(self.check(name) for name in _MEASURES)
+        return tuple(check for check in self.checks if check.id in _MEASURES)
 
     @property
     def _distrusted(self) -> tuple[Check, ...]:
-        found = (self.check(name) for name in _DATA_CHECKS)
-        return tuple(check for check in found if check.verdict is not Verdict.PASS)
+        kept = (check for check in self.checks if check.id != "traffic" and check.id not in _MEASURES)
+        found = (check for check in kept if check.verdict is not Verdict.PASS)
+        return tuple(sorted(found, key=lambda check: check.id != "warnings"))  # a warning explains the rest
 
     def _broken_budget(self) -> str:
         failed = [check for check in self._measures if check.verdict is Verdict.FAIL]
-        if len(failed) == len(_MEASURES):
+        if {"latency", "errors"} <= {check.id for check in failed}:
             return "over-budget-both"
         only = failed[0]
         return only.reason if only.reason != "over-budget" else f"over-budget-{only.id}"
@@ -83,39 +105,88 @@ def judge_canary(
     latency: LatencyJudgement,
     errors: ErrorJudgement,
     *,
+    data: Sequence[Check] = (),
+    load: Sequence[Check] = (),
+    routes: RoutesJudgement | None = None,
+    gate_routes: bool = False,
+    cautions: Sequence[str] = (),
+    alpha_fail: float = 0.025,
     warnings: Sequence[str] = (),
     missing_scrapes_fraction: float | None = None,
     used_scrape_count: int | None = None,
     expected_scrape_count: int | None = None,
-    alpha_fail: float = 0.025,
 ) -> CanaryJudgement:
     """Fold the judgements of one comparison.
 
     Args:
         latency: Judged latency.
         errors: Judged error rate.
-        warnings: Warnings of the server on any query; one is enough to decide nothing.
-        missing_scrapes_fraction: Share of the expected scrapes that could not be used; None
-            when it is not known.
-        used_scrape_count: Scrapes used, for the page.
-        expected_scrape_count: Scrapes expected, for the page.
-        alpha_fail: Probability to FAIL a canary that sits on its margins, both measures together.
+        data: Checks of the health of the data, in page order; one that is not PASS decides nothing.
+        load: Checks of load and traffic mix, for arms measured at different times; likewise.
+        routes: Judged routes; None without a route label.
+        gate_routes: Whether every judged route must pass; otherwise a route over its budget is a caution.
+        cautions: Cautions found elsewhere.
+        alpha_fail: Probability to FAIL a canary that sits on its margins, all measures together.
+        warnings: Deprecated, part of `data`.
+        missing_scrapes_fraction: Deprecated, part of `data`.
+        used_scrape_count: Deprecated, part of `data`.
+        expected_scrape_count: Deprecated, part of `data`.
 
     Returns:
         The judgement.
     """
+    gating = routes if gate_routes else None
+    own = () if gating is None else tuple(route.latency for route in gating.judged)
+    family: tuple[LatencyJudgement | ErrorJudgement, ...] = (latency, errors, *own)
+    adjusted = holm_adjusted([p_of_fail(judged) for judged in family])
+    if gating is not None:
+        routes = gating.adjusted(adjusted[2:])
+    counted = [_counted(judged, p <= alpha_fail) for judged, p in zip(family[:2], adjusted[:2], strict=True)]
+    data = data or _old_data(warnings, missing_scrapes_fraction, used_scrape_count, expected_scrape_count)
     checks = (
         _traffic(latency, errors),
-        _scrapes(missing_scrapes_fraction, used_scrape_count, expected_scrape_count),
+        *data,
+        *load,
+        _latency_check(latency, *counted[0], adjusted_p=adjusted[0]),
+        _errors_check(errors, *counted[1], adjusted_p=adjusted[1]),
+        *_routes_check(routes, gates=gate_routes),
+    )
+    figures = [
+        figures_of(judged, verdict=verdict, reason=reason)
+        for judged, (verdict, reason) in zip(family[:2], counted, strict=True)
+    ]
+    shown = () if routes is None else (r for r in routes.judged if gate_routes or r.verdict is Verdict.FAIL)
+    figures += [figures_of(r.latency, verdict=r.verdict, reason=r.reason, route=r.route) for r in shown]
+    found = (*_cautions(latency), *_cautions_of(data), *_route_cautions(routes, gates=gate_routes), *cautions)
+    return CanaryJudgement(checks=checks, cautions=tuple(dict.fromkeys(found)), figures=tuple(figures), routes=routes)
+
+
+def _old_data(
+    warnings: Sequence[str], missing_fraction: float | None, used_count: int | None, expected_count: int | None
+) -> tuple[Check, ...]:
+    values = {"missing_fraction": missing_fraction, "used_count": used_count, "expected_count": expected_count}
+    gap = missing_fraction is not None and missing_fraction > _MAX_MISSING_FRACTION
+    return (
+        Check(
+            id="scrapes",
+            verdict=Verdict.INCONCLUSIVE if gap else Verdict.PASS,
+            reason="data-gap" if gap else "few-missing",
+            values=values,
+        ),
         Check(
             id="warnings",
             verdict=Verdict.INCONCLUSIVE if warnings else Verdict.PASS,
             reason="server-warning" if warnings else "no-warning",
             values={"count": len(warnings)},
         ),
-        *_measures(latency, errors, alpha_fail=alpha_fail),
     )
-    return CanaryJudgement(checks=checks, cautions=_cautions(latency))
+
+
+def _counted(judged: LatencyJudgement | ErrorJudgement, stands: bool) -> tuple[Verdict, str]:
+    """Return how a measure counts: its FAIL only when it stands after the correction."""
+    if judged.verdict is Verdict.FAIL and not stands:
+        return Verdict.INCONCLUSIVE, _VAGUE_REASON
+    return judged.verdict, judged.reason
 
 
 def _traffic(latency: LatencyJudgement, errors: ErrorJudgement) -> Check:
@@ -131,39 +202,49 @@ def _traffic(latency: LatencyJudgement, errors: ErrorJudgement) -> Check:
     return Check(id="traffic", verdict=Verdict.PASS, reason="enough-requests", values=values)
 
 
-def _scrapes(missing_fraction: float | None, used_count: int | None, expected_count: int | None) -> Check:
-    values = {"missing_fraction": missing_fraction, "used_count": used_count, "expected_count": expected_count}
-    if missing_fraction is not None and missing_fraction > MAX_MISSING_FRACTION:
-        return Check(id="scrapes", verdict=Verdict.INCONCLUSIVE, reason="data-gap", values=values)
-    return Check(id="scrapes", verdict=Verdict.PASS, reason="few-missing", values=values)
-
-
-def _measures(latency: LatencyJudgement, errors: ErrorJudgement, *, alpha_fail: float) -> tuple[Check, Check]:
-    """Return both measures, a FAIL only when it stands after Holm's correction."""
-    p_values = [judged.fail_p_value or 0.0 for judged in (latency, errors) if judged.verdict is Verdict.FAIL]
-    stands = min(p_values, default=0.0) <= alpha_fail / len(_MEASURES)
-    latency_values = {
-        "margin_fraction": latency.margin_fraction,
-        "increase_fraction": latency.increase_fraction,
-        "deciding_fraction": latency.deciding_limit_fraction,
-        "p_value_fraction": latency.fail_p_value,
+def _latency_check(judged: LatencyJudgement, verdict: Verdict, reason: str, *, adjusted_p: float) -> Check:
+    values = {
+        "margin_fraction": judged.margin_fraction,
+        "increase_fraction": judged.increase_fraction,
+        "deciding_fraction": judged.deciding_limit_fraction,
+        "p_value_fraction": judged.fail_p_value,
+        "adjusted_p_value_fraction": adjusted_p,
     }
-    error_values = {
-        "allowed_difference_fraction": errors.allowed_difference_fraction,
-        "difference_fraction": errors.difference_fraction,
-        "deciding_fraction": errors.deciding_limit_fraction,
-        "p_value_fraction": errors.fail_p_value,
+    return Check(id="latency", verdict=verdict, reason=reason, values=values)
+
+
+def _errors_check(judged: ErrorJudgement, verdict: Verdict, reason: str, *, adjusted_p: float) -> Check:
+    values = {
+        "allowed_difference_fraction": judged.allowed_difference_fraction,
+        "difference_fraction": judged.difference_fraction,
+        "deciding_fraction": judged.deciding_limit_fraction,
+        "p_value_fraction": judged.fail_p_value,
+        "adjusted_p_value_fraction": adjusted_p,
     }
-    return (
-        _measure("latency", latency.verdict, latency.reason, latency_values, stands=stands),
-        _measure("errors", errors.verdict, errors.reason, error_values, stands=stands),
-    )
+    return Check(id="errors", verdict=verdict, reason=reason, values=values)
 
 
-def _measure(name: str, verdict: Verdict, reason: str, values: dict[str, float | None], *, stands: bool) -> Check:
-    if verdict is Verdict.FAIL and not stands:
-        return Check(id=name, verdict=Verdict.INCONCLUSIVE, reason=_VAGUE_REASON, values=values)
-    return Check(id=name, verdict=verdict, reason=reason, values=values)
+def _routes_check(routes: RoutesJudgement | None, *, gates: bool) -> tuple[Check, ...]:
+    """Return the check of all routes; without `gates` it always passes, and its reason says what was seen."""
+    if routes is None and not gates:
+        return ()
+    judged = () if routes is None else routes.judged
+    values = {
+        "label": None if routes is None else routes.label,
+        "gates": gates,
+        "judged_count": len(judged),
+        "not_judged_count": 0 if routes is None else len(routes.not_judged),
+        "over_budget": [] if routes is None else list(routes.over_budget),
+        "undecided": [] if routes is None else list(routes.undecided),
+    }
+    verdict, reason = Verdict.PASS, "routes-inside-budget"
+    if not judged:
+        verdict, reason = Verdict.INCONCLUSIVE, "no-route-judged"
+    elif values["over_budget"]:
+        verdict, reason = Verdict.FAIL, "over-budget"
+    elif values["undecided"]:
+        verdict, reason = Verdict.INCONCLUSIVE, "routes-undecided"
+    return (Check(id="routes", verdict=verdict if gates else Verdict.PASS, reason=reason, values=values),)
 
 
 def _cautions(latency: LatencyJudgement) -> tuple[str, ...]:
@@ -175,5 +256,20 @@ def _cautions(latency: LatencyJudgement) -> tuple[str, ...]:
         "little-room": upper is not None and upper > latency.margin_fraction - _LITTLE_ROOM_FRACTION,
         "mean-over-budget": mean is not None and mean > latency.margin_fraction,
         "late-ramp": latency.settling_seconds > 0,
+    }
+    return tuple(code for code, holds in found.items() if holds)
+
+
+def _cautions_of(data: Sequence[Check]) -> tuple[str, ...]:
+    return tuple(check.reason for check in data if check.verdict is Verdict.PASS and check.reason in _CAUTIONS_OF_DATA)
+
+
+def _route_cautions(routes: RoutesJudgement | None, *, gates: bool) -> tuple[str, ...]:
+    """A route over its budget cautions unless it gates; a mix that deceives always does."""
+    if routes is None:
+        return ()
+    found = {
+        "route-over-budget": bool(routes.over_budget) and not gates,
+        "simpson": routes.simpson is not None and routes.simpson.differs,
     }
     return tuple(code for code, holds in found.items() if holds)

@@ -1,0 +1,334 @@
+"""Routes judge: which routes are slower, each on its own traffic, and does the mix of routes deceive?
+
+A route with enough requests to be decided is judged as the whole canary is; its FAIL must stand
+after Holm's correction for all routes judged. The others are named with what they would need.
+Beside the stratified change stands the pooled one, which a different mix in the two arms can turn
+around (Simpson). Whether routes gate is up to `canary`; words do not belong here.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, SuccessiveCounts, WindowCounts
+from reliability.judge.error_rate import ErrorJudgement
+from reliability.judge.holm import holm_adjusted
+from reliability.judge.latency import LatencyJudgement, judge_latency
+from reliability.judge.latency_evidence import MIN_SLOW_COUNT, BucketPolicy
+from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
+from reliability.judge.planning import requests_for_latency
+from reliability.judge.survival import survival_curve, tail_index
+from reliability.judge.traffic import no_traffic_reason
+from reliability.verdicts import Verdict
+
+Counts = PairedCounts | SuccessiveCounts
+_PART_OF_MARGIN: Final = 0.5  # a pooled change this much off is worth a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteJudgement:
+    """One route that was judged.
+
+    Attributes:
+        route: Value of the route label.
+        latency: Its own judgement, as if it were the only one.
+        adjusted_p_value: P-value of its FAIL after Holm's correction.
+        alpha_fail: Level that the adjusted p-value must reach.
+    """
+
+    route: str
+    latency: LatencyJudgement
+    adjusted_p_value: float
+    alpha_fail: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Its own verdict; a FAIL only when it stands after the correction."""
+        stands = self.adjusted_p_value <= self.alpha_fail
+        return Verdict.INCONCLUSIVE if self.latency.verdict is Verdict.FAIL and not stands else self.latency.verdict
+
+    @property
+    def reason(self) -> str:
+        """Code of its verdict."""
+        return self.latency.reason if self.verdict is self.latency.verdict else "not-enough-evidence"
+
+    def to_json(self) -> dict[str, object]:
+        """Return the row of the table with JSON types only."""
+        judged = self.latency
+        return {
+            "route": self.route,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+            "baseline_count": judged.baseline_request_count,
+            "canary_count": judged.canary_request_count,
+            "baseline_seconds": judged.baseline_seconds,
+            "canary_seconds": judged.canary_seconds,
+            "increase_fraction": judged.increase_fraction,
+            "increase_interval": judged.increase_interval,
+            "deciding_upper_fraction": judged.deciding_upper_fraction,
+            "deciding_lower_fraction": judged.deciding_lower_fraction,
+            "p_value_fraction": judged.fail_p_value,
+            "adjusted_p_value_fraction": self.adjusted_p_value,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnjudgedRoute:
+    """One route that was not judged.
+
+    Attributes:
+        route: Value of the route label.
+        reason: Why not: a code of `NO_TRAFFIC_REASONS` or `too-few-requests`.
+        baseline_count: Requests of the baseline.
+        canary_count: Requests of the canary.
+        needed_count: Requests of the canary from which on it would be judged; None without traffic.
+    """
+
+    route: str
+    reason: str
+    baseline_count: int
+    canary_count: int
+    needed_count: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simpson:
+    """The change without and with strata.
+
+    Attributes:
+        pooled_increase_fraction: Change of the quantile when all requests of an arm are thrown together.
+        stratified_increase_fraction: The change that the verdict rests on.
+        differs: Whether they tell different stories, beyond noise.
+    """
+
+    pooled_increase_fraction: float
+    stratified_increase_fraction: float
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesJudgement:
+    """All routes of one comparison.
+
+    Attributes:
+        label: Label that names the route.
+        judged: Routes with enough traffic, the most suspicious first.
+        not_judged: The others, those with most requests of the canary first.
+        simpson: Pooled beside stratified change; None where a quantile is unknown.
+    """
+
+    label: str
+    judged: tuple[RouteJudgement, ...]
+    not_judged: tuple[UnjudgedRoute, ...]
+    simpson: Simpson | None
+
+    @property
+    def over_budget(self) -> tuple[str, ...]:
+        """Routes whose FAIL stands."""
+        return tuple(route.route for route in self.judged if route.verdict is Verdict.FAIL)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Judged routes that neither pass nor fail."""
+        return tuple(r.route for r in self.judged if r.verdict not in (Verdict.PASS, Verdict.FAIL))
+
+    def adjusted(self, p_values: tuple[float, ...]) -> "RoutesJudgement":
+        """Return the routes with other adjusted p-values, in the order of `judged`."""
+        pairs = zip(self.judged, p_values, strict=True)
+        return replace(self, judged=tuple(replace(route, adjusted_p_value=p) for route, p in pairs))
+
+    def to_json(self, *, gates: bool) -> dict[str, object]:
+        """Return the table with JSON types only."""
+        simpson = self.simpson
+        return {
+            "label": self.label,
+            "gates": gates,
+            "judged": [route.to_json() for route in self.judged],
+            "not_judged": [
+                {
+                    "route": route.route,
+                    "reason": route.reason,
+                    "baseline_count": route.baseline_count,
+                    "canary_count": route.canary_count,
+                    "needed_count": route.needed_count,
+                }
+                for route in self.not_judged
+            ],
+            "simpson": simpson
+            and {
+                "pooled_increase_fraction": simpson.pooled_increase_fraction,
+                "stratified_increase_fraction": simpson.stratified_increase_fraction,
+                "differs": simpson.differs,
+            },
+        }
+
+
+def judge_routes(
+    counts: Counts,
+    latency: LatencyJudgement,
+    *,
+    label: str,
+    alpha_fail: float = 0.025,
+    alpha_pass: float = 0.05,
+    quantile: float = 0.95,
+    bucket_policy: BucketPolicy = "guard",
+) -> RoutesJudgement:
+    """Judge each route with enough traffic on its own.
+
+    A noise history is of a whole arm and says nothing of one route, so none is taken.
+
+    Args:
+        counts: Counts of both arms with their routes; the warm-up is already cut off.
+        latency: Judgement of the same counts, all routes together; sets the margin.
+        label: Label that names the route.
+        alpha_fail: Probability to FAIL any route when all sit on the margin.
+        alpha_pass: Probability to PASS a route that sits on the margin.
+        quantile: Quantile in `(0, 1)`.
+        bucket_policy: As for `judge_latency`.
+
+    Returns:
+        The judgement.
+    """
+    margin, slower = latency.margin_fraction, 1.0 - quantile
+    judged: list[tuple[str, LatencyJudgement]] = []
+    not_judged: list[UnjudgedRoute] = []
+    for route, own in _by_route(counts):
+        missing = _not_enough(route, own, margin_fraction=margin, alpha_pass=alpha_pass, slower_share=slower)
+        if missing is not None:
+            not_judged.append(missing)
+            continue
+        found = judge_latency(
+            own, margin_fraction=margin, alpha_fail=alpha_fail, alpha_pass=alpha_pass, quantile=quantile,
+            bucket_policy=bucket_policy,
+        )  # fmt: skip
+        judged.append((route, found))
+    judged.sort(key=lambda pair: (p_of_fail(pair[1]), pair[0]))
+    adjusted = holm_adjusted([p_of_fail(own) for _, own in judged])
+    return RoutesJudgement(
+        label=label,
+        judged=tuple(
+            RouteJudgement(route=route, latency=own, adjusted_p_value=p, alpha_fail=alpha_fail)
+            for (route, own), p in zip(judged, adjusted, strict=True)
+        ),
+        not_judged=tuple(sorted(not_judged, key=lambda route: (-route.canary_count, route.route))),
+        simpson=_simpson(counts, latency, slower_share=slower),
+    )
+
+
+def p_of_fail(judged: LatencyJudgement | ErrorJudgement) -> float:
+    """Return the p-value of a FAIL for Holm's correction: 1 where nothing was tested."""
+    return 1.0 if judged.fail_p_value is None else judged.fail_p_value
+
+
+def _by_route(counts: Counts) -> Iterator[tuple[str, Counts]]:
+    """Yield the counts of each route, as if there were no other."""
+    if isinstance(counts, PairedCounts):
+        for own in counts.routes:
+            yield (
+                own.route,
+                replace(
+                    counts, baseline=own.baseline, canary=own.canary, routes=(),
+                    baseline_replicas=(), canary_replicas=(),
+                ),
+            )  # fmt: skip
+        return
+    for route in sorted({*counts.baseline.routes, *counts.canary.routes}):
+        yield (
+            route,
+            replace(counts, baseline=_window(counts.baseline, route), canary=_window(counts.canary, route)),
+        )
+
+
+def _window(window: WindowCounts, route: str) -> WindowCounts:
+    total = window.routes.get(route) or _nothing(window.total)
+    return WindowCounts(edges_seconds=window.edges_seconds, total=total)
+
+
+def _nothing(arm: ArmCounts) -> ArmCounts:
+    return ArmCounts(
+        bucket_counts=np.zeros_like(arm.bucket_counts),
+        requests=np.zeros_like(arm.requests),
+        errors=np.zeros_like(arm.errors),
+        latency_sum_seconds=np.zeros_like(arm.latency_sum_seconds),
+    )
+
+
+def _arms(counts: Counts) -> tuple[ArmCounts, ArmCounts]:
+    if isinstance(counts, PairedCounts):
+        return counts.baseline, counts.canary
+    return counts.baseline.total, counts.canary.total
+
+
+def _not_enough(
+    route: str, own: Counts, *, margin_fraction: float, alpha_pass: float, slower_share: float
+) -> UnjudgedRoute | None:
+    """Say why a route is not judged; None when it is.
+
+    The floor looks at traffic and at the shape of both arms together, never at their difference: a
+    choice by the outcome would spoil the p-values.
+    """
+    buckets = [arm.bucket_counts.sum(axis=0) for arm in _arms(own)]
+    baseline, canary = (float(counts[-1]) for counts in buckets)
+    reason = no_traffic_reason(baseline, canary)
+    needed = None
+    if reason is None:
+        degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in _arms(own))))
+        needed = _floor(
+            buckets[0] + buckets[1], own.upper_bounds_seconds, traffic_ratio=baseline / canary,
+            log_margin=math.log1p(margin_fraction), critical=critical_value(alpha_pass, degrees=degrees),
+            slower_share=slower_share,
+        )  # fmt: skip
+        if canary >= needed:
+            return None
+    return UnjudgedRoute(
+        route=route,
+        reason=reason or "too-few-requests",
+        baseline_count=round(baseline),
+        canary_count=round(canary),
+        needed_count=needed,
+    )
+
+
+def _floor(
+    buckets: FloatArray,
+    bounds: FloatArray,
+    *,
+    traffic_ratio: float,
+    log_margin: float,
+    critical: float,
+    slower_share: float,
+) -> int:
+    """Return the canary requests that let an unchanged route pass, were they independent."""
+    least = MIN_SLOW_COUNT / slower_share / (1 + traffic_ratio)
+    pooled = survival_curve(bounds, 1.0 - buckets / buckets[-1], request_count=float(buckets[-1]))
+    index = tail_index(pooled, slower_share=slower_share)
+    if index is None:  # the judge itself says that buckets hide the quantile
+        return math.ceil(least)
+    planned = requests_for_latency(
+        log_distance=log_margin, tail_index=index, traffic_ratio=traffic_ratio, critical=critical,
+        slower_share=slower_share,
+    )  # fmt: skip
+    return math.ceil(max(least, planned))
+
+
+def _simpson(counts: Counts, latency: LatencyJudgement, *, slower_share: float) -> Simpson | None:
+    """Compare the pooled change with the stratified one; beyond noise is outside the latter's likely range."""
+    buckets = [arm.bucket_counts.sum(axis=0) for arm in _arms(counts)]
+    stratified, interval, margin = latency.increase_fraction, latency.increase_interval, latency.margin_fraction
+    if stratified is None or min(each[-1] for each in buckets) <= 0:
+        return None
+    baseline, canary = (
+        survival_curve(
+            counts.upper_bounds_seconds, 1.0 - each / each[-1], request_count=float(each[-1])
+        ).quantile_seconds(slower_share)
+        for each in buckets
+    )
+    if math.isinf(baseline) or math.isinf(canary):
+        return None
+    pooled = canary / baseline - 1
+    far = abs(pooled - stratified) > _PART_OF_MARGIN * margin or (pooled > margin) != (stratified > margin)
+    outside = interval is not None and not interval[0] <= pooled <= interval[1]
+    return Simpson(pooled_increase_fraction=pooled, stratified_increase_fraction=stratified, differs=far and outside)
