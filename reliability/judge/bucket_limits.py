@@ -76,22 +76,21 @@ class BoundTests:
         return float(self.edges_seconds[self.p_within <= alpha].min())
 
 
-def bound_tests(arm: ArmTail, weights: FloatArray, *, slower_share: float) -> BoundTests:
+def bound_tests(arm: ArmTail, *, slower_share: float) -> BoundTests:
     """Test an arm's quantile against every bucket bound.
 
     Args:
         arm: One arm of the comparison.
-        weights: Share of each interval, shape `(T,)`.
         slower_share: Share of requests above the quantile.
 
     Returns:
         P-values at each edge.
     """
-    basis = cosines(weights.size)
-    projections = (arm.shares - slower_share) * weights @ basis.T
+    basis = cosines(arm.weights.size)
+    projections = (arm.mass - slower_share * arm.weights) @ basis.T
     long_run = np.mean(projections**2, axis=1)
     binomial = slower_share * (1 - slower_share) / arm.effective_count
-    difference = arm.shares @ weights - slower_share
+    difference = arm.mass.sum(axis=1) - slower_share
     statistic = difference / np.sqrt(np.maximum(long_run, binomial))
     p_beyond, p_within = (stdtr(basis.shape[0], sign * statistic) for sign in (-1, 1))
     p_beyond[0], p_beyond[-1], p_within[0], p_within[-1] = 0.0, 1.0, 1.0, 0.0
@@ -126,3 +125,21 @@ def p_ratio_above(baseline: BoundTests, canary: BoundTests, *, ratio: float) -> 
     inside = np.isfinite(baseline.edges_seconds)
     both = np.maximum(baseline.p_within[inside], canary.p_beyond[reached[inside]])
     return float(min(1.0, 2 * both.min()))
+
+
+def p_ratio_below(baseline: BoundTests, canary: BoundTests, *, ratio: float) -> float:
+    """Return the p-value of "the true ratio is at least `ratio`", by the bounds alone.
+
+    Args:
+        baseline: Tests of the baseline.
+        canary: Tests of the canary.
+        ratio: Ratio above zero.
+
+    Returns:
+        Twice the smallest, over the edges, of the larger p-value of "the baseline is at most the
+        edge" and "the canary is above `ratio` times the edge"; at most 1.
+    """
+    reached = np.searchsorted(canary.edges_seconds, ratio * baseline.edges_seconds, side="right") - 1
+    inside = np.isfinite(baseline.edges_seconds) & (baseline.edges_seconds > 0)
+    both = np.maximum(baseline.p_beyond[inside], canary.p_within[reached[inside]])
+    return float(min(1.0, 2 * both.min(initial=1.0)))

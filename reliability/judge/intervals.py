@@ -2,14 +2,19 @@
 
 Only intervals in which both arms served requests count, weighted as Mantel and Haenszel do,
 so that a change of load or of the traffic split cannot pass for a change of the release. Sparse
-scrapes are merged first. Fed by `PairedCounts`; tests and verdicts do not belong here.
+scrapes are merged first. Of two windows, one after the other, all intervals count. Fed by
+`PairedCounts` and `SuccessiveCounts`; tests and verdicts do not belong here.
 """
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts
+from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, RouteCounts, SuccessiveCounts
+
+Choice: TypeAlias = slice | npt.NDArray[np.bool_]
 
 _FEW_REQUESTS_PER_SCRAPE = 5
 _MAX_MERGED_SCRAPES = 8
@@ -25,6 +30,7 @@ class SharedIntervals:
         baseline_requests: Requests of the baseline per interval, all above zero.
         canary_requests: Requests of the canary per interval, all above zero.
         seconds: Length of each interval.
+        routes: The same counts by route; empty when no route label is named.
         weights: Share of each interval in the comparison, sums to 1.
     """
 
@@ -33,12 +39,15 @@ class SharedIntervals:
     baseline_requests: FloatArray
     canary_requests: FloatArray
     seconds: FloatArray
+    routes: tuple[RouteCounts, ...] = ()
     weights: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
         """Derive the weights."""
-        harmonic = self.baseline_requests * self.canary_requests / (self.baseline_requests + self.canary_requests)
-        object.__setattr__(self, "weights", harmonic / harmonic.sum() if harmonic.size else harmonic)
+        both = self.baseline_requests + self.canary_requests
+        harmonic = self.baseline_requests * self.canary_requests / np.maximum(both, 1.0)
+        total = float(harmonic.sum())
+        object.__setattr__(self, "weights", harmonic / total if total > 0 else harmonic)
 
     @property
     def count(self) -> int:
@@ -55,7 +64,12 @@ class SharedIntervals:
         """Traffic of the canary."""
         return float(60.0 * self.canary_requests.sum() / self.seconds.sum())
 
-    def part(self, chosen: slice) -> "SharedIntervals":
+    @property
+    def effective_seconds(self) -> float:
+        """Time that would give a noise with short memory the same variance, were all weights equal."""
+        return float(1.0 / np.sum(self.weights**2 / self.seconds))
+
+    def part(self, chosen: Choice) -> "SharedIntervals":
         """Return some of the intervals, with weights of their own."""
         return SharedIntervals(
             baseline=_rows(self.baseline, chosen),
@@ -63,7 +77,80 @@ class SharedIntervals:
             baseline_requests=self.baseline_requests[chosen],
             canary_requests=self.canary_requests[chosen],
             seconds=self.seconds[chosen],
+            routes=tuple(
+                RouteCounts(route=r.route, baseline=_rows(r.baseline, chosen), canary=_rows(r.canary, chosen))
+                for r in self.routes
+            ),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessiveIntervals:
+    """The intervals of two windows, one after the other; their numbers may differ.
+
+    Attributes:
+        baseline: Counts of the earlier window.
+        canary: Counts of the later window.
+        baseline_seconds: Length of each interval of the earlier window.
+        canary_seconds: Length of each interval of the later window.
+        routes: The same counts by route; empty when no route label is named.
+    """
+
+    baseline: ArmCounts
+    canary: ArmCounts
+    baseline_seconds: FloatArray
+    canary_seconds: FloatArray
+    routes: tuple[RouteCounts, ...] = ()
+
+    @property
+    def baseline_requests(self) -> FloatArray:
+        """Requests of the earlier window per interval."""
+        return self.baseline.bucket_counts[:, -1]
+
+    @property
+    def canary_requests(self) -> FloatArray:
+        """Requests of the later window per interval."""
+        return self.canary.bucket_counts[:, -1]
+
+    @property
+    def count(self) -> int:
+        """Number of intervals of the window that has fewer."""
+        return min(self.baseline_seconds.size, self.canary_seconds.size)
+
+    @property
+    def traffic_ratio(self) -> float:
+        """Requests of the baseline for one request of the canary."""
+        return float(self.baseline_requests.sum() / self.canary_requests.sum())
+
+    @property
+    def canary_requests_per_minute(self) -> float:
+        """Traffic of the later window."""
+        return float(60.0 * self.canary_requests.sum() / self.canary_seconds.sum())
+
+    @property
+    def effective_seconds(self) -> float:
+        """Time that gives the mean over both windows the variance of a difference side by side."""
+        return float(1.0 / (0.5 / self.baseline_seconds.sum() + 0.5 / self.canary_seconds.sum()))
+
+
+def successive_intervals(counts: SuccessiveCounts) -> SuccessiveIntervals:
+    """Take all intervals of both windows, by the histogram.
+
+    Args:
+        counts: Counts of both windows; the warm-up is already cut off.
+
+    Returns:
+        The intervals. A route that only one window saw is left out, with its requests.
+    """
+    baseline, canary = counts.baseline, counts.canary
+    both = sorted(set(baseline.routes) & set(canary.routes))
+    return SuccessiveIntervals(
+        baseline=baseline.total,
+        canary=canary.total,
+        baseline_seconds=np.diff(baseline.edges_seconds),
+        canary_seconds=np.diff(canary.edges_seconds),
+        routes=tuple(RouteCounts(route=r, baseline=baseline.routes[r], canary=canary.routes[r]) for r in both),
+    )
 
 
 def effective_count(weights: FloatArray, requests: FloatArray) -> float:
@@ -91,20 +178,30 @@ def shared_intervals(counts: PairedCounts, *, by_histogram: bool) -> SharedInter
         The intervals; possibly none.
     """
     baseline, canary, seconds = counts.baseline, counts.canary, np.diff(counts.edges_seconds)
+    routes = counts.routes if by_histogram else ()
     size = _scrapes_to_merge(baseline, canary, by_histogram=by_histogram)
     if size > 1:
         starts = np.arange(0, seconds.size, size)
         baseline, canary = merge_intervals(baseline, starts), merge_intervals(canary, starts)
+        routes = tuple(
+            RouteCounts(
+                route=r.route,
+                baseline=merge_intervals(r.baseline, starts),
+                canary=merge_intervals(r.canary, starts),
+            )
+            for r in routes
+        )
         seconds = np.add.reduceat(seconds, starts)
     baseline_requests, canary_requests = (_requests(arm, by_histogram=by_histogram) for arm in (baseline, canary))
-    shared = (baseline_requests > 0) & (canary_requests > 0)
-    return SharedIntervals(
-        baseline=_rows(baseline, shared),
-        canary=_rows(canary, shared),
-        baseline_requests=baseline_requests[shared],
-        canary_requests=canary_requests[shared],
-        seconds=seconds[shared],
+    merged = SharedIntervals(
+        baseline=baseline,
+        canary=canary,
+        baseline_requests=baseline_requests,
+        canary_requests=canary_requests,
+        seconds=seconds,
+        routes=routes,
     )
+    return merged.part((baseline_requests > 0) & (canary_requests > 0))
 
 
 def _requests(arm: ArmCounts, *, by_histogram: bool) -> FloatArray:
@@ -138,7 +235,7 @@ def merge_intervals(arm: ArmCounts, starts: "np.ndarray[tuple[int], np.dtype[np.
     )
 
 
-def _rows(arm: ArmCounts, chosen: "slice | np.ndarray[tuple[int], np.dtype[np.bool_]]") -> ArmCounts:
+def _rows(arm: ArmCounts, chosen: Choice) -> ArmCounts:
     return ArmCounts(
         bucket_counts=arm.bucket_counts[chosen],
         requests=arm.requests[chosen],

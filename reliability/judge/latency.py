@@ -2,8 +2,9 @@
 
 Fixed horizon: one look at the end of a declared window. PASS and FAIL are each shown at a level
 of their own; whatever is shown neither way is INCONCLUSIVE, with the requests still needed.
-Fed with `PairedCounts` by the sources; the statistics stand in `quantile_ratio`, what buckets
-hide in `bucket_limits`. Queries, words and pictures do not belong here.
+Fed by the sources with `PairedCounts`, or with the `SuccessiveCounts` of before and after; the
+statistics stand in `quantile_ratio`, what buckets hide in `bucket_limits`. Queries, words and
+pictures do not belong here.
 """
 
 import math
@@ -12,9 +13,15 @@ from typing import Final
 
 from reliability.judge import bucket_limits
 from reliability.judge.bucket_limits import BoundTests
-from reliability.judge.counts import PairedCounts
-from reliability.judge.intervals import shared_intervals
-from reliability.judge.latency_evidence import BucketPolicy, LatencyEvidence, LatencyRules, last_third, settled_evidence
+from reliability.judge.counts import ArmCounts, PairedCounts, SuccessiveCounts
+from reliability.judge.history import NoiseHistory
+from reliability.judge.latency_evidence import (
+    BucketPolicy,
+    LatencyEvidence,
+    LatencyRules,
+    last_third,
+    latency_evidence,
+)
 from reliability.judge.latency_outlook import helpful_bounds, open_reason, requests_needed
 from reliability.judge.mean_latency import mean_change
 from reliability.judge.quantile_ratio import ArmTail, QuantileRatioTest
@@ -48,6 +55,7 @@ class LatencyJudgement:
         late_lower_fraction: The same for the last third of the window alone, at a stricter
             level; given only when it is above the margin, and then a FAIL.
         fail_p_value: P-value of "the increase is at most the margin", bucket guard included.
+        pass_p_value: P-value of "the increase is at least the margin", bucket guard included.
         bucket_ratio: Largest ratio of neighbouring bounds near the quantiles; None: unbounded.
         guard_fraction: Widening of the margin for coarse buckets; None: unbounded.
         baseline_bucket_seconds: Bucket of the baseline's P95; no upper bound: None.
@@ -74,6 +82,7 @@ class LatencyJudgement:
     deciding_lower_fraction: float | None = None
     late_lower_fraction: float | None = None
     fail_p_value: float | None = None
+    pass_p_value: float | None = None
     bucket_ratio: float | None = None
     guard_fraction: float | None = None
     baseline_bucket_seconds: tuple[float, float | None] | None = None
@@ -97,19 +106,32 @@ class LatencyJudgement:
         return Verdict.INCONCLUSIVE
 
     @property
+    def more_requests_needed(self) -> int | None:
+        """Canary requests still to come before a decision is likely."""
+        return None if self.requests_needed is None else max(self.requests_needed - self.canary_request_count, 0)
+
+    @property
+    def more_minutes_needed(self) -> float | None:
+        """The same as minutes of the present traffic."""
+        if self.minutes_needed is None or not self.requests_needed:
+            return None
+        return self.minutes_needed * (self.more_requests_needed or 0) / self.requests_needed
+
+    @property
     def deciding_limit_fraction(self) -> float | None:
         """The limit to compare with the margin: the lower one of a FAIL, else the upper one."""
         return self.deciding_lower_fraction if self.verdict is Verdict.FAIL else self.deciding_upper_fraction
 
 
 def judge_latency(
-    counts: PairedCounts,
+    counts: PairedCounts | SuccessiveCounts,
     *,
     margin_fraction: float = 0.10,
     alpha_fail: float = 0.025,
     alpha_pass: float = 0.05,
     quantile: float = 0.95,
     bucket_policy: BucketPolicy = "guard",
+    history: NoiseHistory | None = None,
 ) -> LatencyJudgement:
     """Judge the canary's latency quantile against the baseline's.
 
@@ -121,6 +143,7 @@ def judge_latency(
         quantile: Quantile in `(0, 1)`.
         bucket_policy: `guard` trusts the curve between bounds up to a guard; `strict` uses counts
             at the bounds only.
+        history: Noise measured before on two arms of one version.
 
     Returns:
         The judgement.
@@ -131,20 +154,27 @@ def judge_latency(
         alpha_pass=alpha_pass,
         slower_share=1.0 - quantile,
         policy=bucket_policy,
+        history=history,
     )
-    baseline, canary = (round(float(arm.bucket_counts[:, -1].sum())) for arm in (counts.baseline, counts.canary))
+    baseline, canary = (round(float(arm.bucket_counts[:, -1].sum())) for arm in _arms(counts))
     blank = LatencyJudgement(
         reason=no_traffic_reason(baseline, canary) or "too-few-scrapes",
         margin_fraction=margin_fraction,
         baseline_request_count=baseline,
         canary_request_count=canary,
     )
-    intervals = shared_intervals(counts, by_histogram=True)
-    if not intervals.count:
+    evidence = latency_evidence(counts, rules)
+    if evidence is None:
         return blank
-    evidence = settled_evidence(intervals, counts.upper_bounds_seconds, rules)
-    limited = _vetoed(_limited(_described(blank, evidence), evidence), evidence)
-    return _explained(limited, evidence)
+    limited = _limited(_described(blank, evidence), evidence)
+    late = last_third(evidence, scrape_interval_seconds=counts.scrape_interval_seconds)
+    return _explained(limited if late is None else _vetoed(limited, late), evidence)
+
+
+def _arms(counts: PairedCounts | SuccessiveCounts) -> tuple[ArmCounts, ArmCounts]:
+    if isinstance(counts, SuccessiveCounts):
+        return counts.baseline.total, counts.canary.total
+    return counts.baseline, counts.canary
 
 
 def unjudged_latency(reason: str, *, margin_fraction: float) -> LatencyJudgement:
@@ -183,28 +213,26 @@ def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJ
     """Add the limits, provided there is enough to rest them on."""
     if not evidence.is_enough:
         return described
-    lowest, highest, p_value = _curve_limits(evidence)
+    limits = _curve_limits(evidence)
     if evidence.guard > 0 or evidence.rules.policy == "strict":
-        by_bounds = _bound_limits(evidence)
-        lowest = max((x for x in (lowest, by_bounds[0]) if x is not None), default=None)
-        highest = min((x for x in (highest, by_bounds[1]) if x is not None), default=None)
-        p_value = min(p_value, by_bounds[2])
+        limits = limits.or_better(_bound_limits(evidence))
     return replace(
         described,
         increase_interval=_interval(evidence.test) if math.isfinite(evidence.guard) else None,
-        deciding_lower_fraction=None if lowest is None else lowest - 1,
-        deciding_upper_fraction=None if highest is None else highest - 1,
-        fail_p_value=p_value,
+        deciding_lower_fraction=None if limits.lowest is None else limits.lowest - 1,
+        deciding_upper_fraction=None if limits.highest is None else limits.highest - 1,
+        fail_p_value=limits.p_fail,
+        pass_p_value=limits.p_pass,
     )
 
 
-def _vetoed(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
+def _vetoed(limited: LatencyJudgement, late: LatencyEvidence) -> LatencyJudgement:
     """Let a last third that is clearly over the margin FAIL a canary that slows down late."""
-    if not evidence.is_enough or limited.verdict is Verdict.FAIL:
+    if limited.fail_p_value is None or limited.verdict is Verdict.FAIL:
         return limited
-    late, rules = last_third(evidence), evidence.rules
-    if late is None or late.test is None or not (late.is_enough and late.curve_decides):
+    if late.test is None or not (late.is_enough and late.curve_decides):
         return limited
+    rules = late.rules
     edge, alpha = rules.margin_ratio * (1 + late.guard), rules.alpha_fail / _LATE_ALPHA_PART
     p_value = late.test.p_above(edge)
     lowest = late.test.lower_limit(alpha, start=edge) if p_value <= alpha else None
@@ -219,35 +247,57 @@ def _vetoed(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudg
     )
 
 
-def _curve_limits(evidence: LatencyEvidence) -> tuple[float | None, float | None, float]:
-    """Return deciding limits of the ratio by the curve, guard folded in, and the p-value of a FAIL."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """One-sided limits of the ratio, and the p-values that agree with them."""
+
+    lowest: float | None = None
+    highest: float | None = None
+    p_fail: float = 1.0
+    p_pass: float = 1.0
+
+    def or_better(self, other: "_Limits") -> "_Limits":
+        """Take from either what says more."""
+        return _Limits(
+            lowest=max((x for x in (self.lowest, other.lowest) if x is not None), default=None),
+            highest=min((x for x in (self.highest, other.highest) if x is not None), default=None),
+            p_fail=min(self.p_fail, other.p_fail),
+            p_pass=min(self.p_pass, other.p_pass),
+        )
+
+
+def _curve_limits(evidence: LatencyEvidence) -> _Limits:
+    """Return what the curve between the bounds says, the guard folded in."""
     rules, guard, test, margin_ratio = evidence.rules, evidence.guard, evidence.test, evidence.rules.margin_ratio
     if test is None or not evidence.curve_decides:
-        return None, None, 1.0
+        return _Limits()
     lowest = test.lower_limit(rules.alpha_fail, start=margin_ratio * (1 + guard))
-    highest = None
-    if guard < 1:
-        highest = test.upper_limit(rules.alpha_pass, start=margin_ratio * (1 - guard))
-    return (
-        None if lowest is None else lowest / (1 + guard),
-        None if highest is None else highest / (1 - guard),
-        test.p_above(margin_ratio * (1 + guard)),
+    p_fail = test.p_above(margin_ratio * (1 + guard))
+    if guard >= 1:
+        return _Limits(lowest=None if lowest is None else lowest / (1 + guard), p_fail=p_fail)
+    highest = test.upper_limit(rules.alpha_pass, start=margin_ratio * (1 - guard))
+    return _Limits(
+        lowest=None if lowest is None else lowest / (1 + guard),
+        highest=None if highest is None else highest / (1 - guard),
+        p_fail=p_fail,
+        p_pass=test.p_below(margin_ratio * (1 - guard)),
     )
 
 
-def _bound_limits(evidence: LatencyEvidence) -> tuple[float | None, float | None, float]:
-    """Return the same three numbers by the counts at the bounds alone."""
+def _bound_limits(evidence: LatencyEvidence) -> _Limits:
+    """Return what the counts at the bounds alone say."""
     rules = evidence.rules
     baseline, canary = (_bound_tests(arm, evidence) for arm in (evidence.baseline, evidence.canary))
-    return (
-        bucket_limits.lowest_ratio(baseline, canary, alpha=rules.alpha_fail),
-        bucket_limits.highest_ratio(baseline, canary, alpha=rules.alpha_pass),
-        bucket_limits.p_ratio_above(baseline, canary, ratio=rules.margin_ratio),
+    return _Limits(
+        lowest=bucket_limits.lowest_ratio(baseline, canary, alpha=rules.alpha_fail),
+        highest=bucket_limits.highest_ratio(baseline, canary, alpha=rules.alpha_pass),
+        p_fail=bucket_limits.p_ratio_above(baseline, canary, ratio=rules.margin_ratio),
+        p_pass=bucket_limits.p_ratio_below(baseline, canary, ratio=rules.margin_ratio),
     )
 
 
 def _bound_tests(arm: ArmTail, evidence: LatencyEvidence) -> BoundTests:
-    return bucket_limits.bound_tests(arm, evidence.intervals.weights, slower_share=evidence.rules.slower_share)
+    return bucket_limits.bound_tests(arm, slower_share=evidence.rules.slower_share)
 
 
 def _interval(test: QuantileRatioTest | None) -> tuple[float, float] | None:

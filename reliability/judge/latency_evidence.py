@@ -1,25 +1,38 @@
 """What the latency judge looks at: both arms over the settled intervals, ready to be tested.
 
-Built from the shared intervals; a head in which the canary was still settling is set aside here.
-Verdicts and reasons belong to `latency`.
+Built from the counts of both arms; a head in which the canary was still settling is set aside here,
+and what is known of the noise is put together. Verdicts and reasons belong to `latency`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
 
 from reliability.judge.bucket_limits import bucket_ratio, guard_fraction
-from reliability.judge.counts import FloatArray
-from reliability.judge.intervals import SharedIntervals
+from reliability.judge.counts import FloatArray, PairedCounts, ReplicaTotals, SuccessiveCounts
+from reliability.judge.history import NoiseHistory
+from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals, shared_intervals, successive_intervals
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
-from reliability.judge.quantile_ratio import ArmTail, QuantileRatioTest, arm_tails, quantile_ratio_test
+from reliability.judge.noise import Law, Noise, PairedNoise, UnpairedNoise
+from reliability.judge.quantile_ratio import (
+    ArmTail,
+    QuantileRatioTest,
+    arm_tails,
+    pooled_tail_index,
+    quantile_ratio_test,
+)
 from reliability.judge.settling import settling_cut
 from reliability.judge.survival import tail_index
 
 BucketPolicy = Literal["guard", "strict"]
+ArmReplicas: TypeAlias = tuple[Sequence[ReplicaTotals], Sequence[ReplicaTotals]]
 MIN_SLOW_COUNT: Final = 20
 """Fewer slow requests than this in both arms together decide nothing."""
-_FEWEST_LATE_INTERVALS: Final = 20  # a shorter last third says little about a late change
+_SHORTEST_WITH_LATE_PART_SECONDS: Final = 1800.0  # the last third of a shorter window says little
+_SCRAPES_SHORT_OF_IT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +45,7 @@ class LatencyRules:
         alpha_pass: Level of a PASS.
         slower_share: Share of requests above the quantile: 0.05 for P95.
         policy: `guard` trusts the curve between bounds up to a guard; `strict` does not.
+        history: Noise measured before on two arms of one version; None when there is none.
     """
 
     margin_fraction: float
@@ -39,6 +53,7 @@ class LatencyRules:
     alpha_pass: float
     slower_share: float
     policy: BucketPolicy
+    history: NoiseHistory | None = None
 
     @property
     def margin_ratio(self) -> float:
@@ -52,8 +67,9 @@ class LatencyEvidence:
 
     Attributes:
         rules: How they will be judged.
-        intervals: Intervals that both arms share, the settling head cut off.
+        intervals: Intervals that both arms share, the settling head cut off; or those of two windows.
         upper_bounds_seconds: Bucket bounds, last `inf`.
+        replicas: Totals of the replicas of baseline and canary, as far as known.
         baseline: Baseline arm.
         canary: Canary arm.
         test: Score test of the ratio; None when a quantile lies in the `+Inf` bucket.
@@ -63,8 +79,9 @@ class LatencyEvidence:
     """
 
     rules: LatencyRules
-    intervals: SharedIntervals
+    intervals: SharedIntervals | SuccessiveIntervals
     upper_bounds_seconds: FloatArray
+    replicas: ArmReplicas
     baseline: ArmTail
     canary: ArmTail
     test: QuantileRatioTest | None
@@ -98,39 +115,55 @@ class LatencyEvidence:
         return self.test is not None and math.isfinite(self.guard) and self.rules.policy == "guard"
 
 
-def settled_evidence(
-    intervals: SharedIntervals, upper_bounds_seconds: FloatArray, rules: LatencyRules
-) -> LatencyEvidence:
-    """Prepare both arms and set a settling head aside.
+def latency_evidence(counts: PairedCounts | SuccessiveCounts, rules: LatencyRules) -> LatencyEvidence | None:
+    """Prepare both arms.
 
     Args:
-        intervals: Intervals that both arms share, at least one.
-        upper_bounds_seconds: Bucket bounds, last `inf`.
+        counts: Counts of both arms; the warm-up is already cut off.
         rules: How they will be judged.
 
     Returns:
-        The evidence.
+        The evidence; None when there is nothing to compare. Of arms side by side a settling head is
+        set aside; of two windows no head is cut.
     """
-    whole = _evidence(intervals, upper_bounds_seconds, rules)
-    cut = _settling_intervals(whole)
+    bounds = counts.upper_bounds_seconds
+    if isinstance(counts, SuccessiveCounts):
+        windows = successive_intervals(counts)
+        if min(windows.baseline_requests.sum(), windows.canary_requests.sum()) <= 0:
+            return None
+        return _evidence(windows, bounds, rules, (counts.baseline.replicas, counts.canary.replicas))
+    intervals = shared_intervals(counts, by_histogram=True)
+    if not intervals.count:
+        return None
+    replicas = (counts.baseline_replicas, counts.canary_replicas)
+    whole = _evidence(intervals, bounds, rules, replicas)
+    cut = _settling_intervals(whole, intervals)
     if not cut:
         return whole
-    settled = _evidence(intervals.part(slice(cut, None)), upper_bounds_seconds, rules)
+    settled = _evidence(intervals.part(slice(cut, None)), bounds, rules, replicas)
     return replace(settled, settling_seconds=float(intervals.seconds[:cut].sum()))
 
 
-def last_third(evidence: LatencyEvidence) -> LatencyEvidence | None:
-    """Return the evidence of the last third of the intervals; None when that is too short to tell."""
-    late_count = evidence.intervals.count // 3
-    if late_count < _FEWEST_LATE_INTERVALS:
+def last_third(evidence: LatencyEvidence, *, scrape_interval_seconds: float) -> LatencyEvidence | None:
+    """Return the evidence of the last third of the time; None when the window is too short, or there are two."""
+    intervals = evidence.intervals
+    if isinstance(intervals, SuccessiveIntervals):
         return None
-    late = evidence.intervals.part(slice(-late_count, None))
-    return _evidence(late, evidence.upper_bounds_seconds, evidence.rules)
+    seconds = float(intervals.seconds.sum())
+    if seconds < _SHORTEST_WITH_LATE_PART_SECONDS - _SCRAPES_SHORT_OF_IT * scrape_interval_seconds:
+        return None
+    late = intervals.part(np.cumsum(intervals.seconds) > 2 / 3 * seconds)
+    if late.count < MIN_INTERVAL_COUNT:
+        return None
+    return _evidence(late, evidence.upper_bounds_seconds, evidence.rules, evidence.replicas)
 
 
-def _evidence(intervals: SharedIntervals, bounds: FloatArray, rules: LatencyRules) -> LatencyEvidence:
-    baseline, canary = arm_tails(intervals, bounds)
-    test = quantile_ratio_test(baseline, canary, intervals.weights, slower_share=rules.slower_share)
+def _evidence(
+    intervals: SharedIntervals | SuccessiveIntervals, bounds: FloatArray, rules: LatencyRules, replicas: ArmReplicas
+) -> LatencyEvidence:
+    baseline, canary = arm_tails(intervals, bounds, replicas=replicas)
+    noise = _noise(baseline, canary, intervals, rules)
+    test = quantile_ratio_test(baseline, canary, slower_share=rules.slower_share, noise=noise)
     ratio = math.inf
     if test is not None:
         places = (test.baseline_seconds, test.canary_seconds, rules.margin_ratio * test.baseline_seconds)
@@ -139,6 +172,7 @@ def _evidence(intervals: SharedIntervals, bounds: FloatArray, rules: LatencyRule
         rules=rules,
         intervals=intervals,
         upper_bounds_seconds=bounds,
+        replicas=replicas,
         baseline=baseline,
         canary=canary,
         test=test,
@@ -147,17 +181,37 @@ def _evidence(intervals: SharedIntervals, bounds: FloatArray, rules: LatencyRule
     )
 
 
-def _settling_intervals(evidence: LatencyEvidence) -> int:
+def _noise(
+    baseline: ArmTail, canary: ArmTail, intervals: SharedIntervals | SuccessiveIntervals, rules: LatencyRules
+) -> Noise:
+    """Say how the difference varies, with what an earlier recording adds."""
+    kind = UnpairedNoise if isinstance(intervals, SuccessiveIntervals) else PairedNoise
+    share, history = rules.slower_share, rules.history
+    index = None if history is None else pooled_tail_index(baseline, canary, slower_share=share)
+    if history is None or index is None:
+        return kind()
+    chance = share * (1 - share) * (1 / baseline.effective_count + 1 / canary.effective_count)
+    beyond = (share * index) ** 2 * history.latency_log_variance_seconds / intervals.effective_seconds
+    return kind(history=Law(variance=chance + beyond, degrees=history.latency_degrees))
+
+
+def _settling_intervals(evidence: LatencyEvidence, intervals: SharedIntervals) -> int:
     """Count the intervals at the start that a settling canary spoils."""
-    test, intervals, share = evidence.test, evidence.intervals, evidence.rules.slower_share
+    test, share = evidence.test, evidence.rules.slower_share
     index = tail_index(evidence.baseline.curve, slower_share=share)
     if test is None or index is None or intervals.count < MIN_INTERVAL_COUNT:
         return 0
     threshold = test.threshold_seconds(1.0)
-    excess = evidence.canary.above(threshold) - evidence.baseline.above(threshold)
+    excess = _per_weight(evidence.canary, threshold, share) - _per_weight(evidence.baseline, threshold, share)
     return settling_cut(
         excess / (share * index),  # to first order the log ratio of the quantiles
         intervals.weights,
         intervals.seconds,
         margin=math.log(evidence.rules.margin_ratio),
     )
+
+
+def _per_weight(arm: ArmTail, threshold_seconds: float, share: float) -> FloatArray:
+    """Return the slow share of each interval, beyond the usual one."""
+    excess, weights = arm.excess(threshold_seconds, slower_share=share), arm.weights
+    return np.divide(excess, weights, out=np.zeros_like(excess), where=weights > 0)

@@ -5,13 +5,12 @@ Fed by the latency judge with evidence that decided nothing.
 
 import math
 
-import numpy as np
-
 from reliability.judge.bucket_limits import suggested_bounds
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT, LatencyEvidence
-from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
+from reliability.judge.long_run import MIN_INTERVAL_COUNT
+from reliability.judge.noise import normal_or_t_point, widest_law
 from reliability.judge.planning import requests_for_latency
-from reliability.judge.survival import survival_curve, tail_index
+from reliability.judge.quantile_ratio import pooled_tail_index
 
 _LARGEST_EXTENSION = 100  # a run this many times longer is no plan
 
@@ -62,29 +61,21 @@ def requests_needed(evidence: LatencyEvidence) -> int | None:
 def _requests_for(log_change: float, evidence: LatencyEvidence) -> float | None:
     """Return the requests that decide when the true change is `log_change`; None when none do."""
     test, rules = evidence.test, evidence.rules
-    index = _pooled_tail_index(evidence)
+    index = pooled_tail_index(evidence.baseline, evidence.canary, slower_share=rules.slower_share)
     if test is None or index is None or evidence.guard >= 1 or evidence.intervals.count < MIN_INTERVAL_COUNT:
         return None
     room = math.log(rules.margin_ratio * (1 - evidence.guard)) - log_change
     excess = log_change - math.log(rules.margin_ratio * (1 + evidence.guard))
     if max(room, excess) <= 0:
         return None
-    score = test.score(test.ratio)
     alpha = rules.alpha_pass if room > 0 else rules.alpha_fail
+    laws = test.score(test.ratio).laws
+    widest = widest_law(laws, alpha=alpha)
     return requests_for_latency(
         log_distance=max(room, excess),
         tail_index=index,
         traffic_ratio=evidence.intervals.traffic_ratio,
-        critical=critical_value(alpha, degrees=cosine_count(evidence.intervals.count)),
+        critical=normal_or_t_point(alpha, degrees=widest.degrees),
         slower_share=rules.slower_share,
-        noise_factor=score.variance / score.binomial_variance,
+        noise_factor=widest.variance / laws[0].variance,
     )
-
-
-def _pooled_tail_index(evidence: LatencyEvidence) -> float | None:
-    """Measure how fast the share falls at the quantile, from both arms together."""
-    counts = np.array([evidence.baseline.effective_count, evidence.canary.effective_count])
-    shares = np.array([evidence.baseline.curve.shares[1:], evidence.canary.curve.shares[1:]])
-    total = float(counts.sum())
-    pooled = survival_curve(evidence.upper_bounds_seconds, counts @ shares / total, request_count=total)
-    return tail_index(pooled, slower_share=evidence.rules.slower_share)

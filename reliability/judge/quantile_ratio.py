@@ -2,23 +2,28 @@
 
 Under the hypothesis "the canary's quantile is r times the baseline's" the canary's survival
 curve, shifted by r, meets the baseline's at a common threshold. The test compares the shares of
-requests above it, interval by interval, so that noise which both arms share cancels; its
-variance is a long-run variance, never below the binomial one. No density is estimated. Fed by
-the latency judge; margins, buckets and verdicts do not belong here.
+requests above it, interval by interval, so that noise which both arms share cancels. How the
+difference varies is said by several laws (`noise`); the least extreme of them counts. No density
+is estimated. Fed by the latency judge; margins, buckets and verdicts do not belong here.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtr
 
-from reliability.judge.counts import FloatArray
-from reliability.judge.intervals import SharedIntervals, effective_count
+from reliability.judge.counts import FloatArray, ReplicaTotals
+from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals
 from reliability.judge.inversion import crossing
-from reliability.judge.long_run import cosine_count, critical_value, sum_variance, upper_tail
-from reliability.judge.survival import SurvivalCurve, survival_curve
+from reliability.judge.noise import Law, Noise, PairedNoise, normal_or_t_point, summed, weakest_deviate
+from reliability.judge.strata import WeighedArm, weighed_arms
+from reliability.judge.survival import SurvivalCurve, survival_curve, tail_index
 
+MIN_CLUSTER_COUNT = 3
+"""Fewer replicas of an arm say nothing of how replicas differ."""
 _LARGEST_LOG_RATIO = math.log(1000.0)
 _FIRST_LOG_STEP = 0.03
 
@@ -28,19 +33,42 @@ class ArmTail:
     """One arm as the test sees it.
 
     Attributes:
-        curve: Survival curve of the weighted intervals.
-        shares: Share of requests above each edge of the curve, per interval: shape `(K + 1, T)`.
-        effective_count: Requests that would give the weighted share the same variance.
+        curve: Survival curve of the weighed requests.
+        mass: Weight of the requests above each edge of the curve, per interval: shape `(K + 1, T)`;
+            the first row sums to 1.
+        effective_count: Requests that would give the weighed share the same variance.
+        replicas: Share of the arm's requests that each replica served above each edge, shape
+            `(K + 1, P)`; None when the replicas are unknown or too few to compare.
     """
 
     curve: SurvivalCurve
-    shares: FloatArray
+    mass: FloatArray
     effective_count: float
+    replicas: FloatArray | None = None
 
-    def above(self, seconds: float) -> FloatArray:
-        """Return the share slower than `seconds` per interval, split as the curve splits its bucket."""
+    @property
+    def weights(self) -> FloatArray:
+        """Weight of each interval, sums to 1."""
+        weights: FloatArray = self.mass[0]
+        return weights
+
+    def excess(self, seconds: float, *, slower_share: float) -> FloatArray:
+        """Return per interval the weight of requests slower than `seconds`, beyond `slower_share` of all."""
+        return self._above(self.mass, seconds) - slower_share * self.weights
+
+    def cluster_law(self, seconds: float) -> Law | None:
+        """Return how the share above `seconds` varies by replica; None when that is unknown."""
+        if self.replicas is None:
+            return None
+        slow, part = self._above(self.replicas, seconds), self.replicas[0]
+        deviations = slow - float(slow.sum()) * part
+        count = part.size
+        return Law(variance=float(deviations @ deviations) * count / (count - 1), degrees=count - 1)
+
+    def _above(self, table: FloatArray, seconds: float) -> FloatArray:
+        """Read a table by edge between its rows, split as the curve splits its bucket."""
         i, faster = self.curve.position(seconds)
-        part: FloatArray = self.shares[i] + faster * (self.shares[i + 1] - self.shares[i])
+        part: FloatArray = table[i] + faster * (table[i + 1] - table[i])
         return part
 
 
@@ -50,25 +78,17 @@ class Score:
 
     Attributes:
         difference: Share of slow canary requests minus that of the baseline, at the common threshold.
-        long_run_variance: Variance of `difference`, estimated from the intervals.
-        binomial_variance: The same if requests were independent.
-        degrees: Degrees of freedom of the t law.
+        laws: How it varies: by chance of single requests first, then from interval to interval,
+            then from replica to replica where those are known.
     """
 
     difference: float
-    long_run_variance: float
-    binomial_variance: float
-    degrees: int
-
-    @property
-    def variance(self) -> float:
-        """The larger of the two variances."""
-        return max(self.long_run_variance, self.binomial_variance)
+    laws: tuple[Law, ...]
 
     @property
     def statistic(self) -> float:
-        """`difference` in standard errors."""
-        return self.difference / math.sqrt(self.variance)
+        """`difference` as a normal deviate, by the least extreme law."""
+        return weakest_deviate(self.difference, self.laws)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +98,7 @@ class QuantileRatioTest:
     Attributes:
         baseline: Baseline arm; its quantile lies in a finite bucket.
         canary: Canary arm; its quantile lies in a finite bucket.
-        weights: Share of each interval, sums to 1.
+        noise: How the difference varies from interval to interval.
         slower_share: Share of requests above the quantile: 0.05 for P95.
         baseline_seconds: Quantile of the baseline.
         canary_seconds: Quantile of the canary.
@@ -86,15 +106,10 @@ class QuantileRatioTest:
 
     baseline: ArmTail
     canary: ArmTail
-    weights: FloatArray
+    noise: Noise
     slower_share: float
     baseline_seconds: float
     canary_seconds: float
-
-    @property
-    def degrees(self) -> int:
-        """Degrees of freedom of the t law."""
-        return cosine_count(self.weights.size)
 
     @property
     def ratio(self) -> float:
@@ -119,30 +134,32 @@ class QuantileRatioTest:
     def score(self, ratio: float) -> Score:
         """Compute the statistic at `ratio` (above zero)."""
         threshold = self.threshold_seconds(ratio)
-        series = self.weights * (self.canary.above(ratio * threshold) - self.baseline.above(threshold))
+        baseline = self.baseline.excess(threshold, slower_share=self.slower_share)
+        canary = self.canary.excess(ratio * threshold, slower_share=self.slower_share)
         spread = 1.0 / self.baseline.effective_count + 1.0 / self.canary.effective_count
+        chance = Law(variance=self.slower_share * (1.0 - self.slower_share) * spread, degrees=math.inf)
+        clusters = self.baseline.cluster_law(threshold), self.canary.cluster_law(ratio * threshold)
+        by_replica = () if clusters[0] is None or clusters[1] is None else (summed((clusters[0], clusters[1])),)
         return Score(
-            difference=float(series.sum()),
-            long_run_variance=sum_variance(series),
-            binomial_variance=self.slower_share * (1.0 - self.slower_share) * spread,
-            degrees=self.degrees,
+            difference=float(canary.sum() - baseline.sum()),
+            laws=(chance, *self.noise.laws(baseline, canary), *by_replica),
         )
 
     def p_above(self, ratio: float) -> float:
         """Return the p-value of "the true ratio is at most `ratio`"."""
-        return upper_tail(self.score(ratio).statistic, degrees=self.degrees)
+        return float(ndtr(-self.score(ratio).statistic))
 
     def p_below(self, ratio: float) -> float:
         """Return the p-value of "the true ratio is at least `ratio`"."""
-        return upper_tail(-self.score(ratio).statistic, degrees=self.degrees)
+        return float(ndtr(self.score(ratio).statistic))
 
     def lower_limit(self, alpha: float, *, start: float) -> float | None:
         """Return the largest ratio that the test at level `alpha` calls too small."""
-        return self._limit(critical_value(alpha, degrees=self.degrees), start)
+        return self._limit(normal_or_t_point(alpha, degrees=math.inf), start)
 
     def upper_limit(self, alpha: float, *, start: float) -> float | None:
         """Return the smallest ratio that the test at level `alpha` calls too large."""
-        return self._limit(-critical_value(alpha, degrees=self.degrees), start)
+        return self._limit(-normal_or_t_point(alpha, degrees=math.inf), start)
 
     def _limit(self, level: float, start: float) -> float | None:
         found = crossing(
@@ -156,43 +173,56 @@ class QuantileRatioTest:
         return None if found is None else math.exp(found)
 
 
-def arm_tails(intervals: SharedIntervals, upper_bounds_seconds: FloatArray) -> tuple[ArmTail, ArmTail]:
+def arm_tails(
+    intervals: SharedIntervals | SuccessiveIntervals,
+    upper_bounds_seconds: FloatArray,
+    *,
+    replicas: tuple[Sequence[ReplicaTotals], Sequence[ReplicaTotals]] = ((), ()),
+) -> tuple[ArmTail, ArmTail]:
     """Prepare both arms.
 
     Args:
-        intervals: Intervals that both arms share, at least one.
+        intervals: Intervals of both arms, at least one each.
         upper_bounds_seconds: Bucket bounds, shape `(K,)`, last `inf`.
+        replicas: Totals of the replicas of baseline and canary, as far as known.
 
     Returns:
-        Baseline and canary: curve, and shares per interval.
+        Baseline and canary: curve, and mass per interval.
     """
+    tables = [_by_replica(arm) for arm in replicas]
+    if any(table is None for table in tables):
+        tables = [None, None]
+    baseline, canary = weighed_arms(intervals)
     return (
-        _arm_tail(intervals.baseline.bucket_counts, intervals.baseline_requests, intervals, upper_bounds_seconds),
-        _arm_tail(intervals.canary.bucket_counts, intervals.canary_requests, intervals, upper_bounds_seconds),
+        _arm_tail(baseline, tables[0], upper_bounds_seconds),
+        _arm_tail(canary, tables[1], upper_bounds_seconds),
     )
 
 
-def _arm_tail(
-    bucket_counts: FloatArray, requests: FloatArray, intervals: SharedIntervals, upper_bounds_seconds: FloatArray
-) -> ArmTail:
-    above = 1.0 - bucket_counts.T / requests
-    shares = np.vstack([np.ones(requests.size), above])
-    shares[-1] = 0.0
-    worth = effective_count(intervals.weights, requests)
-    curve = survival_curve(upper_bounds_seconds, above @ intervals.weights, request_count=worth)
-    return ArmTail(curve=curve, shares=shares, effective_count=worth)
+def _arm_tail(arm: WeighedArm, replicas: FloatArray | None, upper_bounds_seconds: FloatArray) -> ArmTail:
+    curve = survival_curve(upper_bounds_seconds, arm.mass[1:].sum(axis=1), request_count=arm.effective_count)
+    return ArmTail(curve=curve, mass=arm.mass, effective_count=arm.effective_count, replicas=replicas)
+
+
+def _by_replica(replicas: Sequence[ReplicaTotals]) -> FloatArray | None:
+    served = [replica.bucket_counts for replica in replicas if replica.bucket_counts[-1] > 0]
+    if len(served) < MIN_CLUSTER_COUNT:
+        return None
+    counts = np.column_stack(served)
+    table: FloatArray = np.vstack([counts[-1], counts[-1] - counts]) / counts[-1].sum()
+    return table
 
 
 def quantile_ratio_test(
-    baseline: ArmTail, canary: ArmTail, weights: FloatArray, *, slower_share: float
+    baseline: ArmTail, canary: ArmTail, *, slower_share: float, noise: Noise | None = None
 ) -> QuantileRatioTest | None:
     """Set up the test.
 
     Args:
         baseline: Baseline arm.
         canary: Canary arm.
-        weights: Share of each interval, shape `(T,)`, sums to 1.
         slower_share: Share of requests above the quantile.
+        noise: How the difference varies; by default as two arms side by side do.
 
     Returns:
         The test; None when a quantile lies in the `+Inf` bucket.
@@ -203,8 +233,18 @@ def quantile_ratio_test(
     return QuantileRatioTest(
         baseline=baseline,
         canary=canary,
-        weights=weights,
+        noise=noise or PairedNoise(),
         slower_share=slower_share,
         baseline_seconds=quantiles[0],
         canary_seconds=quantiles[1],
     )
+
+
+def pooled_tail_index(baseline: ArmTail, canary: ArmTail, *, slower_share: float) -> float | None:
+    """Measure how fast the share falls at the quantile, from both arms together."""
+    counts = np.array([baseline.effective_count, canary.effective_count])
+    shares = np.array([baseline.curve.shares[1:], canary.curve.shares[1:]])
+    total = float(counts.sum())
+    bounds = np.array(baseline.curve.edges_seconds[1:])
+    pooled = survival_curve(bounds, counts @ shares / total, request_count=total)
+    return tail_index(pooled, slower_share=slower_share)

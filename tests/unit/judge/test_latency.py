@@ -7,16 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reliability.judge.counts import PairedCounts
-from reliability.judge.intervals import shared_intervals
 from reliability.judge.latency import LatencyJudgement, judge_latency, unjudged_latency
-from reliability.judge.latency_evidence import LatencyRules, settled_evidence
+from reliability.judge.latency_evidence import LatencyRules, latency_evidence
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import COARSE_BOUNDS, FINE_BOUNDS, arm, known, paired, simulated, steady
 
 
 def evidence_of(counts):
     rules = LatencyRules(margin_fraction=0.10, alpha_fail=0.025, alpha_pass=0.05, slower_share=0.05, policy="guard")
-    return settled_evidence(shared_intervals(counts, by_histogram=True), counts.upper_bounds_seconds, rules)
+    return known(latency_evidence(counts, rules))
 
 
 def cases():

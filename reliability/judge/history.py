@@ -1,0 +1,67 @@
+"""What two arms of one version say of the noise: measured once, pooled into later comparisons.
+
+A comparison of minutes cannot see a noise with a memory of hours; an earlier recording can. The
+numbers are per second, so that traffic and scrape interval of the recording do not matter. Files,
+queries and verdicts do not belong here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reliability.judge.counts import PairedCounts
+from reliability.judge.intervals import shared_intervals
+from reliability.judge.long_run import MIN_INTERVAL_COUNT
+from reliability.judge.quantile_ratio import arm_tails, pooled_tail_index, quantile_ratio_test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseHistory:
+    """Noise of one arm against the other that is neither shared nor chance of single requests.
+
+    Attributes:
+        latency_log_variance_seconds: Variance of the mean over `tau` seconds of the log ratio of
+            the latency quantiles, times `tau`.
+        latency_degrees: Degrees of freedom behind it.
+        error_relative_variance_seconds: The same of the relative difference of the error
+            fractions; None without errors enough.
+        error_degrees: Degrees of freedom behind that.
+        seconds: Length of the recording.
+    """
+
+    latency_log_variance_seconds: float
+    latency_degrees: int
+    error_relative_variance_seconds: float | None
+    error_degrees: int
+    seconds: float
+
+
+def measure_history(counts: PairedCounts, *, quantile: float = 0.95) -> NoiseHistory | None:
+    """Measure the noise on two arms of one version.
+
+    Args:
+        counts: Counts of both arms, for example two halves of the baseline's replicas.
+        quantile: Quantile that will be judged.
+
+    Returns:
+        The noise; None when scrapes or buckets do not suffice.
+    """
+    intervals = shared_intervals(counts, by_histogram=True)
+    if intervals.count < MIN_INTERVAL_COUNT:
+        return None
+    share = 1.0 - quantile
+    arms = arm_tails(intervals, counts.upper_bounds_seconds)
+    test = quantile_ratio_test(*arms, slower_share=share)
+    index = pooled_tail_index(*arms, slower_share=share)
+    if test is None or index is None:
+        return None
+    score = test.score(test.ratio)
+    binomial, own = score.laws[0], score.laws[1]
+    excess = max(0.0, own.variance - binomial.variance)
+    return NoiseHistory(
+        latency_log_variance_seconds=excess / (share * index) ** 2 * intervals.effective_seconds,
+        latency_degrees=round(own.degrees),
+        error_relative_variance_seconds=None,
+        error_degrees=0,
+        seconds=float(np.sum(intervals.seconds)),
+    )

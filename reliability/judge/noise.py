@@ -1,0 +1,118 @@
+"""By which laws a difference of two arms varies, and what the least favourable of them says of it.
+
+Each law is a variance with its degrees of freedom. A statistic is as extreme as the least extreme
+of its laws calls it, on the common scale of a normal deviate: every law alone keeps the level, so
+all of them together do. Judges of latency and errors feed it; what is compared does not belong here.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from scipy.special import ndtri, stdtr, stdtrit
+
+from reliability.judge.counts import FloatArray
+from reliability.judge.long_run import cosine_count, sum_variance
+
+_SMALLEST_PROBABILITY = 1e-300  # its normal deviate, 37, is the largest there is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """How one source of noise moves the difference.
+
+    Attributes:
+        variance: Variance of the difference, never negative.
+        degrees: Degrees of freedom behind the variance; `inf` when it is known.
+    """
+
+    variance: float
+    degrees: float
+
+    def normal_deviate(self, difference: float) -> float:
+        """Return the normal deviate with the p-value that this law gives to `difference`."""
+        if difference == 0:
+            return 0.0
+        deviate = math.inf if self.variance <= 0 else abs(difference) / math.sqrt(self.variance)
+        if math.isfinite(self.degrees) and math.isfinite(deviate):
+            deviate = -float(ndtri(max(stdtr(self.degrees, -deviate), _SMALLEST_PROBABILITY)))
+        return math.copysign(deviate, difference)
+
+    def reach(self, alpha: float) -> float:
+        """Return the difference that this law exceeds with probability `alpha`."""
+        return normal_or_t_point(alpha, degrees=self.degrees) * math.sqrt(self.variance)
+
+
+def normal_or_t_point(alpha: float, *, degrees: float) -> float:
+    """Return the point that Student's t exceeds with probability `alpha`; normal at `inf` degrees."""
+    return float(-stdtrit(degrees, alpha)) if math.isfinite(degrees) else float(-ndtri(alpha))
+
+
+def weakest_deviate(difference: float, laws: Sequence[Law]) -> float:
+    """Return the least extreme normal deviate that the laws give to a difference."""
+    return min((law.normal_deviate(difference) for law in laws), key=abs)
+
+
+def widest_law(laws: Sequence[Law], *, alpha: float) -> Law:
+    """Return the law that lets the difference reach furthest at level `alpha`."""
+    return max(laws, key=lambda law: law.reach(alpha))
+
+
+def pooled(laws: Sequence[Law]) -> Law:
+    """Pool several estimates of one variance, weighted by their degrees of freedom."""
+    degrees = sum(law.degrees for law in laws)
+    return Law(variance=sum(law.degrees * law.variance for law in laws) / degrees, degrees=degrees)
+
+
+def summed(laws: Sequence[Law]) -> Law:
+    """Add independent variances; the degrees are those of Welch and Satterthwaite."""
+    variance = sum(law.variance for law in laws)
+    spread = sum(law.variance**2 / law.degrees for law in laws)
+    return Law(variance=variance, degrees=variance**2 / spread if spread > 0 else min(law.degrees for law in laws))
+
+
+class Noise(Protocol):
+    """What is known of the noise of a comparison."""
+
+    def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
+        """Estimate the laws of `canary.sum() - baseline.sum()` from the terms of both sums."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedNoise:
+    """Both arms at the same instants: what they share cancels term by term.
+
+    Attributes:
+        history: Law of the same difference, measured on two arms of one version.
+    """
+
+    history: Law | None = None
+
+    def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
+        """Estimate from the differences, shape `(T,)` both; pool the history in."""
+        own = long_run_law(canary - baseline)
+        return (own if self.history is None else pooled((own, self.history)),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpairedNoise:
+    """Two arms at different times: nothing cancels, each window brings its own noise.
+
+    Attributes:
+        history: Law measured on two arms of one version side by side. It lacks what arms of one time
+            share, so that it is a law of its own, no estimate of the same variance.
+    """
+
+    history: Law | None = None
+
+    def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
+        """Estimate window by window, shapes `(T_b,)` and `(T_c,)`."""
+        own = summed((long_run_law(baseline), long_run_law(canary)))
+        return (own,) if self.history is None else (own, self.history)
+
+
+def long_run_law(series: FloatArray) -> Law:
+    """Estimate the law of `series.sum()`, shape `(T,)`, from its lowest frequencies."""
+    return Law(variance=sum_variance(series), degrees=cosine_count(series.size))

@@ -1,0 +1,125 @@
+"""What each request weighs, so that both arms are compared at one mix of instants and routes.
+
+A cell holds the requests of one route in one block of time. Cells weigh as Mantel and Haenszel do;
+within a cell an arm's requests weigh alike. Counts of each scrape keep their place in the series,
+however long the blocks are. Fed with intervals by the latency judge; curves and tests do not
+belong here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from reliability.judge.counts import FloatArray, RouteCounts
+from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
+_FEW_REQUESTS_PER_CELL = 5.0  # fewer leave many cells without a request of one arm, and those are lost
+_SHORTEST_LONG_BLOCK = 8  # intervals that a block may always span
+_BLOCKS_OF_A_ROUTE = 8  # a route too rare for so many blocks is compared together with other rare ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeighedArm:
+    """One arm after weighing.
+
+    Attributes:
+        mass: Weight of the requests above each edge, per interval: shape `(K + 1, T)`; the edges are
+            0, then the bucket bounds. The first row sums to 1, the last one is 0.
+        effective_count: Requests of equal weight that would give the same binomial variance.
+    """
+
+    mass: FloatArray
+    effective_count: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stratum:
+    """One route, or several rare ones together.
+
+    Attributes:
+        baseline: Cumulative bucket counts per interval, shape `(T_b, K)`.
+        canary: The same of the canary, shape `(T_c, K)`.
+        baseline_blocks: Number of the block of each interval, shape `(T_b,)`.
+        canary_blocks: The same of the canary, shape `(T_c,)`.
+    """
+
+    baseline: FloatArray
+    canary: FloatArray
+    baseline_blocks: Numbers
+    canary_blocks: Numbers
+
+    def block_counts(self) -> tuple[FloatArray, FloatArray]:
+        """Return the requests of each arm per block."""
+        size = int(max(self.baseline_blocks[-1], self.canary_blocks[-1])) + 1
+        baseline: FloatArray = np.bincount(self.baseline_blocks, self.baseline[:, -1], size).astype(np.float64)
+        canary: FloatArray = np.bincount(self.canary_blocks, self.canary[:, -1], size).astype(np.float64)
+        return baseline, canary
+
+
+def weighed_arms(intervals: SharedIntervals | SuccessiveIntervals) -> tuple[WeighedArm, WeighedArm]:
+    """Weigh the requests of both arms.
+
+    Args:
+        intervals: Intervals of both arms, each arm with requests.
+
+    Returns:
+        Baseline and canary.
+    """
+    strata = _strata(intervals)
+    cells = [stratum.block_counts() for stratum in strata]
+    both = [np.divide(b * c, b + c, out=np.zeros_like(b), where=b + c > 0) for b, c in cells]
+    total = sum(float(weights.sum()) for weights in both)
+    parts = [
+        ((s.baseline, s.baseline_blocks, w, b), (s.canary, s.canary_blocks, w, c))
+        for s, (b, c), w in zip(strata, cells, [w / total for w in both], strict=True)
+    ]
+    return _weighed(part[0] for part in parts), _weighed(part[1] for part in parts)
+
+
+def _weighed(parts: Iterable[tuple[FloatArray, Numbers, FloatArray, FloatArray]]) -> WeighedArm:
+    """Add up one arm's strata: its counts, their blocks, and weight and requests per block."""
+    mass: FloatArray | float = 0.0
+    spread = 0.0
+    for counts, blocks, weights, requests in parts:
+        each = np.divide(weights, requests, out=np.zeros_like(weights), where=requests > 0)
+        mass = mass + np.vstack([counts[:, -1], counts[:, -1] - counts.T]) * each[blocks]
+        spread += float(weights @ each)
+    return WeighedArm(mass=np.asarray(mass), effective_count=1.0 / spread)
+
+
+def _strata(intervals: SharedIntervals | SuccessiveIntervals) -> Sequence[_Stratum]:
+    baseline, canary = intervals.baseline.bucket_counts, intervals.canary.bucket_counts
+    if isinstance(intervals, SuccessiveIntervals):
+        routes = intervals.routes or (RouteCounts(route="", baseline=intervals.baseline, canary=intervals.canary),)
+        return [_blocked(r.baseline.bucket_counts, r.canary.bucket_counts, size=None) for r in routes]
+    if not intervals.routes:
+        return [_blocked(baseline, canary, size=1)]
+    largest = max(_SHORTEST_LONG_BLOCK, intervals.count // _BLOCKS_OF_A_ROUTE)
+    sizes = [_block_size(r.baseline.bucket_counts, r.canary.bucket_counts) for r in intervals.routes]
+    common = [(r, size) for r, size in zip(intervals.routes, sizes, strict=True) if size <= largest]
+    strata = [_blocked(r.baseline.bucket_counts, r.canary.bucket_counts, size=int(size)) for r, size in common]
+    if len(common) < len(sizes):
+        rare_baseline = baseline - sum(r.baseline.bucket_counts for r, _ in common)
+        rare_canary = canary - sum(r.canary.bucket_counts for r, _ in common)
+        size = min(_block_size(rare_baseline, rare_canary), largest)
+        strata.append(_blocked(rare_baseline, rare_canary, size=int(size)))
+    return strata
+
+
+def _block_size(baseline: FloatArray, canary: FloatArray) -> float:
+    """Return how many intervals a block must span to hold requests of both arms."""
+    fewest = min(float(baseline[:, -1].sum()), float(canary[:, -1].sum()))
+    return float(np.ceil(_FEW_REQUESTS_PER_CELL * len(baseline) / fewest)) if fewest > 0 else np.inf
+
+
+def _blocked(baseline: FloatArray, canary: FloatArray, *, size: int | None) -> _Stratum:
+    """Cut both arms into blocks of `size` intervals; None: one block for all."""
+    blocks = [
+        np.zeros(len(arm), dtype=np.int64) if size is None else np.arange(len(arm)) // size
+        for arm in (baseline, canary)
+    ]
+    return _Stratum(baseline=baseline, canary=canary, baseline_blocks=blocks[0], canary_blocks=blocks[1])
