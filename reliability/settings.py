@@ -19,7 +19,8 @@ FILE_NAME: Final = "reliability.toml"
 _HOST: Final = re.compile(r"[\w.-]+|.*:.*")  # a colon only inside the brackets of IPv6, which are checked before
 OF_THE_SERVICE: Final = (  # options of [canary] that describe what is measured, not how it is judged
     "baseline", "canary", "baseline_release", "canary_release", "latency_metric", "latency_unit", "requests_metric",
-    "error_matchers", "window_minutes", "window_end", "warmup_minutes",
+    "error_matchers", "window_minutes", "window_end", "warmup_minutes", "baseline_window_end", "canary_share_percent",
+    "route_label", "history_file",
 )  # fmt: skip
 LIVE_WINDOW_MINUTES: Final = 35.0
 WARMUP_MINUTES: Final = 5.0

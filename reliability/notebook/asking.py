@@ -82,7 +82,7 @@ def _queries(run: Run) -> Mapping[str, object]:
     arms: Mapping[str, Answer] = getattr(run.evidence, "answers", {})
     rows = [*arms.items(), *(("own", answer) for answer in run.asked.values())]
     return {
-        "source": _origin(run).source.description,
+        "source": _origin(run).description,
         "queries": [
             {
                 "arm": arm,

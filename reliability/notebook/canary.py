@@ -68,7 +68,7 @@ def conclude(run: Run) -> Data:
         "experiment": origin.experiment,
         "provenance": {
             "window": str(origin.window),
-            "source": origin.source.description,
+            "source": origin.description,
             "queries": [answer.query for answer in found.answers.values()],
         },
     }

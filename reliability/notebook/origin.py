@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reliability.clock import format_instant, parse_instant
+from reliability.errors import ParameterError
 from reliability.notebook.parts import near
 from reliability.notebook.run import Place
 from reliability.settings import LIVE_WINDOW_MINUTES, WARMUP_MINUTES, CanarySettings
@@ -44,30 +45,56 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where the samples come from, with what is known about them beforehand.
+class Told:
+    """What is known about the samples beforehand, and is kept with their counts.
 
     Attributes:
-        source: Fetches samples.
-        window: Whole window, warm-up included.
+        description: Name of the source for readers.
+        window: Whole window of the canary, and of the baseline unless it has its own; warm-up included.
+        baseline_window: Earlier window of the baseline, as long; None when both arms ran at once.
         as_of: Instant at which the page is judged.
-        warmup_minutes: Head of the window that is cut off both arms.
+        warmup_minutes: Head of each window that is cut off.
         arms: Matchers and release by arm.
         names: Names of the metrics.
+        route_label: Label of the route; None when routes are not told apart.
         sample: Name of the shipped sample; None for other sources.
         service: What was measured; empty when unknown.
         experiment: Named facts of a recorded experiment, for example its injected delay.
     """
 
-    source: Capture | PrometheusSource
+    description: str
     window: Window
+    baseline_window: Window | None = None
     as_of: datetime
     warmup_minutes: float
     arms: Mapping[str, Arm]
     names: MetricNames
+    route_label: str | None = None
     sample: str | None = None
     service: str = ""
     experiment: Mapping[str, Any] = field(default_factory=dict)
+
+    def judged_window(self, arm: str) -> Window:
+        """Return the window of an arm behind its warm-up.
+
+        Raises:
+            ParameterError: Nothing is left of it.
+        """
+        window = self.baseline_window if arm == "baseline" and self.baseline_window else self.window
+        judged = window.without_head(seconds=60 * self.warmup_minutes)
+        if judged is None:
+            raise ParameterError(
+                f"the window of {window.seconds / 60:g} minutes leaves nothing behind the warm-up of "
+                f"{self.warmup_minutes:g} minutes; lengthen window_minutes or shorten warmup_minutes."
+            )
+        return judged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin(Told):
+    """The same, with the source that fetches samples."""
+
+    source: Capture | PrometheusSource
 
 
 def find_origin(parameters: Parameters, *, place: Place) -> Origin:
@@ -146,6 +173,7 @@ def _origin(
     end = parse_instant(chosen["window_end"])
     return Origin(
         source=source,
+        description=source.description,
         window=Window(start=start or end - timedelta(minutes=chosen["window_minutes"]), end=end),
         as_of=as_of,
         warmup_minutes=chosen["warmup_minutes"],

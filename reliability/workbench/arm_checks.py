@@ -115,8 +115,9 @@ def _empty(arm: str, evidence: CanaryEvidence) -> Finding:
     present: list[Mapping[str, str]] = []
     with suppress(SourceError):  # stored answers hold only what a report asked
         recent = Window(start=origin.window.end - timedelta(minutes=5), end=origin.window.end)
-        answer = origin.source.fetch(metrics=(origin.names.bucket,), matchers=(INFINITE,), window=recent)
-        present = [series.labels for series in answer.series]
+        if isinstance(origin, Origin):
+            answer = origin.source.fetch(metrics=(origin.names.bucket,), matchers=(INFINITE,), window=recent)
+            present = [series.labels for series in answer.series]
     if not present:
         text = f"there is no histogram {origin.names.latency} (no {origin.names.bucket} with le) in the last minutes"
         cure = "mend canary.latency_metric; 'reliability init' in an empty folder lists what there is"

@@ -112,7 +112,7 @@ def _look_at_canary(settings: Settings, project: Path, *, is_live: bool) -> Iter
             yield refused_arms(find_origin(parameters, place=place), err)
             return
         if not is_live:
-            yield ok("source", evidence.origin.source.description)
+            yield ok("source", evidence.origin.description)
         arms = [*check_arm("baseline", evidence), *check_arm("canary", evidence)]
         yield from arms
         if status_of(arms):
