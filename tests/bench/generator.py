@@ -8,155 +8,48 @@ An arm is a dict: `timestamps` (T,) seconds, `le` (K,) bounds with `inf` last, `
 cumulative counters, `requests` (T,), `errors` (T,), `sum` (T,) seconds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
+from tests.bench.cells import (
+    ERROR_MARGIN_ABSOLUTE,
+    ERROR_MARGIN_RELATIVE,
+    LAYOUTS,
+    MARGIN,
+    NOISE,
+    SCRAPE_SECONDS,
+    SHAPES,
+    WARMUP_SECONDS,
+    Cell,
+    FloatArray,
+    Mixture,
+    Noise,
+)
+
 Arm: TypeAlias = dict[str, FloatArray]
-Mixture: TypeAlias = list[tuple[float, float, float]]  # weight, log median, log standard deviation
-
-WARMUP_SECONDS = 120.0
-SCRAPE_SECONDS = 15.0
-MARGIN = 0.10
-ERROR_MARGIN_ABSOLUTE = 0.005
-ERROR_MARGIN_RELATIVE = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
-    """Standard deviations and memory (lag-one correlation) of each kind of noise."""
-
-    shared_sd: float = 0.0
-    shared_memory: float = 0.0
-    own_sd: float = 0.0
-    own_memory: float = 0.0
-    burst_share: float = 0.0
-    load_sd: float = 0.0
-    error_sd: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One setting of the bench.
-
-    Attributes:
-        rps: Requests per second of the canary.
-        ratio: Traffic of the baseline over that of the canary.
-        minutes: Length after the warm-up.
-        noise: Key of `NOISE`.
-        layout: Key of `LAYOUTS`, the bucket bounds.
-        shape: Key of `SHAPES`, the latency law.
-        slow_path_only: Only the slowest part of the law changes, with the same P95.
-        settling: Amplitude and seconds of a canary that starts slow.
-        ramp: The canary's share of traffic grows while both arms slow down.
-        mess: A counter reset, 4 % missing scrapes and a hole of two minutes.
-        baseline_error_fraction: True error fraction of the baseline.
-        note: `low`, `coarse` or `hard`: not counted in the means.
-    """
-
-    rps: float = 50.0
-    ratio: float = 1.0
-    minutes: float = 30.0
-    noise: str = "od"
-    layout: str = "l1.1"
-    shape: str = "ln"
-    slow_path_only: bool = False
-    settling: tuple[float, float] | None = None
-    ramp: bool = False
-    mess: bool = False
-    baseline_error_fraction: float = 0.005
-    note: str = ""
-
-
-def ladder(factor: float, *, low: float = 0.004, high: float = 12.0) -> FloatArray:
-    """Return bounds that grow by a constant factor."""
-    steps = np.arange(int(np.ceil(np.log(high / low) / np.log(factor))) + 1)
-    return np.asarray(low * factor**steps, dtype=np.float64)
-
-
-LAYOUTS: Mapping[str, FloatArray] = {
-    "l1.1": ladder(1.1),
-    "native3": 2.0 ** (np.arange(-64, 29) / 8.0),
-    "f1.25": ladder(1.25),
-    "f1.5": ladder(1.5),
-    "prom": np.array([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]),
-}
-SHAPES: Mapping[str, Mixture] = {
-    "ln": [(1.0, 0.07, 0.6)],
-    "bimodal": [(0.88, 0.04, 0.4), (0.12, 0.16, 0.35)],
-    "heavy": [(0.9, 0.06, 0.5), (0.1, 0.15, 0.9)],
-}  # here with medians, not their logarithms
-NOISE: Mapping[str, Noise] = {
-    "iid": Noise(),
-    "od": Noise(
-        shared_sd=0.15, shared_memory=0.95, own_sd=0.04, own_memory=0.8, burst_share=0.01, load_sd=0.2, error_sd=0.5
-    ),
-    "hard": Noise(
-        shared_sd=0.15, shared_memory=0.95, own_sd=0.08, own_memory=0.95, burst_share=0.02, load_sd=0.3, error_sd=0.5
-    ),
-}
-LATENCY_CELLS: Mapping[str, Cell] = {
-    "A1": Cell(noise="iid", rps=5),
-    "A2": Cell(noise="iid", minutes=10),
-    "A3": Cell(rps=5),
-    "A4": Cell(rps=5, minutes=60),
-    "A5": Cell(minutes=10),
-    "A6": Cell(),
-    "A7": Cell(minutes=60),
-    "A8": Cell(rps=0.5, minutes=60, note="low"),
-    "A9": Cell(rps=0.5, minutes=10, note="low"),
-    "A10": Cell(ratio=19.0, rps=5),
-    "A11": Cell(shape="bimodal"),
-    "A12": Cell(shape="heavy"),
-    "A13": Cell(shape="bimodal", slow_path_only=True),
-    "A14": Cell(settling=(1.0, 120.0)),
-    "A15": Cell(settling=(3.0, 120.0), rps=5, minutes=60),
-    "A16": Cell(ramp=True),
-    "A17": Cell(mess=True),
-    "A18": Cell(mess=True, rps=5, ratio=19.0, minutes=60, settling=(1.0, 120.0)),
-    "A19": Cell(layout="native3"),
-    "A20": Cell(layout="f1.25"),
-    "A21": Cell(layout="f1.5", note="coarse"),
-    "A22": Cell(layout="prom", note="coarse"),
-    "A23": Cell(layout="prom", noise="iid", rps=500, note="coarse"),
-    "A24": Cell(noise="hard", note="hard"),
-    "A25": Cell(noise="hard", minutes=60, note="hard"),
-}
-ERROR_CELLS: Mapping[str, Cell] = {
-    "B1": Cell(noise="iid", rps=5),
-    "B2": Cell(noise="iid", minutes=10),
-    "B3": Cell(rps=5),
-    "B4": Cell(),
-    "B5": Cell(minutes=10),
-    "B6": Cell(baseline_error_fraction=0.05),
-    "B7": Cell(rps=5, baseline_error_fraction=0.0),
-    "B8": Cell(rps=0.5, minutes=60, note="low"),
-    "B9": Cell(rps=5, ratio=19.0, minutes=60),
-    "B10": Cell(ramp=True),
-    "B11": Cell(mess=True),
-}
-LATENCY_EFFECTS = (0.0, 0.05, 0.10, 0.15, 0.20, 0.50)
-ERROR_EFFECTS = (0.0, 0.5, 1.0, 2.0, 4.0)  # shares of the allowed rise
-
-
-def simulate(cell: Cell, effect: float, rng: np.random.Generator, question: str) -> tuple[Arm, Arm, dict[str, Any]]:
+def simulate(
+    cell: Cell, effect: float, rng: np.random.Generator, question: str, *, history_minutes: float = 0.0
+) -> tuple[Arm, Arm, dict[str, Any]]:
     """Draw one canary.
 
     Args:
         cell: Setting.
         effect: True change: of P95 as a fraction, or of the error fraction in allowed rises.
-        rng: Source of all randomness.
+        rng: Source of all randomness; the history has a stream of its own that this one spawns.
         question: `latency` or `errors`.
+        history_minutes: Length of a recording of two arms of one version, with the same noise, that
+            comes as `settings["history"]`; 0: none.
 
     Returns:
         Baseline, canary and the settings that a judge is told.
     """
+    own = rng.spawn(1)[0]
     noise = NOISE[cell.noise]
     noise = replace(noise, own_sd=noise.own_sd * rng.uniform(0.7, 1.3))
     noise = replace(noise, shared_sd=noise.shared_sd * rng.uniform(0.7, 1.3))
@@ -179,6 +72,10 @@ def simulate(cell: Cell, effect: float, rng: np.random.Generator, question: str)
         "alpha_fail": 0.025,
         "alpha_pass": 0.05,
     }
+    if history_minutes:
+        usual = replace(cell, settling=None, ramp=False, mess=False, drifting=False)
+        count = int(history_minutes * 60 / SCRAPE_SECONDS)
+        settings["history"] = _arms(usual, noise, mixture, own, count=count, true_change=(0.0, 0.0))
     return baseline, canary, settings
 
 
@@ -244,13 +141,26 @@ def _arms(
         error_noise=_wander(rng, count, 0.8, noise.error_sd) - noise.error_sd**2 / 2,
     )
     latency_effect, error_effect = true_change
-    slowed = changed(mixture, latency_effect, slow_path_only=cell.slow_path_only)
+    slowed = mixture if cell.drifting else changed(mixture, latency_effect, slow_path_only=cell.slow_path_only)
     usual = cell.baseline_error_fraction
     allowed = max(usual + ERROR_MARGIN_ABSOLUTE, usual * (1 + ERROR_MARGIN_RELATIVE))
     baseline_traffic = cell.ratio * ((2 - common.ramp) if cell.ramp else 1.0)
-    baseline = _arm(cell, noise, mixture, common, rng, traffic=baseline_traffic, failing=usual, settles=False)
+    baseline = _arm(cell, noise, mixture, common, rng, traffic=baseline_traffic, failing=usual, course=None)
     failing = usual + error_effect * (allowed - usual)
-    return baseline, _arm(cell, noise, slowed, common, rng, traffic=common.ramp, failing=failing, settles=True)
+    course = _course(cell, latency_effect, count)
+    return baseline, _arm(cell, noise, slowed, common, rng, traffic=common.ramp, failing=failing, course=course)
+
+
+def _course(cell: Cell, effect: float, count: int) -> FloatArray:
+    """Return by how much the canary's log latency is off as it settles or drifts."""
+    t = np.arange(count)
+    settling, drift = np.zeros(count), np.zeros(count)
+    if cell.settling:
+        amplitude, seconds = cell.settling
+        settling = np.log1p(amplitude * np.exp(-t * SCRAPE_SECONDS / seconds))
+    if cell.drifting:
+        drift = np.log1p(effect * t / max(count - 1, 1))
+    return np.asarray(settling + drift)
 
 
 def _arm(
@@ -262,14 +172,13 @@ def _arm(
     *,
     traffic: FloatArray | float,
     failing: float,
-    settles: bool,
+    course: FloatArray | None,
 ) -> Arm:
     bounds, count = LAYOUTS[cell.layout], common.load.size
     requests = rng.poisson(cell.rps * SCRAPE_SECONDS * common.load * traffic)
     slowness = common.slowness + _wander(rng, count, noise.own_memory, noise.own_sd)
-    if settles and cell.settling:
-        amplitude, seconds = cell.settling
-        slowness = slowness + np.log1p(amplitude * np.exp(-np.arange(count) * SCRAPE_SECONDS / seconds))
+    if course is not None:
+        slowness = slowness + course
     below = _shares_below(mixture, bounds, slowness, noise, rng)
     shares = np.maximum(np.diff(np.c_[np.zeros(count), below, np.ones(count)], axis=1), 0)
     shares /= shares.sum(1, keepdims=True)

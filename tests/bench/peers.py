@@ -15,7 +15,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from tests.bench.generator import Arm, FloatArray
+from tests.bench.cells import FloatArray
+from tests.bench.generator import Arm
 
 _SCRAPES_PER_MINUTE = 4
 _FLAGGER_FAILED_CHECKS = 10

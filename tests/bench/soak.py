@@ -45,7 +45,7 @@ def _in_own_process(plan: ExperimentPlan, out: Path, *, pairs: int) -> None:
     if (out / "captures" / plan.name).exists() or _failure(out, plan.name).exists():
         return
     command = [sys.executable, "-m", "tests.bench.soak", "one", "--out", str(out), "--name", plan.name]
-    subprocess.run([*command, "--pairs", str(pairs)], check=False)  # noqa: S603 -- this very module
+    subprocess.run([*command, "--pairs", str(pairs)], check=False)
 
 
 def record_one(plan: ExperimentPlan, out: Path) -> None:

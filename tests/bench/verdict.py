@@ -1,17 +1,34 @@
 """Our judges as the bench calls them: counters of two arms in, a verdict with its reason out."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts
 from reliability.judge.error_rate import judge_errors
-from reliability.judge.latency import judge_latency
+from reliability.judge.history import NoiseHistory, measure_history
+from reliability.judge.latency import LatencyJudgement, judge_latency
 from tests.bench.generator import Arm
 
+Settings = Mapping[str, Any]
 
-def fixed(baseline: Arm, canary: Arm, settings: Mapping[str, Any]) -> str:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a judge says.
+
+    Attributes:
+        text: Verdict and reason, for example `PASS:inside-budget`.
+        interval: 95 % interval of the change of P95, or of the error fraction; None: none given.
+    """
+
+    text: str
+    interval: tuple[float, float] | None = None
+
+
+def fixed(baseline: Arm, canary: Arm, settings: Settings) -> str:
     """Judge one simulated canary after a fixed horizon.
 
     Args:
@@ -20,23 +37,46 @@ def fixed(baseline: Arm, canary: Arm, settings: Mapping[str, Any]) -> str:
         settings: Question, margins, levels, clock, and perhaps `history`: two arms of one version.
 
     Returns:
-        Verdict and reason, for example `PASS:inside-budget`.
+        Verdict and reason.
     """
-    counts = pair(baseline, canary, settings)
+    return answer(baseline, canary, settings).text
+
+
+def answer(baseline: Arm, canary: Arm, settings: Settings) -> Answer:
+    """Judge like `fixed`, with the interval."""
+    counts, history = pair(baseline, canary, settings), history_of(settings)
     levels = {"alpha_fail": settings["alpha_fail"], "alpha_pass": settings["alpha_pass"]}
     if settings["question"] == "latency":
-        latency = judge_latency(counts, margin_fraction=settings["budget"], quantile=settings["p"], **levels)
-        return f"{latency.verdict.value}:{latency.reason}"
+        latency = judge_latency(
+            counts, margin_fraction=settings["budget"], quantile=settings["p"], history=history, **levels
+        )
+        return Answer(text=_latency_text(latency), interval=latency.increase_interval)
     errors = judge_errors(
         counts,
         margin_absolute_fraction=settings["err_abs"],
         margin_relative_fraction=settings["err_rel"],
+        history=history,
         **levels,
     )
-    return f"{errors.verdict.value}:{errors.reason}"
+    return Answer(text=f"{errors.verdict.value}:{errors.reason}", interval=errors.interval)
 
 
-def pair(baseline: Arm, canary: Arm, settings: Mapping[str, Any]) -> PairedCounts:
+def _latency_text(latency: LatencyJudgement) -> str:
+    """Say also whether one that coarse buckets keep undecided names better bounds."""
+    text = f"{latency.verdict.value}:{latency.reason}"
+    named = latency.suggested_bounds_seconds and latency.reason == "buckets-too-coarse"
+    return f"{text}, bounds named" if named else text
+
+
+def history_of(settings: Settings) -> NoiseHistory | None:
+    """Measure the noise of `settings["history"]`, when there is one."""
+    if "history" not in settings:
+        return None
+    baseline, canary = settings["history"]
+    return measure_history(pair(baseline, canary, settings), quantile=settings["p"])
+
+
+def pair(baseline: Arm, canary: Arm, settings: Settings) -> PairedCounts:
     """Put both arms on their common scrapes, without the warm-up, resets repaired.
 
     Args:
