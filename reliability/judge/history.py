@@ -12,6 +12,7 @@ import numpy as np
 from reliability.judge.counts import PairedCounts
 from reliability.judge.intervals import shared_intervals
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
+from reliability.judge.proportions import relative_noise
 from reliability.judge.quantile_ratio import arm_tails, pooled_tail_index, quantile_ratio_test
 
 
@@ -58,10 +59,20 @@ def measure_history(counts: PairedCounts, *, quantile: float = 0.95) -> NoiseHis
     score = test.score(test.ratio)
     binomial, own = score.laws[0], score.laws[1]
     excess = max(0.0, own.variance - binomial.variance)
+    error_noise, error_degrees = _error_noise(counts)
     return NoiseHistory(
         latency_log_variance_seconds=excess / (share * index) ** 2 * intervals.effective_seconds,
         latency_degrees=round(own.degrees),
-        error_relative_variance_seconds=None,
-        error_degrees=0,
+        error_relative_variance_seconds=error_noise,
+        error_degrees=error_degrees,
         seconds=float(np.sum(intervals.seconds)),
     )
+
+
+def _error_noise(counts: PairedCounts) -> tuple[float | None, int]:
+    """Measure the noise of the errors; nothing known where an arm had none."""
+    intervals = shared_intervals(counts, by_histogram=False)
+    enough = intervals.count >= MIN_INTERVAL_COUNT
+    if not (enough and intervals.baseline.errors.sum() > 0 and intervals.canary.errors.sum() > 0):
+        return None, 0
+    return relative_noise(intervals)

@@ -6,6 +6,7 @@ scrapes are merged first. Of two windows, one after the other, all intervals cou
 `PairedCounts` and `SuccessiveCounts`; tests and verdicts do not belong here.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -63,6 +64,11 @@ class SharedIntervals:
     def canary_requests_per_minute(self) -> float:
         """Traffic of the canary."""
         return float(60.0 * self.canary_requests.sum() / self.seconds.sum())
+
+    @property
+    def interval_seconds(self) -> float:
+        """Mean length of an interval."""
+        return float(self.seconds.mean())
 
     @property
     def effective_seconds(self) -> float:
@@ -128,6 +134,11 @@ class SuccessiveIntervals:
         return float(60.0 * self.canary_requests.sum() / self.canary_seconds.sum())
 
     @property
+    def interval_seconds(self) -> float:
+        """Mean length of an interval of the later window."""
+        return float(self.canary_seconds.mean())
+
+    @property
     def effective_seconds(self) -> float:
         """Time that gives the mean over both windows the variance of a difference side by side."""
         return float(1.0 / (0.5 / self.baseline_seconds.sum() + 0.5 / self.canary_seconds.sum()))
@@ -179,7 +190,8 @@ def shared_intervals(counts: PairedCounts, *, by_histogram: bool) -> SharedInter
     """
     baseline, canary, seconds = counts.baseline, counts.canary, np.diff(counts.edges_seconds)
     routes = counts.routes if by_histogram else ()
-    size = _scrapes_to_merge(baseline, canary, by_histogram=by_histogram)
+    fewest = min(float(_requests(arm, by_histogram=by_histogram).sum()) for arm in (baseline, canary))
+    size = min(scrapes_to_merge(fewest / seconds.size), seconds.size) if fewest > 0 else 1
     if size > 1:
         starts = np.arange(0, seconds.size, size)
         baseline, canary = merge_intervals(baseline, starts), merge_intervals(canary, starts)
@@ -208,13 +220,16 @@ def _requests(arm: ArmCounts, *, by_histogram: bool) -> FloatArray:
     return arm.bucket_counts[:, -1] if by_histogram else arm.requests
 
 
-def _scrapes_to_merge(baseline: ArmCounts, canary: ArmCounts, *, by_histogram: bool) -> int:
-    totals = [float(_requests(arm, by_histogram=by_histogram).sum()) for arm in (baseline, canary)]
-    if min(totals) <= 0:
-        return 1
-    scrapes = baseline.requests.size
-    wanted = int(np.ceil(_FEW_REQUESTS_PER_SCRAPE * scrapes / min(totals)))
-    return min(wanted, _MAX_MERGED_SCRAPES, scrapes)
+def scrapes_to_merge(requests_per_scrape: float) -> int:
+    """Return how many scrapes make one interval.
+
+    Args:
+        requests_per_scrape: Mean of the arm that serves fewer, above zero.
+
+    Returns:
+        1 to 8.
+    """
+    return min(math.ceil(_FEW_REQUESTS_PER_SCRAPE / requests_per_scrape), _MAX_MERGED_SCRAPES)
 
 
 def merge_intervals(arm: ArmCounts, starts: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> ArmCounts:

@@ -8,8 +8,7 @@ import math
 from reliability.judge.bucket_limits import suggested_bounds
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT, LatencyEvidence
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
-from reliability.judge.noise import normal_or_t_point, widest_law
-from reliability.judge.planning import requests_for_latency
+from reliability.judge.planning import planned_seconds, requests_for_latency
 from reliability.judge.quantile_ratio import pooled_tail_index
 
 _LARGEST_EXTENSION = 100  # a run this many times longer is no plan
@@ -49,9 +48,9 @@ def requests_needed(evidence: LatencyEvidence) -> int | None:
     intervals = evidence.intervals
     had = float(intervals.canary_requests.sum())
     least = MIN_SLOW_COUNT / evidence.rules.slower_share / (1 + intervals.traffic_ratio)
-    unchanged = _requests_for(0.0, evidence) or 0.0
-    if max(unchanged, least) > had:
-        return math.ceil(max(unchanged, least))
+    unchanged = max(least, _requests_for(0.0, evidence) or 0.0)
+    if had < unchanged < math.inf:
+        return math.ceil(unchanged)
     if evidence.test is None:
         return None
     seen = _requests_for(max(0.0, math.log(evidence.test.ratio)), evidence)
@@ -60,22 +59,33 @@ def requests_needed(evidence: LatencyEvidence) -> int | None:
 
 def _requests_for(log_change: float, evidence: LatencyEvidence) -> float | None:
     """Return the requests that decide when the true change is `log_change`; None when none do."""
-    test, rules = evidence.test, evidence.rules
+    test, rules, intervals = evidence.test, evidence.rules, evidence.intervals
     index = pooled_tail_index(evidence.baseline, evidence.canary, slower_share=rules.slower_share)
-    if test is None or index is None or evidence.guard >= 1 or evidence.intervals.count < MIN_INTERVAL_COUNT:
+    if test is None or index is None or evidence.guard >= 1 or intervals.count < MIN_INTERVAL_COUNT:
         return None
     room = math.log(rules.margin_ratio * (1 - evidence.guard)) - log_change
     excess = log_change - math.log(rules.margin_ratio * (1 + evidence.guard))
     if max(room, excess) <= 0:
         return None
-    alpha = rules.alpha_pass if room > 0 else rules.alpha_fail
-    laws = test.score(test.ratio).laws
-    widest = widest_law(laws, alpha=alpha)
-    return requests_for_latency(
-        log_distance=max(room, excess),
-        tail_index=index,
-        traffic_ratio=evidence.intervals.traffic_ratio,
-        critical=normal_or_t_point(alpha, degrees=widest.degrees),
-        slower_share=rules.slower_share,
-        noise_factor=widest.variance / laws[0].variance,
+    chance, by_interval, *_ = test.score(test.ratio).laws  # replicas that differ are not cured by requests
+    noise_factor = max(1.0, by_interval.variance / chance.variance)
+    per_second = intervals.canary_requests_per_minute / 60
+
+    def seconds_for(critical: float) -> float:
+        needed = requests_for_latency(
+            log_distance=max(room, excess),
+            tail_index=index,
+            traffic_ratio=intervals.traffic_ratio,
+            critical=critical,
+            slower_share=rules.slower_share,
+            noise_factor=noise_factor,
+        )
+        return needed / per_second
+
+    return per_second * planned_seconds(
+        seconds_for,
+        alpha=rules.alpha_pass if room > 0 else rules.alpha_fail,
+        interval_seconds=intervals.interval_seconds,
+        noise_factor=noise_factor,
+        known_degrees=0 if rules.history is None else rules.history.latency_degrees,
     )
