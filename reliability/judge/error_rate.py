@@ -1,8 +1,9 @@
 """Error judge: does the canary fail more often than its margin allows?
 
 Two margins, absolute and relative to the baseline; a canary may use the wider one. So a FAIL must
-break both and a PASS need respect one only. Fed with `PairedCounts` by the sources; the tests stand
-in `proportions`. Queries, words and pictures do not belong here.
+break both and a PASS need respect one only. Fed with `PairedCounts` or, before and after a change,
+with `SuccessiveCounts` by the sources; the tests stand in `proportions`. Queries, words and
+pictures do not belong here.
 """
 
 import math
@@ -11,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from reliability.judge.counts import FloatArray, PairedCounts
-from reliability.judge.intervals import SharedIntervals, shared_intervals
+from reliability.judge.counts import PairedCounts, SuccessiveCounts, WindowCounts
+from reliability.judge.history import NoiseHistory
+from reliability.judge.intervals import shared_intervals
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, critical_value
 from reliability.judge.planning import requests_for_errors
-from reliability.judge.proportions import ErrorScoreTest, error_score_test
+from reliability.judge.proportions import ErrorScoreTest, error_score_test, successive_error_test
 from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
@@ -44,6 +46,7 @@ class ErrorJudgement:
             the allowed difference.
         deciding_lower_fraction: One-sided lower limit: FAIL when it is above.
         fail_p_value: P-value of "the rise is within the wider margin".
+        pass_p_value: P-value of "the rise is at least the wider margin".
         requests_needed: Canary requests after which a decision is likely, when INCONCLUSIVE.
         minutes_needed: The same as minutes of the present traffic.
     """
@@ -62,6 +65,7 @@ class ErrorJudgement:
     deciding_upper_fraction: float | None = None
     deciding_lower_fraction: float | None = None
     fail_p_value: float | None = None
+    pass_p_value: float | None = None
     requests_needed: int | None = None
     minutes_needed: float | None = None
 
@@ -105,56 +109,71 @@ class ErrorJudgement:
         return Verdict.INCONCLUSIVE
 
     @property
+    def more_requests_needed(self) -> int | None:
+        """Requests of the canary that are still missing, when INCONCLUSIVE."""
+        return None if self.requests_needed is None else max(0, self.requests_needed - self.canary_request_count)
+
+    @property
+    def more_minutes_needed(self) -> float | None:
+        """The same as minutes of the present traffic."""
+        if self.more_requests_needed is None or self.minutes_needed is None or not self.requests_needed:
+            return None
+        return self.minutes_needed * self.more_requests_needed / self.requests_needed
+
+    @property
     def deciding_limit_fraction(self) -> float | None:
         """The limit to compare with the allowed difference: the lower one of a FAIL, else the upper one."""
         return self.deciding_lower_fraction if self.verdict is Verdict.FAIL else self.deciding_upper_fraction
 
 
 def judge_errors(
-    counts: PairedCounts,
+    counts: PairedCounts | SuccessiveCounts,
     *,
     margin_absolute_fraction: float = 0.005,
     margin_relative_fraction: float = 0.50,
     alpha_fail: float = 0.025,
     alpha_pass: float = 0.05,
+    history: NoiseHistory | None = None,
 ) -> ErrorJudgement:
     """Judge the canary's error fraction against the baseline's.
 
     Args:
-        counts: Counts of both arms; the warm-up is already cut off.
+        counts: Counts of both arms, measured at once or one after the other; the warm-up is
+            already cut off.
         margin_absolute_fraction: Allowed rise of the fraction, above zero.
         margin_relative_fraction: Allowed rise relative to the baseline's fraction, above zero.
         alpha_fail: Probability to FAIL a canary that sits on the margin.
         alpha_pass: Probability to PASS a canary that sits on the margin.
+        history: Noise between two arms of one version, measured before. Two windows ignore it:
+            it says nothing of how a service changes over time.
 
     Returns:
         The judgement.
     """
-    arms = (counts.baseline, counts.canary)
-    baseline, canary = (round(float(arm.requests.sum())) for arm in arms)
+    totals = [arm.total if isinstance(arm, WindowCounts) else arm for arm in (counts.baseline, counts.canary)]
+    baseline, canary = (round(float(arm.requests.sum())) for arm in totals)
     blank = ErrorJudgement(
         reason=no_traffic_reason(baseline, canary) or "too-few-scrapes",
         margin_absolute_fraction=margin_absolute_fraction,
         margin_relative_fraction=margin_relative_fraction,
         baseline_request_count=baseline,
         canary_request_count=canary,
-        baseline_error_count=round(float(counts.baseline.errors.sum())),
-        canary_error_count=round(float(counts.canary.errors.sum())),
+        baseline_error_count=round(float(totals[0].errors.sum())),
+        canary_error_count=round(float(totals[1].errors.sum())),
     )
-    intervals = shared_intervals(counts, by_histogram=False)
-    if not intervals.count:
+    evidence = _evidence(counts, history)
+    if evidence is None:
         return blank
     described = replace(
         blank,
-        scrape_count=intervals.count,
-        baseline_fraction=_weighted_fraction(intervals.baseline.errors, intervals.baseline_requests, intervals),
-        canary_fraction=_weighted_fraction(intervals.canary.errors, intervals.canary_requests, intervals),
+        scrape_count=evidence.interval_count,
+        baseline_fraction=evidence.test.baseline.fraction,
+        canary_fraction=evidence.test.canary.fraction,
     )
-    if intervals.count < MIN_INTERVAL_COUNT:
+    if evidence.interval_count < MIN_INTERVAL_COUNT:
         return described
-    test = error_score_test(intervals)
-    limited = _limited(described, test, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
-    return _explained(limited, test, intervals, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
+    limited = _limited(described, evidence.test, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
+    return _explained(limited, evidence, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
 
 
 def unjudged_errors(reason: str, *, margin_absolute_fraction: float, margin_relative_fraction: float) -> ErrorJudgement:
@@ -167,12 +186,54 @@ def unjudged_errors(reason: str, *, margin_absolute_fraction: float, margin_rela
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    """What is judged: the tests, and how much traffic stands behind them."""
+
+    test: ErrorScoreTest
+    interval_count: int
+    canary_requests: float
+    canary_seconds: float
+    traffic_ratio: float
+
+
+def _evidence(counts: PairedCounts | SuccessiveCounts, history: NoiseHistory | None) -> _Evidence | None:
+    if isinstance(counts, SuccessiveCounts):
+        return _successive_evidence(counts)
+    intervals = shared_intervals(counts, by_histogram=False)
+    if not intervals.count:
+        return None
+    known = None if history is None else history.error_relative_variance_seconds
+    degrees = 0 if history is None else history.error_degrees
+    return _Evidence(
+        test=error_score_test(intervals, relative_variance_seconds=known, known_degrees=degrees),
+        interval_count=intervals.count,
+        canary_requests=float(intervals.canary_requests.sum()),
+        canary_seconds=float(intervals.seconds.sum()),
+        traffic_ratio=intervals.traffic_ratio,
+    )
+
+
+def _successive_evidence(counts: SuccessiveCounts) -> _Evidence | None:
+    baseline, canary = (float(window.total.requests.sum()) for window in (counts.baseline, counts.canary))
+    if min(baseline, canary) <= 0:
+        return None
+    return _Evidence(
+        test=successive_error_test(counts),
+        interval_count=min(window.total.requests.size for window in (counts.baseline, counts.canary)),
+        canary_requests=canary,
+        canary_seconds=float(np.ptp(counts.canary.edges_seconds)),
+        traffic_ratio=baseline / canary,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _MarginTest:
     """One margin: limits in differences of the fraction, and whether the margin is broken or kept."""
 
     upper: float | None
     lower: float | None
     p_fail: float
+    p_pass: float
     kept: bool
     broken: bool
 
@@ -194,6 +255,7 @@ def _limited(
         deciding_upper_fraction=narrow.upper if narrow.kept and not wide.kept else wide.upper,
         deciding_lower_fraction=narrow.lower if wide.broken and not narrow.broken else wide.lower,
         fail_p_value=max(absolute.p_fail, relative.p_fail),
+        pass_p_value=min(absolute.p_pass, relative.p_pass),
     )
 
 
@@ -203,6 +265,7 @@ def _absolute_margin(margin: float, test: ErrorScoreTest, *, alpha_fail: float, 
         upper=test.difference_limit(alpha_pass, upper=True, start=margin),
         lower=test.difference_limit(alpha_fail, upper=False, start=margin),
         p_fail=test.p_above(statistic),
+        p_pass=test.p_above(-statistic),
         kept=test.p_above(-statistic) <= alpha_pass,
         broken=test.p_above(statistic) <= alpha_fail,
     )
@@ -216,52 +279,40 @@ def _relative_margin(ratio: float, test: ErrorScoreTest, *, alpha_fail: float, a
         upper=None if upper is None else (upper - 1) * baseline,
         lower=None if lower is None else (lower - 1) * baseline,
         p_fail=test.p_above(statistic),
+        p_pass=test.p_above(-statistic),
         kept=test.p_above(-statistic) <= alpha_pass,
         broken=test.p_above(statistic) <= alpha_fail,
     )
 
 
-def _explained(
-    limited: ErrorJudgement,
-    test: ErrorScoreTest,
-    intervals: SharedIntervals,
-    *,
-    alpha_fail: float,
-    alpha_pass: float,
-) -> ErrorJudgement:
+def _explained(limited: ErrorJudgement, evidence: _Evidence, *, alpha_fail: float, alpha_pass: float) -> ErrorJudgement:
     """Add the reason and, when nothing is decided, the requests still needed."""
     if limited.verdict is Verdict.FAIL:
         return replace(limited, reason="over-budget")
     if limited.verdict is Verdict.PASS:
         return replace(limited, reason="inside-budget")
-    had = float(intervals.canary_requests.sum())
-    needed = _requests_for(test.baseline.fraction, limited, test, intervals, alpha=alpha_pass)
+    test, had = evidence.test, evidence.canary_requests
+    needed = _requests_for(test.baseline.fraction, limited, evidence, alpha=alpha_pass)
     if needed <= had:  # enough for a canary that changes nothing: plan for the change seen so far
         broken = test.difference > limited.allowed_difference_fraction
         seen = max(test.canary.fraction, test.baseline.fraction)
-        needed = _requests_for(seen, limited, test, intervals, alpha=alpha_fail if broken else alpha_pass)
+        needed = _requests_for(seen, limited, evidence, alpha=alpha_fail if broken else alpha_pass)
         if not had < needed < _LARGEST_EXTENSION * had:
             return replace(limited, reason="not-enough-evidence")
     return replace(
         limited,
         reason="not-enough-evidence",
         requests_needed=math.ceil(needed),
-        minutes_needed=needed / intervals.canary_requests_per_minute,
+        minutes_needed=needed / had * evidence.canary_seconds / 60,
     )
 
 
-def _requests_for(
-    canary_fraction: float, limited: ErrorJudgement, test: ErrorScoreTest, intervals: SharedIntervals, *, alpha: float
-) -> float:
+def _requests_for(canary_fraction: float, limited: ErrorJudgement, evidence: _Evidence, *, alpha: float) -> float:
     return requests_for_errors(
-        baseline_fraction=test.baseline.fraction,
+        baseline_fraction=evidence.test.baseline.fraction,
         canary_fraction=canary_fraction,
         margin_fraction=limited.allowed_difference_fraction,
-        traffic_ratio=intervals.traffic_ratio,
-        critical=critical_value(alpha, degrees=test.degrees),
-        noise_factor=test.noise_factor(),
+        traffic_ratio=evidence.traffic_ratio,
+        critical=critical_value(alpha, degrees=evidence.test.degrees),
+        noise_factor=evidence.test.noise_factor(),
     )
-
-
-def _weighted_fraction(errors: FloatArray, requests: FloatArray, intervals: SharedIntervals) -> float:
-    return float(intervals.weights @ np.clip(errors / requests, 0.0, 1.0))
