@@ -24,7 +24,7 @@ _LITTLE_ROOM_FRACTION: Final = 0.01
 _VAGUE_REASON: Final = "not-enough-evidence"
 _MEASURES: Final = ("latency", "errors", "routes")
 _MAX_MISSING_FRACTION: Final = 0.20
-_CAUTIONS_OF_DATA: Final = frozenset({"bounds-merged", "mixed-labels", "replicas-differ"})
+_CAUTIONS_OF_DATA: Final = frozenset({"bounds-merged", "mixed-labels", "replicas-differ", "load-changed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,10 @@ class CanaryJudgement:
 
     @property
     def verdict(self) -> Verdict:
-        """Fold of the measures, when the data can be trusted."""
-        measured = worst(check.verdict for check in self._measures)
-        if measured is Verdict.NO_DATA or not self._distrusted:
-            return measured
-        no_data = any(check.verdict is Verdict.NO_DATA for check in self._distrusted)
+        """Fold of the measures; what cannot be trusted neither passes nor fails."""
+        if not self._distrusted:
+            return worst(check.verdict for check in self._measures)
+        no_data = any(check.verdict is Verdict.NO_DATA for check in (*self._measures, *self._distrusted))
         return Verdict.NO_DATA if no_data else Verdict.INCONCLUSIVE
 
     @property
@@ -138,6 +137,7 @@ def judge_canary(
     gating = routes if gate_routes else None
     own = () if gating is None else tuple(route.latency for route in gating.judged)
     family: tuple[LatencyJudgement | ErrorJudgement, ...] = (latency, errors, *own)
+    level = alpha_fail / len(family)
     adjusted = holm_adjusted([p_of_fail(judged) for judged in family])
     if gating is not None:
         routes = gating.adjusted(adjusted[2:])
@@ -152,12 +152,12 @@ def judge_canary(
         *_routes_check(routes, gates=gate_routes),
     )
     figures = [
-        figures_of(judged, verdict=verdict, reason=reason)
+        figures_of(judged, verdict=verdict, reason=reason, level=level)
         for judged, (verdict, reason) in zip(family[:2], counted, strict=True)
     ]
     shown = () if routes is None else (r for r in routes.judged if gate_routes or r.verdict is Verdict.FAIL)
-    figures += [figures_of(r.latency, verdict=r.verdict, reason=r.reason, route=r.route) for r in shown]
-    found = (*_cautions(latency), *_cautions_of(data), *_route_cautions(routes, gates=gate_routes), *cautions)
+    figures += [figures_of(r.latency, verdict=r.verdict, reason=r.reason, level=level, route=r.route) for r in shown]
+    found = (*_cautions(latency), *_cautions_of((*data, *load)), *_route_cautions(routes, gates=gate_routes), *cautions)
     return CanaryJudgement(checks=checks, cautions=tuple(dict.fromkeys(found)), figures=tuple(figures), routes=routes)
 
 

@@ -36,7 +36,7 @@ class MeasureFigures:
         pass_p_value_fraction: P-value of "the rise is at least the margin": small speaks for PASS.
         had_count: Requests of the canary.
         needed_count: Requests of the canary in all after which a decision is likely, when INCONCLUSIVE.
-        needed_minutes: The same as minutes of the present traffic.
+        more_minutes: Minutes of the present traffic that bring the missing ones.
     """
 
     measure: str
@@ -51,7 +51,7 @@ class MeasureFigures:
     pass_p_value_fraction: float | None
     had_count: int
     needed_count: int | None
-    needed_minutes: float | None
+    more_minutes: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class OtherCase:
 
 
 def figures_of(
-    judged: LatencyJudgement | ErrorJudgement, *, verdict: Verdict, reason: str, route: str | None = None
+    judged: LatencyJudgement | ErrorJudgement, *, verdict: Verdict, reason: str, level: float, route: str | None = None
 ) -> MeasureFigures:
     """Collect the figures of one measure.
 
@@ -99,6 +99,7 @@ def figures_of(
         judged: Its own judgement.
         verdict: How it counts.
         reason: Code of that.
+        level: Level that the p-value of a FAIL must reach to stand.
         route: The route, when it is one.
 
     Returns:
@@ -109,7 +110,9 @@ def figures_of(
         estimate, allowed = judged.increase_fraction, judged.margin_fraction
     else:
         measure, estimate, allowed = "errors", judged.difference_fraction, judged.allowed_difference_fraction
-    needed, minutes = judged.requests_needed, judged.minutes_needed
+    needed = judged.requests_needed
+    if judged.verdict is Verdict.FAIL and verdict is not Verdict.FAIL:
+        needed = _requests_to_stand(judged.canary_request_count, judged.fail_p_value, level=level)
     return MeasureFigures(
         measure=measure,
         route=route,
@@ -120,25 +123,24 @@ def figures_of(
         lowest_fraction=judged.deciding_lower_fraction,
         highest_fraction=judged.deciding_upper_fraction,
         fail_p_value_fraction=judged.fail_p_value,
-        pass_p_value_fraction=getattr(judged, "pass_p_value", None),
+        pass_p_value_fraction=judged.pass_p_value,
         had_count=judged.canary_request_count,
         needed_count=needed,
-        needed_minutes=minutes,
+        more_minutes=judged.more_minutes_needed,
     )
 
 
 def still_needed(figures: MeasureFigures) -> Undecided:
     """Say what an undecided measure still needs."""
-    needed, had, minutes = figures.needed_count, figures.had_count, figures.needed_minutes
-    more = None if needed is None else max(0, needed - had)
+    needed, had = figures.needed_count, figures.had_count
     return Undecided(
         check=figures.measure,
         route=figures.route,
         reason=figures.reason,
         had_count=had,
         needed_count=needed,
-        more_count=more,
-        more_minutes=minutes * more / needed if minutes is not None and more is not None and needed else None,
+        more_count=None if needed is None else max(0, needed - had),
+        more_minutes=figures.more_minutes,
     )
 
 
@@ -149,19 +151,9 @@ def other_case(verdict: Verdict, figures: Iterable[MeasureFigures]) -> OtherCase
     return OtherCase(speaks_for=_OPPOSITE.get(verdict), measures=tuple(figures))
 
 
-def requests_to_stand(had_count: int, p_value: float, *, level: float) -> int | None:
-    """Plan for a FAIL that the correction for several looks took away.
-
-    Args:
-        had_count: Requests of the canary.
-        p_value: P-value of its FAIL, below one half.
-        level: Level that it must reach.
-
-    Returns:
-        Requests of the canary in all after which a canary as slow as this one is likely to FAIL; None when no
-        number can be given.
-    """
-    seen = float(ndtri(1 - p_value))
-    if not 0 < seen < math.inf:
+def _requests_to_stand(had_count: int, p_value: float | None, *, level: float) -> int | None:
+    """Plan for a FAIL that the correction for several looks took away, were the canary as slow as it seems."""
+    seen = 0.0 if p_value is None else -float(ndtri(p_value))
+    if seen <= 0:
         return None
-    return math.ceil(had_count * ((float(ndtri(1 - level)) + float(ndtri(POWER))) / seen) ** 2)
+    return math.ceil(had_count * max(1.0, (float(ndtri(POWER)) - float(ndtri(level))) / seen) ** 2)

@@ -316,7 +316,10 @@ def _floor(
 
 def _simpson(counts: Counts, latency: LatencyJudgement, *, slower_share: float) -> Simpson | None:
     """Compare the pooled change with the stratified one; beyond noise is outside the latter's likely range."""
-    buckets = [arm.bucket_counts.sum(axis=0) for arm in _arms(counts)]
+    first = 0
+    if isinstance(counts, PairedCounts):  # a head that the stratified change left out is left out here too
+        first = int(np.searchsorted(counts.edges_seconds, counts.edges_seconds[0] + latency.settling_seconds))
+    buckets = [arm.bucket_counts[first:].sum(axis=0) for arm in _arms(counts)]
     stratified, interval, margin = latency.increase_fraction, latency.increase_interval, latency.margin_fraction
     if stratified is None or min(each[-1] for each in buckets) <= 0:
         return None

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -5,9 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reliability.judge.canary import judge_canary
+from reliability.judge.check import Check
 from reliability.judge.error_rate import ErrorJudgement
+from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement
+from reliability.judge.routes import RouteJudgement, RoutesJudgement, Simpson
 from reliability.verdicts import Verdict
+from tests.unit.judge.simulated import known
 
 LATENCY = LatencyJudgement(
     reason="inside-budget",
@@ -45,39 +50,129 @@ NO_ERRORS = replace(
     baseline_request_count=1000,
 )
 
+GAP = Check(id="scrapes", verdict=Verdict.INCONCLUSIVE, reason="data-gap", values={})
+WARNING = Check(id="warnings", verdict=Verdict.INCONCLUSIVE, reason="server-warning", values={})
+SOUND = (replace(GAP, verdict=Verdict.PASS, reason="few-missing"),)
+SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.NO_DATA, Verdict.FAIL)
+
 latencies = st.sampled_from([LATENCY, SLOW, OPEN_LATENCY, NO_LATENCY])
 errors = st.sampled_from([ERRORS, FAILING, OPEN_ERRORS, NO_ERRORS])
-gaps = st.one_of(st.none(), st.floats(0, 1))
-warnings = st.lists(st.text(min_size=1), max_size=2)
+health = st.lists(st.sampled_from([*SOUND, GAP, WARNING]), max_size=3)
+probabilities = st.lists(st.floats(0, 1), max_size=6)
+
+
+def routes_of(*judged, simpson=None):
+    """Judge routes that have these judgements; the fold corrects their p-values itself when they gate."""
+    p_values = holm_adjusted([1.0 if own.fail_p_value is None else own.fail_p_value for own in judged])
+    return RoutesJudgement(
+        label="route",
+        judged=tuple(
+            RouteJudgement(route=f"/{n}", latency=own, adjusted_p_value=p, alpha_fail=0.025)
+            for n, (own, p) in enumerate(zip(judged, p_values, strict=True))
+        ),
+        not_judged=(),
+        simpson=simpson,
+    )
+
+
+gated = st.lists(st.sampled_from([LATENCY, SLOW, OPEN_LATENCY]), min_size=1, max_size=4).map(
+    lambda own: routes_of(*own)
+)
 
 
 # Laws
 
 
-@given(latency=latencies, errors=errors, texts=warnings, gap=gaps)
-def test_a_pass_needs_both_measures_and_data_that_can_be_trusted(latency, errors, texts, gap):
-    judged = judge_canary(latency, errors, warnings=texts, missing_scrapes_fraction=gap)
+@given(latency=latencies, errors=errors, data=health, routes=gated)
+def test_a_pass_needs_every_mandatory_check(latency, errors, data, routes):
+    judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=True)
 
-    wanted = latency is LATENCY and errors is ERRORS and not texts and (gap is None or gap <= 0.20)
-    assert (judged.verdict is Verdict.PASS) == wanted
+    wanted = [
+        latency is LATENCY, errors is ERRORS, *(own.latency is LATENCY for own in routes.judged),
+        *(check.verdict is Verdict.PASS for check in data),
+    ]  # fmt: skip
+    assert (judged.verdict is Verdict.PASS) == all(wanted)
+    assert (judged.verdict is Verdict.PASS) == all(check.verdict is Verdict.PASS for check in judged.checks)
 
 
-@given(latency=latencies, errors=errors, gap=gaps)
-def test_a_warning_of_the_server_leaves_nothing_decided(latency, errors, gap):
-    judged = judge_canary(latency, errors, warnings=["partial response"], missing_scrapes_fraction=gap)
+@given(latency=latencies, errors=errors, data=health, routes=gated)
+def test_data_that_cannot_be_trusted_decides_nothing(latency, errors, data, routes):
+    judged = judge_canary(latency, errors, data=[*data, GAP], routes=routes, gate_routes=True)
 
     assert judged.verdict in {Verdict.INCONCLUSIVE, Verdict.NO_DATA}
     if judged.verdict is Verdict.INCONCLUSIVE:
-        assert judged.reason == "server-warning"
+        assert judged.reason == ("server-warning" if WARNING in data else "data-gap")
 
 
-@given(latency=latencies, errors=errors, texts=warnings, gap=gaps)
-def test_every_check_is_there_and_the_reason_is_a_word(latency, errors, texts, gap):
-    judged = judge_canary(latency, errors, warnings=texts, missing_scrapes_fraction=gap)
+@given(latency=latencies, errors=errors, data=health, routes=gated, gates=st.booleans())
+def test_one_more_failing_route_never_improves_a_verdict(latency, errors, data, routes, gates):
+    failing = replace(SLOW, fail_p_value=1e-9)
+    more = routes_of(*(own.latency for own in routes.judged), failing)
 
-    assert [check.id for check in judged.checks] == ["traffic", "scrapes", "warnings", "latency", "errors"]
+    before = judge_canary(latency, errors, data=data, routes=routes, gate_routes=gates)
+    after = judge_canary(latency, errors, data=data, routes=more, gate_routes=gates)
+
+    assert SEVERITY.index(after.verdict) >= SEVERITY.index(before.verdict)
+    assert not gates or after.verdict is not Verdict.PASS
+
+
+@given(latency=latencies, errors=errors, smaller=st.floats(0, 1), routes=gated)
+def test_a_smaller_p_value_never_takes_a_fail_away(latency, errors, smaller, routes):
+    more_certain = replace(SLOW, fail_p_value=smaller * known(SLOW.fail_p_value))
+
+    before = judge_canary(SLOW, errors, routes=routes, gate_routes=True)
+    after = judge_canary(more_certain, errors, routes=routes, gate_routes=True)
+
+    assert before.verdict is not Verdict.FAIL or after.verdict is Verdict.FAIL
+
+
+@given(p_values=probabilities)
+def test_holm_is_the_closed_test_of_bonferroni(p_values):
+    members = range(len(p_values))
+    families = [chosen for size in members for chosen in itertools.combinations(members, size + 1)]
+
+    adjusted = holm_adjusted(p_values)
+
+    for i, p_value in enumerate(adjusted):
+        alone = [min(1.0, len(family) * min(p_values[k] for k in family)) for family in families if i in family]
+        assert p_value == pytest.approx(max(alone))
+
+
+@given(latency=latencies, errors=errors, data=health, routes=gated)
+def test_the_checks_stand_in_page_order_and_the_reason_is_a_word(latency, errors, data, routes):
+    judged = judge_canary(latency, errors, data=[*SOUND, *data], load=SOUND, routes=routes)
+
+    wanted = ["traffic", "scrapes", *(check.id for check in data), "scrapes", "latency", "errors", "routes"]
+    assert [check.id for check in judged.checks] == wanted
     assert judged.reason
     assert judged.reason != "nothing-checked"
+
+
+@given(latency=latencies, errors=errors, data=health, routes=gated)
+def test_only_an_open_verdict_names_what_is_undecided_and_then_all_of_it(latency, errors, data, routes):
+    judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=True)
+
+    if judged.verdict is not Verdict.INCONCLUSIVE:
+        assert judged.undecided == ()
+        return
+    named = [(each.check, each.route) for each in judged.undecided]
+    assert [name for name, _ in named if name == "latency"] == ["latency"] * (latency is OPEN_LATENCY)
+    assert [name for name, _ in named if name == "errors"] == ["errors"] * (errors is OPEN_ERRORS)
+    assert {route for name, route in named if name == "route"} == set(known(judged.routes).undecided)
+    assert len([name for name, _ in named if name in {"scrapes", "warnings"}]) == sum(c not in SOUND for c in data)
+
+
+@given(latency=latencies, errors=errors, data=health, routes=gated, gates=st.booleans())
+def test_the_other_case_speaks_for_the_other_side(latency, errors, data, routes, gates):
+    judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=gates)
+
+    if judged.verdict is Verdict.NO_DATA:
+        assert judged.other_case is None
+        return
+    case = known(judged.other_case)
+    opposite = {Verdict.PASS: Verdict.FAIL, Verdict.FAIL: Verdict.PASS, Verdict.INCONCLUSIVE: None}
+    assert case.speaks_for is opposite[judged.verdict]
+    assert [each.measure for each in case.measures[:2]] == ["latency", "errors"]
 
 
 # The fold
@@ -102,57 +197,103 @@ def test_every_check_is_there_and_the_reason_is_a_word(latency, errors, texts, g
     ],
 )
 def test_two_measures_fold_into_one_verdict(latency, errors, verdict, reason):
-    judged = judge_canary(latency, errors)
+    judged = judge_canary(latency, errors, data=SOUND)
 
     assert (judged.verdict, judged.reason) == (verdict, reason)
 
 
-def test_more_than_a_fifth_of_the_scrapes_missing_leaves_nothing_decided():
-    assert judge_canary(LATENCY, ERRORS, missing_scrapes_fraction=0.20).verdict is Verdict.PASS
-    for latency in (LATENCY, SLOW):
-        judged = judge_canary(latency, ERRORS, missing_scrapes_fraction=0.21)
-        assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "data-gap")
+@pytest.mark.parametrize(
+    ("own", "gates", "verdict", "reason", "cautions"),
+    [
+        ([LATENCY], True, Verdict.PASS, "inside-budget", ()),
+        ([LATENCY, SLOW], True, Verdict.FAIL, "over-budget-routes", ()),
+        ([LATENCY, OPEN_LATENCY], True, Verdict.INCONCLUSIVE, "routes-undecided", ()),
+        ([], True, Verdict.INCONCLUSIVE, "no-route-judged", ()),
+        ([LATENCY, SLOW], False, Verdict.PASS, "inside-budget", ("route-over-budget",)),
+        ([LATENCY, OPEN_LATENCY], False, Verdict.PASS, "inside-budget", ()),
+        ([], False, Verdict.PASS, "inside-budget", ()),
+    ],
+)
+def test_routes_advise_and_gate_only_when_told_to(own, gates, verdict, reason, cautions):
+    judged = judge_canary(LATENCY, ERRORS, data=SOUND, routes=routes_of(*own), gate_routes=gates)
+
+    assert (judged.verdict, judged.reason, judged.cautions) == (verdict, reason, cautions)
+
+
+def test_a_gate_on_routes_that_nobody_named_decides_nothing():
+    judged = judge_canary(LATENCY, ERRORS, data=SOUND, gate_routes=True)
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "no-route-judged")
+
+
+def test_without_data_in_the_data_checks_there_is_no_verdict():
+    judged = judge_canary(SLOW, ERRORS, data=[replace(GAP, verdict=Verdict.NO_DATA, reason="nothing-scraped")])
+
+    assert (judged.verdict, judged.reason) == (Verdict.NO_DATA, "nothing-scraped")
 
 
 def test_a_single_fail_must_stand_after_the_correction_for_two_looks():
     barely = replace(SLOW, fail_p_value=0.02)
 
-    judged = judge_canary(barely, ERRORS)
+    judged = judge_canary(barely, ERRORS, data=SOUND)
 
     assert barely.verdict is Verdict.FAIL
     assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "not-enough-evidence")
     assert judged.check("latency").verdict is Verdict.INCONCLUSIVE
+    assert 900 < known(judged.undecided[0].needed_count) < 4 * 900
 
 
 def test_one_fail_that_stands_lets_the_other_stand_at_the_full_level():
-    judged = judge_canary(SLOW, replace(FAILING, fail_p_value=0.02))
+    judged = judge_canary(SLOW, replace(FAILING, fail_p_value=0.02), data=SOUND)
 
     assert judged.reason == "over-budget-both"
 
 
+def test_a_gating_route_is_corrected_for_all_measures_an_advising_one_for_the_routes():
+    barely = replace(SLOW, fail_p_value=0.010)
+    routes = routes_of(barely, LATENCY)
+
+    advising = judge_canary(LATENCY, ERRORS, data=SOUND, routes=routes)
+    gating = judge_canary(LATENCY, ERRORS, data=SOUND, routes=routes, gate_routes=True)
+
+    assert known(advising.routes).judged[0].adjusted_p_value == pytest.approx(0.020)
+    assert advising.cautions == ("route-over-budget",)
+    assert known(gating.routes).judged[0].adjusted_p_value == pytest.approx(0.040)
+    assert gating.verdict is Verdict.INCONCLUSIVE
+
+
+def test_an_open_measure_says_how_many_more_requests_and_minutes_it_needs():
+    open_latency = replace(OPEN_LATENCY, requests_needed=3000, minutes_needed=30.0)
+
+    (latency,) = judge_canary(open_latency, ERRORS, data=SOUND).undecided
+
+    assert (latency.check, latency.reason) == ("latency", "not-enough-evidence")
+    assert (latency.had_count, latency.needed_count, latency.more_count) == (900, 3000, 2100)
+    assert latency.more_minutes == pytest.approx(21.0)
+
+
+def test_the_other_case_of_a_pass_tells_the_largest_rise_that_is_still_possible():
+    latency, errors = known(judge_canary(LATENCY, ERRORS, data=SOUND).other_case).measures
+
+    assert (latency.estimate_fraction, latency.highest_fraction, latency.allowed_fraction) == (0.03, 0.05, 0.10)
+    assert (errors.estimate_fraction, errors.highest_fraction, errors.allowed_fraction) == (0.0, 0.002, 0.005)
+
+
 def test_the_checks_carry_numbers_for_the_page():
-    judged = judge_canary(
-        OPEN_LATENCY,
-        ERRORS,
-        warnings=["w"],
-        missing_scrapes_fraction=0.1,
-        used_scrape_count=90,
-        expected_scrape_count=100,
-    )
+    judged = judge_canary(OPEN_LATENCY, ERRORS, data=SOUND, routes=routes_of(LATENCY, SLOW))
 
     assert judged.check("traffic").values == {"baseline_count": 1000, "canary_count": 900, "needed_count": 3000}
-    assert judged.check("scrapes").values == {"missing_fraction": 0.1, "used_count": 90, "expected_count": 100}
-    assert judged.check("warnings").values == {"count": 1}
     assert judged.check("latency").values["deciding_fraction"] == 0.2
     assert judged.check("errors").values["allowed_difference_fraction"] == 0.005
+    assert judged.check("routes").values["over_budget"] == ["/1"]
 
 
 def test_an_arm_without_traffic_shows_in_the_traffic_check():
-    assert judge_canary(NO_LATENCY, NO_ERRORS).check("traffic").verdict is Verdict.NO_DATA
+    assert judge_canary(NO_LATENCY, NO_ERRORS, data=SOUND).check("traffic").verdict is Verdict.NO_DATA
 
 
 def test_too_few_slow_requests_show_in_the_traffic_check():
-    judged = judge_canary(replace(OPEN_LATENCY, reason="too-few-requests"), ERRORS)
+    judged = judge_canary(replace(OPEN_LATENCY, reason="too-few-requests"), ERRORS, data=SOUND)
 
     assert judged.check("traffic").verdict is Verdict.INCONCLUSIVE
     assert judged.reason == "too-few-requests"
@@ -172,7 +313,19 @@ def test_too_few_slow_requests_show_in_the_traffic_check():
     ],
 )
 def test_cautions_leave_a_pass_a_pass(latency, cautions):
-    judged = judge_canary(latency, ERRORS)
+    judged = judge_canary(latency, ERRORS, data=SOUND)
 
     assert judged.cautions == cautions
     assert judged.verdict is latency.verdict
+
+
+def test_cautions_of_the_data_the_mix_and_the_history_are_kept_each_once():
+    merged = Check(id="bounds", verdict=Verdict.PASS, reason="bounds-merged", values={})
+    simpson = Simpson(pooled_increase_fraction=0.2, stratified_increase_fraction=0.03, differs=True)
+
+    judged = judge_canary(
+        LATENCY, ERRORS, data=[merged], routes=routes_of(simpson=simpson), cautions=["old-history", "old-history"]
+    )
+
+    assert judged.cautions == ("bounds-merged", "simpson", "old-history")
+    assert judged.verdict is Verdict.PASS
