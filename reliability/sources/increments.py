@@ -1,19 +1,22 @@
-"""From raw counters of two arms to counts on common scrapes, with the health of the data.
+"""From raw counters of two arms to counts, on common scrapes or in two windows, with the health of the data.
 
 Fed with the answers of a capture or a server; the judges read the counts. What a count means
 for a release does not belong here.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from reliability.errors import SelectorError
-from reliability.judge.counts import PairedCounts
-from reliability.sources.answer import Answer
-from reliability.sources.arm_counts import common_bounds, count_replica, sum_arm
+from reliability.judge.counts import PairedCounts, RouteCounts, SuccessiveCounts, WindowCounts
+from reliability.judge.data_health import DataFacts, share_error_fraction
+from reliability.sources.answer import Answer, FloatArray
+from reliability.sources.arm_counts import ArmSum, CountedArm, common_bounds, count_arm, no_requests, sum_arm
+from reliability.sources.data_facts import Asked, gather_facts
 from reliability.sources.metrics import MetricNames
-from reliability.sources.pair_health import PairHealth, describe_health, silent_arm
+from reliability.sources.pair_health import PairHealth, describe_health
+from reliability.sources.promql import Matcher
 from reliability.sources.replicas import read_replicas
 from reliability.sources.scrape_grid import build_grid
 from reliability.window import Window
@@ -26,13 +29,33 @@ class Pairing:
     Attributes:
         counts: The counts; None when `health.reason` says why not.
         health: What was found in the data.
+        facts: The same as plain numbers, for the checks of the data.
     """
 
     counts: PairedCounts | None
     health: PairHealth
+    facts: DataFacts
 
 
-def pair_counts(baseline: Answer, canary: Answer, *, names: MetricNames, window: Window) -> Pairing:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Succession:
+    """Counts of two windows, if they can be compared; see `Pairing`."""
+
+    counts: SuccessiveCounts | None
+    health: PairHealth
+    facts: DataFacts
+
+
+def pair_counts(
+    baseline: Answer,
+    canary: Answer,
+    *,
+    names: MetricNames,
+    window: Window,
+    route_label: str | None = None,
+    matchers: tuple[Sequence[Matcher], Sequence[Matcher]] = ((), ()),
+    as_of: datetime | None = None,
+) -> Pairing:
     """Count requests, errors and buckets of two arms between the scrapes that both have.
 
     Only increments whose both ends lie inside the window count. A counter that dropped
@@ -45,6 +68,9 @@ def pair_counts(baseline: Answer, canary: Answer, *, names: MetricNames, window:
         canary: Raw samples of the canary.
         names: Names of the metrics.
         window: Time to be judged.
+        route_label: Label by whose values the counts are split too; None for none.
+        matchers: Conditions that chose the series of the baseline and of the canary.
+        as_of: Instant at which the comparison is judged, to find clocks that are ahead.
 
     Returns:
         Counts and health. There are no counts, and `health.reason` says why, when an arm
@@ -56,29 +82,108 @@ def pair_counts(baseline: Answer, canary: Answer, *, names: MetricNames, window:
         PrometheusAnswerError: A bucket has no bound that can be read.
     """
     _check_apart(baseline, canary, names)
-    start_seconds = window.start.timestamp()
-    arms = [read_replicas(answer, names=names, start_seconds=start_seconds) for answer in (baseline, canary)]
+    asked = _asked((baseline, canary), (window, window), matchers)
+    arms = [read_replicas(one.answer, names=names, start_seconds=window.start.timestamp()) for one in asked]
     grid = build_grid(arms, window=window)
-    if grid is None:
-        has_rows = [any(replica.rows for replica in arm) for arm in arms]
-        return Pairing(counts=None, health=PairHealth(reason=silent_arm(has_rows) or "too-few-scrapes"))
-    rounds = np.flatnonzero(grid.usable if grid.can_pair else np.ones_like(grid.usable))
-    counted = [
-        [count_replica(replica, columns[rounds], names=names) for replica, columns in zip(*of_arm, strict=True)]
-        for of_arm in zip(arms, grid.columns, strict=True)
-    ]
-    bounds, bounds_merged = common_bounds(replica for arm in arms for replica in arm)
-    health = describe_health(counted, grid=grid, rounds=rounds, has_bounds=bounds.size > 1, bounds_merged=bounds_merged)
-    if health.reason:
-        return Pairing(counts=None, health=health)
-    counts = PairedCounts(
-        edges_seconds=grid.edges_seconds[rounds],
-        upper_bounds_seconds=bounds,
-        baseline=sum_arm(counted[0], bounds=bounds, names=names),
-        canary=sum_arm(counted[1], bounds=bounds, names=names),
-        scrape_interval_seconds=grid.interval_seconds,
+    counted = [] if grid is None else [count_arm(arm, grid, place, names=names) for place, arm in enumerate(arms)]
+    bounds, dropped_count = common_bounds(replica for arm in arms for replica in arm)
+    health = describe_health(counted, arms, has_bounds=bounds.size > 1)
+    sums = _sums(counted, health, bounds=bounds, names=names, route_label=route_label)
+    counts = None
+    if grid is not None and sums:
+        counts = PairedCounts(
+            edges_seconds=grid.edges_seconds[counted[0].rounds],
+            upper_bounds_seconds=bounds,
+            baseline=sums[0].total,
+            canary=sums[1].total,
+            scrape_interval_seconds=grid.interval_seconds,
+            routes=_paired_routes(*sums),
+            baseline_replicas=sums[0].replicas,
+            canary_replicas=sums[1].replicas,
+        )
+    facts = gather_facts(
+        asked, counted, sums, health, names=names, bounds=bounds, dropped_bound_count=dropped_count, as_of=as_of
     )
-    return Pairing(counts=counts, health=health)
+    facts = replace(facts, share_error_fraction=share_error_fraction(counts) if counts else None)
+    return Pairing(counts=counts, health=health, facts=facts)
+
+
+def window_counts(
+    baseline: Answer,
+    canary: Answer,
+    *,
+    names: MetricNames,
+    baseline_window: Window,
+    canary_window: Window,
+    route_label: str | None = None,
+    matchers: tuple[Sequence[Matcher], Sequence[Matcher]] = ((), ()),
+    as_of: datetime | None = None,
+) -> Succession:
+    """Count two windows, each on its own scrapes; see `pair_counts`.
+
+    The same series may stand in both answers: one service before and after a change.
+    """
+    asked = _asked((baseline, canary), (baseline_window, canary_window), matchers)
+    starts = [one.window.start.timestamp() for one in asked]
+    arms = [
+        read_replicas(one.answer, names=names, start_seconds=start) for one, start in zip(asked, starts, strict=True)
+    ]
+    grids = [build_grid([arm], window=one.window) for arm, one in zip(arms, asked, strict=True)]
+    counted = [count_arm(arm, grid, 0, names=names) for arm, grid in zip(arms, grids, strict=True) if grid]
+    counted = counted if len(counted) == len(arms) else []
+    bounds, dropped_count = common_bounds(replica for arm in arms for replica in arm)
+    health = describe_health(counted, arms, has_bounds=bounds.size > 1)
+    sums = _sums(counted, health, bounds=bounds, names=names, route_label=route_label)
+    counts = None
+    if sums:
+        before, after = map(_window, counted, sums)
+        counts = SuccessiveCounts(
+            upper_bounds_seconds=bounds,
+            baseline=before,
+            canary=after,
+            scrape_interval_seconds=max(arm.grid.interval_seconds for arm in counted),
+        )
+    facts = gather_facts(
+        asked, counted, sums, health, names=names, bounds=bounds, dropped_bound_count=dropped_count, as_of=as_of
+    )
+    return Succession(counts=counts, health=health, facts=facts)
+
+
+def _asked(
+    answers: tuple[Answer, Answer], windows: tuple[Window, Window], matchers: tuple[Sequence[Matcher], ...]
+) -> list[Asked]:
+    each = zip(answers, windows, matchers, strict=True)
+    return [Asked(answer=answer, window=window, matchers=chosen) for answer, window, chosen in each]
+
+
+def _sums(
+    counted: Sequence[CountedArm],
+    health: PairHealth,
+    *,
+    bounds: FloatArray,
+    names: MetricNames,
+    route_label: str | None,
+) -> list[ArmSum]:
+    """Add up both arms; nothing when they cannot be compared."""
+    if health.reason:
+        return []
+    return [sum_arm(arm.parts, bounds=bounds, names=names, route_label=route_label) for arm in counted]
+
+
+def _paired_routes(baseline: ArmSum, canary: ArmSum) -> tuple[RouteCounts, ...]:
+    return tuple(
+        RouteCounts(
+            route=route,
+            baseline=baseline.routes.get(route) or no_requests(baseline.total),
+            canary=canary.routes.get(route) or no_requests(canary.total),
+        )
+        for route in sorted({*baseline.routes, *canary.routes})
+    )
+
+
+def _window(arm: CountedArm, added: ArmSum) -> WindowCounts:
+    edges = arm.grid.edges_seconds[arm.rounds]
+    return WindowCounts(edges_seconds=edges, total=added.total, routes=added.routes, replicas=added.replicas)
 
 
 def _check_apart(baseline: Answer, canary: Answer, names: MetricNames) -> None:

@@ -11,9 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from reliability.sources.arm_counts import ReplicaCounts
-from reliability.sources.replicas import IntArray
-from reliability.sources.scrape_grid import ScrapeGrid
+from reliability.sources.arm_counts import CountedArm, ReplicaCounts
+from reliability.sources.replicas import IntArray, Replica
 
 _REQUESTS_DIFFER_FRACTION: Final = 0.01
 _REQUESTS_DIFFER_COUNT: Final = 5
@@ -29,6 +28,8 @@ class ReplicaHealth:
         errors: Failed requests of them.
         restarts: How often the process was started anew.
         gap_seconds: Time between the last scrape before and the first after each restart.
+        lost_requests_at_most: Requests that its restarts and its end may have taken with them:
+            those of the busiest scrape interval for each.
     """
 
     instance: str
@@ -36,6 +37,7 @@ class ReplicaHealth:
     errors: int
     restarts: int
     gap_seconds: float
+    lost_requests_at_most: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +49,10 @@ class PairHealth:
         baseline: Replicas of the baseline.
         canary: Replicas of the canary.
         scrape_interval_seconds: Distance of two scrapes; None when it is not known.
-        expected_scrapes: Rounds of scrapes inside the window.
-        used_scrapes: Rounds at which both arms could be compared.
-        lost_requests_at_most: Requests that restarts and vanished replicas may have taken
-            with them: those of the busiest scrape interval for each.
+        expected_scrapes: Rounds of scrapes inside the window, or inside both windows.
+        used_scrapes: Rounds at which both arms could be compared, or whole rounds of each.
+        missing_fraction: Share of the expected rounds that could not be used; 1 when none was
+            expected, the larger one of two windows.
         notes: Codes of what a reader should know.
     """
 
@@ -60,77 +62,66 @@ class PairHealth:
     scrape_interval_seconds: float | None = None
     expected_scrapes: int = 0
     used_scrapes: int = 0
-    lost_requests_at_most: int = 0
+    missing_fraction: float = 1.0
     notes: tuple[str, ...] = ()
-
-    @property
-    def missing_fraction(self) -> float:
-        """Share of the expected rounds that could not be used; 1 when none was expected."""
-        return 1 - self.used_scrapes / self.expected_scrapes if self.expected_scrapes else 1.0
 
     @property
     def restarts(self) -> int:
         """Restarts of all replicas."""
         return sum(replica.restarts for replica in (*self.baseline, *self.canary))
 
+    @property
+    def lost_requests_at_most(self) -> int:
+        """Requests that restarts and vanished replicas may have taken with them."""
+        return sum(replica.lost_requests_at_most for replica in (*self.baseline, *self.canary))
+
 
 def describe_health(
-    arms: Sequence[Sequence[ReplicaCounts]],
-    *,
-    grid: ScrapeGrid,
-    rounds: IntArray,
-    has_bounds: bool,
-    bounds_merged: bool,
+    counted: Sequence[CountedArm], replicas: Sequence[Sequence[Replica]], *, has_bounds: bool
 ) -> PairHealth:
     """Describe the data behind the counts.
 
     Args:
-        arms: Counts of the baseline's and of the canary's replicas.
-        grid: Common scrapes.
-        rounds: The rounds that the counts lie between.
+        counted: The baseline and the canary; nothing when one has not two rounds of scrapes.
+        replicas: The replicas of both.
         has_bounds: The histograms share a finite bound.
-        bounds_merged: Bounds were given up to merge histograms.
 
     Returns:
         The health.
     """
-    by_histogram = [float(sum(part.requests.sum() for part in arm)) for arm in arms]
-    by_counter = [float(sum(part.counted_requests.sum() for part in arm)) for arm in arms]
+    if not counted:
+        has_rows = [any(replica.rows for replica in arm) for arm in replicas]
+        return PairHealth(reason=silent_arm(has_rows) or "too-few-scrapes")
+    by_histogram = [float(sum(part.requests.sum() for part in arm.parts)) for arm in counted]
+    by_counter = [float(sum(part.counted_requests.sum() for part in arm.parts)) for arm in counted]
     silent = silent_arm([a + b > 0 for a, b in zip(by_histogram, by_counter, strict=True)])
+    grids = list({id(arm.grid): arm.grid for arm in counted}.values())
     reasons = {
         silent: silent is not None,
         "buckets-missing": min(by_histogram) == 0,
-        "too-few-scrapes": not grid.can_pair,
+        "too-few-scrapes": not all(grid.can_pair for grid in grids),
         "requests-missing": min(by_counter) == 0,
         "bounds-differ": not has_bounds,
     }
-    everyone = [part for arm in arms for part in arm]
-    columns = [found for arm in grid.columns for found in arm]
-    baseline, canary = (tuple(_replica(part) for part in arm) for arm in arms)
-    gone, born = _gone(everyone, columns), [bool(found[0] < 0 <= found[-1]) for found in columns]
+    gone = [_gone(arm, counted) for arm in counted]
+    baseline, canary = (
+        tuple(_replica(part, arm.rounds, is_gone=is_gone) for part, is_gone in zip(arm.parts, of_arm, strict=True))
+        for arm, of_arm in zip(counted, gone, strict=True)
+    )
+    rows = [labels for arm in counted for part in arm.parts for labels in part.replica.rows]
     notes = {
-        "restart": any(replica.restarts for replica in (*baseline, *canary)),
-        "replica-born": any(born),
-        "replica-gone": any(gone),
-        "birth-uncounted": any(
-            is_born and not part.replica.counts_from_zero for part, is_born in zip(everyone, born, strict=True)
-        ),
-        "missed-scrapes": grid.missed,
-        "bounds-merged": bounds_merged,
+        "replica-gone": any(any(of_arm) for of_arm in gone),
         "requests-differ": any(map(_differ, by_histogram, by_counter)),
-        "metrics-route": any("/metrics" in labels.values() for part in everyone for labels in part.replica.rows),
+        "metrics-route": any("/metrics" in labels.values() for labels in rows),
     }
     return PairHealth(
         reason=next((reason for reason, holds in reasons.items() if holds), None),
         baseline=baseline,
         canary=canary,
-        scrape_interval_seconds=grid.interval_seconds,
-        expected_scrapes=grid.usable.size,
-        used_scrapes=int(grid.usable.sum()),
-        lost_requests_at_most=sum(
-            (replica.restarts + is_gone) * _busiest_interval(part, rounds)
-            for part, replica, is_gone in zip(everyone, (*baseline, *canary), gone, strict=True)
-        ),
+        scrape_interval_seconds=max(grid.interval_seconds for grid in grids),
+        expected_scrapes=sum(grid.usable.size for grid in grids),
+        used_scrapes=sum(int(grid.usable.sum()) for grid in grids),
+        missing_fraction=max(1 - float(grid.usable.mean()) for grid in grids),
         notes=tuple(code for code, holds in notes.items() if holds),
     )
 
@@ -147,30 +138,39 @@ def silent_arm(has_traffic: Sequence[bool]) -> str | None:
     return "no-traffic"
 
 
-def _replica(part: ReplicaCounts) -> ReplicaHealth:
+def _replica(part: ReplicaCounts, rounds: IntArray, *, is_gone: bool) -> ReplicaHealth:
     times, restarted = part.replica.times_seconds, part.replica.restarted.copy()
     restarted[: part.columns[0] + 1] = False
     restarted[part.columns[-1] + 1 :] = False
+    restarts = int(restarted.sum())
     return ReplicaHealth(
         instance=part.replica.instance,
         requests=round(float(part.requests.sum())),
         errors=round(float(part.errors.sum())),
-        restarts=int(restarted.sum()),
+        restarts=restarts,
         gap_seconds=round(float(np.diff(times, prepend=times[0])[restarted].sum()), 3),
+        lost_requests_at_most=math.ceil((restarts + is_gone) * busiest_interval(part, rounds)),
     )
 
 
-def _gone(parts: Sequence[ReplicaCounts], columns: Sequence[IntArray]) -> list[bool]:
+def busiest_interval(part: ReplicaCounts, rounds: IntArray) -> float:
+    """Return the most requests that a replica served between two rounds of scrapes."""
+    return float(np.ceil((part.requests / np.diff(rounds)).max(initial=0.0)))
+
+
+def _gone(arm: CountedArm, counted: Sequence[CountedArm]) -> list[bool]:
     """Tell which replicas were scraped no more while others were; the last scrape may only be late."""
-    last_rounds = [int(np.searchsorted(found, found[-1])) for found in columns]
+    others = [found for other in counted if other.grid is arm.grid for found in other.columns]
+    last_round = max((_last_round(found) for found in others), default=0)
     return [
-        bool(found[-1] == part.replica.times_seconds.size - 1) and last < max(last_rounds) - 1
-        for part, found, last in zip(parts, columns, last_rounds, strict=True)
+        bool(found[-1] == part.replica.times_seconds.size - 1) and _last_round(found) < last_round - 1
+        for part, found in zip(arm.parts, arm.columns, strict=True)
     ]
 
 
-def _busiest_interval(part: ReplicaCounts, rounds: IntArray) -> int:
-    return math.ceil(float((part.requests / np.diff(rounds)).max(initial=0.0)))
+def _last_round(columns: IntArray) -> int:
+    """Return the round at which a replica was scraped last."""
+    return int(np.searchsorted(columns, columns[-1]))
 
 
 def _differ(by_histogram: float, by_counter: float) -> bool:

@@ -31,6 +31,7 @@ class Replica:
         restarted: The process was started anew since the scrape before, shape `(S,)`.
         counts_from_zero: Its process is known to have started inside the window, so that
             the first scrape's values were gained there.
+        first_requests: Requests that it had counted, by the histogram, when it was first scraped.
         rows: Labels of its counters, `R` of them.
         bounds_seconds: Bucket bound of each row, shape `(R,)`; NaN for other counters.
         gains: What each counter gained since the scrape before, shape `(R, S)`. The first
@@ -41,6 +42,7 @@ class Replica:
     times_seconds: FloatArray
     restarted: BoolArray
     counts_from_zero: bool
+    first_requests: float
     rows: tuple[Mapping[str, str], ...]
     bounds_seconds: FloatArray
     gains: FloatArray
@@ -89,13 +91,15 @@ def _replica(instance: str, members: Sequence[Series], names: MetricNames, start
     counts_from_zero = bool((started[:, :1] >= start_seconds).any())
     if not counts_from_zero:
         gains[:, :1] = 0
+    bounds_seconds = np.array([_bound(one.labels, names) for one in counters], dtype=np.float64)
     return Replica(
         instance=instance,
         times_seconds=times,
         restarted=restarted,
         counts_from_zero=counts_from_zero,
+        first_requests=float(standing[bounds_seconds == np.inf, :1].sum()),
         rows=tuple(one.labels for one in counters),
-        bounds_seconds=np.array([_bound(one.labels, names) for one in counters], dtype=np.float64),
+        bounds_seconds=bounds_seconds,
         gains=gains,
     )
 

@@ -83,7 +83,8 @@ def check_counts(evidence: CanaryEvidence) -> list[Finding]:
         f"{sum(replica.errors for replica in replicas)} of them failed"
         for arm, replicas in (("baseline", health.baseline), ("canary", health.canary))
     ]
-    notes = {code: words.plain(f"canary.exposure.note.{code}") for code in health.notes}
+    merged = ["bounds-merged"] if evidence.pairing.facts.dropped_bounds else []
+    notes = {code: words.plain(f"canary.exposure.note.{code}") for code in (*merged, *health.notes)}
     found.append(ok("counts", "; ".join(counted), *(text for code, text in notes.items() if code not in _CURES)))
     found += [note("counts", text, cure=_CURES[code]) for code, text in notes.items() if code in _CURES]
     return [*found, *_bounds(evidence, [float(bound) for bound in counts.upper_bounds_seconds])]

@@ -87,7 +87,7 @@ def test_a_kill_loses_only_what_came_after_the_last_scrape():
     assert killed.requests == 150 - 10
     assert pairing.health.used_scrapes == 31
     assert pairing.health.lost_requests_at_most == 5
-    assert pairing.health.notes == ("restart",)
+    assert pairing.facts.canary.lost_requests_at_most == 5
 
 
 def test_a_restart_that_overtakes_the_old_values_is_seen_by_the_start_of_the_process():
@@ -163,7 +163,7 @@ def test_a_replica_that_started_inside_the_window_counts_from_zero():
     pairing = pair([replica(), replica(number=1, lives=((ZERO + 95, FOREVER),), requests=steady(start=96))])
 
     assert pairing.health.canary[1].requests == 103
-    assert pairing.health.notes == ("replica-born",)
+    assert (pairing.facts.canary.births, pairing.facts.canary.uncounted_births) == (1, 0)
     assert pairing.health.used_scrapes == 31
 
 
@@ -173,7 +173,8 @@ def test_a_replica_that_appears_with_an_unknown_start_counts_from_its_first_scra
     pairing = pair([replica(), young], hidden=frozenset({"process_start_time_seconds"}))
 
     assert pairing.health.canary[1].requests == 100
-    assert pairing.health.notes == ("replica-born", "birth-uncounted")
+    assert (pairing.facts.canary.births, pairing.facts.canary.uncounted_births) == (1, 1)
+    assert pairing.facts.canary.uncounted_requests_at_most == 3
 
 
 def test_a_replica_that_is_scraped_no_more_contributes_nothing_and_blocks_nothing():
@@ -195,7 +196,6 @@ def test_a_missed_scrape_makes_one_longer_interval_in_both_arms():
     assert pairing.health.expected_scrapes == 31
     assert pairing.health.used_scrapes == 30
     assert pairing.health.missing_fraction == pytest.approx(1 / 31)
-    assert pairing.health.notes == ("missed-scrapes",)
 
 
 def test_a_hole_of_two_minutes_in_the_server_is_one_long_interval():
@@ -262,7 +262,7 @@ def test_different_bounds_are_merged_to_the_common_ones():
 
     assert counts_of(pairing).upper_bounds_seconds.tolist() == [0.1, 0.4, np.inf]
     assert counts_of(pairing).canary.bucket_counts[0].tolist() == [0, 5, 5]
-    assert pairing.health.notes == ("bounds-merged",)
+    assert (pairing.facts.common_bounds, pairing.facts.dropped_bounds) == (2, 4)
 
 
 def test_milliseconds_become_seconds():

@@ -1,0 +1,294 @@
+"""Can the data of a comparison be trusted? One named check for each way in which it may be broken.
+
+`reliability.sources` fills the facts, as plain numbers; the canary judge folds the checks. A
+broken fact decides nothing: INCONCLUSIVE. How long a canary must run and how much slower it is
+do not belong here.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from reliability.judge.check import Check
+from reliability.judge.counts import PairedCounts
+from reliability.judge.long_run import MIN_INTERVAL_COUNT, sum_variance
+from reliability.judge.replica_spread import ReplicaSpread
+from reliability.verdicts import Verdict
+
+MAX_MISSING_FRACTION: Final = 0.20
+MAX_LOST_FRACTION: Final = 0.05
+MAX_SKEW_SECONDS: Final = 5.0
+MAX_SPLIT_ERROR_FRACTION: Final = 0.20
+DATA_CAUTIONS: Final = frozenset(("mixed-labels", "replicas-differ", "bounds-merged"))
+"""Reasons of a check that passed which a reader should see all the same."""
+_STANDARD_ERRORS: Final = 4.0
+_STALE_INTERVALS: Final = 2.0
+_SUM_TOLERANCE_FRACTION: Final = 0.01  # `_sum` and the buckets are not read at one instant
+_CLUSTERS: Final = 3
+# Labels by which people tell releases apart; two values of one inside an arm are two releases.
+_RELEASE_LABEL: Final = re.compile(
+    r"(?:\w*_)?(?:version|release|revision|rev|build|build_id|image|image_id|image_tag|tag|commit|sha|digest"
+    r"|template_hash)"
+)
+_UNIT_OF_NAME: Final = {
+    "milliseconds": re.compile(r".*_(?:milliseconds|millis|msec|ms)"),
+    "seconds": re.compile(r".*_(?:seconds|secs?|s)"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedLabel:
+    """A label that no matcher selects and in which the targets of an arm differ."""
+
+    label: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmFacts:
+    """What is known about the data of one arm.
+
+    Attributes:
+        requests: Requests counted.
+        replicas: Replicas that served some of them.
+        restarts: How often a process was started anew.
+        lost_requests_at_most: Requests that restarts and vanished replicas may have taken with them.
+        births: Replicas that appeared inside the window.
+        uncounted_births: Those of them that did not provably start inside the window.
+        uncounted_requests_at_most: Requests that these may have served before their first scrape.
+        spread: How far its replicas differ; None when there is one, or too little to tell.
+        started_after_scrape_seconds: How long after a scrape its process says it was started; None
+            when it does not say.
+        newest_before_end_seconds: Age of the newest sample at the window's end; None without samples.
+        mixed_labels: Labels in which its targets differ.
+        mean_seconds: Mean latency by `_sum`; None when unknown.
+        mean_low_seconds: Smallest mean that the buckets allow.
+        mean_high_seconds: Largest mean that the buckets allow; None when the last bucket holds requests.
+    """
+
+    requests: int = 0
+    replicas: int = 0
+    restarts: int = 0
+    lost_requests_at_most: int = 0
+    births: int = 0
+    uncounted_births: int = 0
+    uncounted_requests_at_most: int = 0
+    spread: ReplicaSpread | None = None
+    started_after_scrape_seconds: float | None = None
+    newest_before_end_seconds: float | None = None
+    mixed_labels: tuple[MixedLabel, ...] = ()
+    mean_seconds: float | None = None
+    mean_low_seconds: float | None = None
+    mean_high_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What is known about the data of a comparison; the defaults are for no data at all.
+
+    Attributes:
+        baseline: Facts of the baseline.
+        canary: Facts of the canary.
+        expected_scrapes: Rounds of scrapes inside the window, or inside both.
+        used_scrapes: Rounds that could be used.
+        missing_fraction: Share of the rounds that could not; of two windows the larger one.
+        scrape_interval_seconds: Distance of two scrapes; None when unknown.
+        share_error_fraction: Standard error of the canary's share of the traffic; None when the
+            arms were measured at different times, or too shortly to tell.
+        newest_after_as_of_seconds: How long after the instant of judging the newest sample was
+            taken; None when either is unknown.
+        warnings: Warnings of the server, each once.
+        metric: Name of the histogram.
+        unit: Unit that its bounds were read in.
+        common_bounds: Finite bucket bounds that all histograms have.
+        dropped_bounds: Bounds that only some have, and were given up.
+    """
+
+    baseline: ArmFacts = field(default_factory=ArmFacts)
+    canary: ArmFacts = field(default_factory=ArmFacts)
+    expected_scrapes: int = 0
+    used_scrapes: int = 0
+    missing_fraction: float = 1.0
+    scrape_interval_seconds: float | None = None
+    share_error_fraction: float | None = None
+    newest_after_as_of_seconds: float | None = None
+    warnings: tuple[str, ...] = ()
+    metric: str = ""
+    unit: str = "seconds"
+    common_bounds: int = 0
+    dropped_bounds: int = 0
+
+    @property
+    def arms(self) -> tuple[tuple[str, ArmFacts], ...]:
+        """Both arms with their names."""
+        return (("baseline", self.baseline), ("canary", self.canary))
+
+
+def judge_data(
+    facts: DataFacts,
+    *,
+    canary_share_fraction: float | None,
+    margin_fraction: float = 0.10,
+    error_margin_fraction: float = 0.005,
+) -> tuple[Check, ...]:
+    """Check every way in which the data may be broken.
+
+    Args:
+        facts: What the sources found.
+        canary_share_fraction: Share of the traffic that the canary should get; None when undeclared.
+        margin_fraction: Difference of the P95 of two replicas that would matter.
+        error_margin_fraction: Difference of their error rates that would matter.
+
+    Returns:
+        The checks `scrapes`, `split`, `restarts`, `births`, `replicas`, `clock`, `labels`,
+        `warnings`, `units` and `bounds`. None of them is a FAIL.
+    """
+    return (
+        _scrapes(facts),
+        _split(facts, canary_share_fraction),
+        _restarts(facts),
+        _births(facts),
+        _replicas(facts, margin_fraction, error_margin_fraction),
+        _clock(facts),
+        _labels(facts),
+        _check("warnings", "server-warning" if facts.warnings else None, "no-warning", count=len(facts.warnings)),
+        _units(facts),
+        _bounds(facts),
+    )
+
+
+def share_error_fraction(counts: PairedCounts) -> float | None:
+    """Return the standard error of the canary's share of the traffic, slow changes of it included.
+
+    Args:
+        counts: Counts of both arms.
+
+    Returns:
+        The larger one of the long-run and of the binomial error; None with too few intervals.
+    """
+    baseline, canary = counts.baseline.requests, counts.canary.requests
+    total = float((baseline + canary).sum())
+    if canary.size < MIN_INTERVAL_COUNT or not total:
+        return None
+    share = float(canary.sum()) / total
+    variance = max(sum_variance(canary - share * (baseline + canary)), share * (1 - share) * total)
+    return math.sqrt(variance) / total
+
+
+def _check(check_id: str, fault: str | None, passed: str, **values: object) -> Check:
+    """Build a check that is INCONCLUSIVE when there is a fault."""
+    verdict = Verdict.INCONCLUSIVE if fault else Verdict.PASS
+    return Check(id=check_id, verdict=verdict, reason=fault or passed, values=values)
+
+
+def _scrapes(facts: DataFacts) -> Check:
+    fault = "data-gap" if facts.missing_fraction > MAX_MISSING_FRACTION else None
+    return _check(
+        "scrapes", fault, "few-missing",
+        missing_fraction=facts.missing_fraction, used_count=facts.used_scrapes, expected_count=facts.expected_scrapes,
+    )  # fmt: skip
+
+
+def _split(facts: DataFacts, expected: float | None) -> Check:
+    total, error = facts.baseline.requests + facts.canary.requests, facts.share_error_fraction
+    share = facts.canary.requests / total if total and error is not None else None
+    off = 0.0 if share is None or expected is None else abs(share - expected)
+    fault = error is not None and off > MAX_SPLIT_ERROR_FRACTION * (expected or 0.0) and off > _STANDARD_ERRORS * error
+    return _check(
+        "split", "traffic-split" if fault else None, "not-declared" if expected is None else "as-declared",
+        canary_fraction=share, expected_fraction=expected, standard_error_fraction=error,
+    )  # fmt: skip
+
+
+def _restarts(facts: DataFacts) -> Check:
+    lost = max(_share(arm.lost_requests_at_most, arm.requests) for _, arm in facts.arms)
+    count = sum(arm.restarts for _, arm in facts.arms)
+    return _check(
+        "restarts", "restart-loss" if lost > MAX_LOST_FRACTION else None, "restarted" if count else "no-restart",
+        count=count, lost_count=sum(arm.lost_requests_at_most for _, arm in facts.arms), lost_fraction=lost,
+        limit_fraction=MAX_LOST_FRACTION,
+    )  # fmt: skip
+
+
+def _births(facts: DataFacts) -> Check:
+    unknown = max(_share(arm.uncounted_requests_at_most, arm.requests) for _, arm in facts.arms)
+    count, uncounted = (sum(getattr(arm, name) for _, arm in facts.arms) for name in ("births", "uncounted_births"))
+    return _check(
+        "births", "birth-unknown" if unknown > MAX_LOST_FRACTION else None,
+        "birth-uncounted" if uncounted else "birth-counted" if count else "no-birth",
+        count=count, uncounted_count=uncounted, unknown_fraction=unknown, limit_fraction=MAX_LOST_FRACTION,
+        unknown_count=sum(arm.uncounted_requests_at_most for _, arm in facts.arms),
+    )  # fmt: skip
+
+
+def _share(part: int, counted: int) -> float:
+    return part / (part + counted) if part else 0.0
+
+
+def _replicas(facts: DataFacts, margin: float, error_margin: float) -> Check:
+    odd = next(
+        ((arm, spread) for arm, spread in _spreads(facts) if spread.differs(margin, error_margin)), None
+    )  # fmt: skip
+    carried = min(facts.baseline.replicas, facts.canary.replicas) >= _CLUSTERS
+    values = {"arm": odd[0], **odd[1].to_json()} if odd else {}
+    fault = "replicas-differ" if odd and not carried else None
+    return _check(
+        "replicas", fault, "replicas-differ" if odd else "replicas-alike",
+        baseline_count=facts.baseline.replicas, canary_count=facts.canary.replicas, **values,
+    )  # fmt: skip
+
+
+def _spreads(facts: DataFacts) -> list[tuple[str, ReplicaSpread]]:
+    return [(name, arm.spread) for name, arm in facts.arms if arm.spread]
+
+
+def _clock(facts: DataFacts) -> Check:
+    started = max((arm.started_after_scrape_seconds or 0.0 for _, arm in facts.arms), default=0.0)
+    ahead = max(started, facts.newest_after_as_of_seconds or 0.0)
+    ages = [arm.newest_before_end_seconds for _, arm in facts.arms if arm.newest_before_end_seconds is not None]
+    age, limit = max(ages, default=0.0), _STALE_INTERVALS * (facts.scrape_interval_seconds or 0.0)
+    stale = bool(limit) and age > limit
+    fault = "clock-skew" if ahead > MAX_SKEW_SECONDS else "stale-data" if stale else None
+    return _check(
+        "clock", fault, "clocks-agree", started_after_scrape_seconds=started, newest_age_seconds=age,
+        newest_after_as_of_seconds=facts.newest_after_as_of_seconds, stale_limit_seconds=limit or None,
+    )  # fmt: skip
+
+
+def _labels(facts: DataFacts) -> Check:
+    mixed = [(name, found) for name, arm in facts.arms for found in arm.mixed_labels]
+    releases = [pair for pair in mixed if _RELEASE_LABEL.fullmatch(pair[1].label.lower())]
+    return _check(
+        "labels", "mixed-releases" if releases else None, "mixed-labels" if mixed else "one-value",
+        mixed=[{"arm": name, "label": one.label, "values": list(one.values)} for name, one in releases or mixed],
+    )  # fmt: skip
+
+
+def _units(facts: DataFacts) -> Check:
+    of_name = next((unit for unit, name in _UNIT_OF_NAME.items() if name.fullmatch(facts.metric)), facts.unit)
+    odd = next((name for name, arm in facts.arms if _is_outside(arm)), None)
+    fault = of_name != facts.unit or odd is not None
+    arm = facts.canary if odd == "canary" else facts.baseline
+    return _check(
+        "units", "unit-doubtful" if fault else None, "unit-plausible", metric=facts.metric, unit=facts.unit,
+        unit_of_name=of_name, arm=odd, mean_seconds=arm.mean_seconds, mean_low_seconds=arm.mean_low_seconds,
+        mean_high_seconds=arm.mean_high_seconds,
+    )  # fmt: skip
+
+
+def _is_outside(arm: ArmFacts) -> bool:
+    """Tell whether the mean by `_sum` is one that the buckets rule out: two units in one histogram."""
+    mean, low, high = arm.mean_seconds, arm.mean_low_seconds, arm.mean_high_seconds
+    if mean is None:
+        return False
+    too_low = low is not None and mean < low * (1 - _SUM_TOLERANCE_FRACTION)
+    return too_low or (high is not None and mean > high * (1 + _SUM_TOLERANCE_FRACTION))
+
+
+def _bounds(facts: DataFacts) -> Check:
+    fault = "bounds-differ" if facts.dropped_bounds and not facts.common_bounds else None
+    return _check(
+        "bounds", fault, "bounds-merged" if facts.dropped_bounds else "bounds-equal",
+        common_count=facts.common_bounds, dropped_count=facts.dropped_bounds,
+    )  # fmt: skip
