@@ -1,11 +1,14 @@
 """Counts for the tests of the canary judges, from a known truth and a fixed seed."""
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
 from scipy.special import ndtr
 
-from reliability.judge.counts import ArmCounts, PairedCounts
+from reliability.judge.counts import ArmCounts, PairedCounts, RouteCounts
 
 FINE_BOUNDS = np.append(0.004 * 1.1 ** np.arange(90), np.inf)
 COARSE_BOUNDS = np.array([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, np.inf])
@@ -87,3 +90,18 @@ def with_errors(baseline_errors, canary_errors, *, baseline_requests, canary_req
         return arm(np.column_stack([requests, np.zeros_like(requests)]), errors, bounds=bounds)
 
     return paired(one(baseline_errors, baseline_requests), one(canary_errors, canary_requests), bounds=bounds)
+
+
+def by_route(own: Mapping[str, PairedCounts]) -> PairedCounts:
+    """Put the counts of several routes together, as one service that serves them all."""
+    routes = tuple(RouteCounts(route=name, baseline=c.baseline, canary=c.canary) for name, c in sorted(own.items()))
+    return replace(
+        next(iter(own.values())),
+        baseline=reduce(_added, (route.baseline for route in routes)),
+        canary=reduce(_added, (route.canary for route in routes)),
+        routes=routes,
+    )
+
+
+def _added(one: ArmCounts, other: ArmCounts) -> ArmCounts:
+    return ArmCounts(**{f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(ArmCounts)})
