@@ -31,6 +31,7 @@ def planned_seconds(
     interval_seconds: float,
     noise_factor: float = 1.0,
     known_degrees: int = 0,
+    chance_is_normal: bool = True,
 ) -> float:
     """Find the horizon after which a test decides, with the degrees of freedom that this horizon has.
 
@@ -41,6 +42,7 @@ def planned_seconds(
         interval_seconds: Length of one compared interval: the scrapes that are merged to one.
         noise_factor: Variance over that of independent requests.
         known_degrees: Degrees of freedom of a measured history that is pooled in.
+        chance_is_normal: See `planned_critical`.
 
     Returns:
         The horizon in seconds, at least `MIN_INTERVAL_COUNT` intervals; `inf` when a year does not do.
@@ -48,7 +50,13 @@ def planned_seconds(
 
     def missing(seconds: float) -> float:
         degrees = cosine_count(round(seconds / interval_seconds))
-        critical = planned_critical(alpha, degrees=degrees, noise_factor=noise_factor, known_degrees=known_degrees)
+        critical = planned_critical(
+            alpha,
+            degrees=degrees,
+            noise_factor=noise_factor,
+            known_degrees=known_degrees,
+            chance_is_normal=chance_is_normal,
+        )
         return seconds_for(critical) - seconds
 
     least = MIN_INTERVAL_COUNT * interval_seconds
@@ -60,7 +68,14 @@ def planned_seconds(
 
 
 @lru_cache(maxsize=1024)
-def planned_critical(alpha: float, *, degrees: int, noise_factor: float = 1.0, known_degrees: int = 0) -> float:
+def planned_critical(
+    alpha: float,
+    *,
+    degrees: int,
+    noise_factor: float = 1.0,
+    known_degrees: int = 0,
+    chance_is_normal: bool = True,
+) -> float:
     """Return the critical value to plan with when the variance will be an estimate.
 
     The test divides by an estimated standard error that is never below the one of independent
@@ -71,6 +86,8 @@ def planned_critical(alpha: float, *, degrees: int, noise_factor: float = 1.0, k
         degrees: Degrees of freedom of the estimate.
         noise_factor: Variance over that of independent requests, at least 1.
         known_degrees: Degrees of freedom of a measured history that is pooled in.
+        chance_is_normal: The variance of independent requests is a law of its own without an estimate, as
+            for latency; else only a floor under the estimate, as for errors.
 
     Returns:
         The number that, with the normal quantile of `POWER` added, is the distance from the margin in
@@ -78,7 +95,9 @@ def planned_critical(alpha: float, *, degrees: int, noise_factor: float = 1.0, k
     """
     total = degrees + known_degrees
     estimated = (chdtri(degrees, _CHANCES) + known_degrees) / total  # of the variance, in units of the true one
-    used: FloatArray = np.sqrt(np.maximum(estimated, 1 / noise_factor)) * critical_value(alpha, degrees=total)
+    critical = critical_value(alpha, degrees=total)
+    floor = (-float(ndtri(alpha)) if chance_is_normal else critical) / math.sqrt(noise_factor)
+    used: FloatArray = np.maximum(np.sqrt(estimated) * critical, floor)
     distance = bisect(lambda x: float(np.mean(ndtr(x - used))) - POWER, 0.0, _LARGEST_DISTANCE, xtol=1e-4)
     return float(distance) - float(ndtri(POWER))
 
