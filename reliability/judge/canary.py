@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reliability.judge.check import Check, reason_of
+from reliability.judge.data_health import DATA_CAUTIONS
 from reliability.judge.error_rate import ErrorJudgement
 from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement
@@ -23,8 +24,7 @@ __all__ = ["CanaryJudgement", "Check", "judge_canary"]
 _LITTLE_ROOM_FRACTION: Final = 0.01
 _VAGUE_REASON: Final = "not-enough-evidence"
 _MEASURES: Final = ("latency", "errors", "routes")
-_MAX_MISSING_FRACTION: Final = 0.20
-_CAUTIONS_OF_DATA: Final = frozenset({"bounds-merged", "mixed-labels", "replicas-differ", "load-changed"})
+_CAUTIONS_OF_CHECKS: Final = DATA_CAUTIONS | {"load-changed"}  # reasons of a PASS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +104,12 @@ def judge_canary(
     latency: LatencyJudgement,
     errors: ErrorJudgement,
     *,
-    data: Sequence[Check] = (),
+    data: Sequence[Check],
     load: Sequence[Check] = (),
     routes: RoutesJudgement | None = None,
     gate_routes: bool = False,
     cautions: Sequence[str] = (),
     alpha_fail: float = 0.025,
-    warnings: Sequence[str] = (),
-    missing_scrapes_fraction: float | None = None,
-    used_scrape_count: int | None = None,
-    expected_scrape_count: int | None = None,
 ) -> CanaryJudgement:
     """Fold the judgements of one comparison.
 
@@ -126,10 +122,6 @@ def judge_canary(
         gate_routes: Whether every judged route must pass; otherwise a route over its budget is a caution.
         cautions: Cautions found elsewhere.
         alpha_fail: Probability to FAIL a canary that sits on its margins, all measures together.
-        warnings: Deprecated, part of `data`.
-        missing_scrapes_fraction: Deprecated, part of `data`.
-        used_scrape_count: Deprecated, part of `data`.
-        expected_scrape_count: Deprecated, part of `data`.
 
     Returns:
         The judgement.
@@ -142,7 +134,6 @@ def judge_canary(
     if gating is not None:
         routes = gating.adjusted(adjusted[2:])
     counted = [_counted(judged, p <= alpha_fail) for judged, p in zip(family[:2], adjusted[:2], strict=True)]
-    data = data or _old_data(warnings, missing_scrapes_fraction, used_scrape_count, expected_scrape_count)
     checks = (
         _traffic(latency, errors),
         *data,
@@ -159,27 +150,6 @@ def judge_canary(
     figures += [figures_of(r.latency, verdict=r.verdict, reason=r.reason, level=level, route=r.route) for r in shown]
     found = (*_cautions(latency), *_cautions_of((*data, *load)), *_route_cautions(routes, gates=gate_routes), *cautions)
     return CanaryJudgement(checks=checks, cautions=tuple(dict.fromkeys(found)), figures=tuple(figures), routes=routes)
-
-
-def _old_data(
-    warnings: Sequence[str], missing_fraction: float | None, used_count: int | None, expected_count: int | None
-) -> tuple[Check, ...]:
-    values = {"missing_fraction": missing_fraction, "used_count": used_count, "expected_count": expected_count}
-    gap = missing_fraction is not None and missing_fraction > _MAX_MISSING_FRACTION
-    return (
-        Check(
-            id="scrapes",
-            verdict=Verdict.INCONCLUSIVE if gap else Verdict.PASS,
-            reason="data-gap" if gap else "few-missing",
-            values=values,
-        ),
-        Check(
-            id="warnings",
-            verdict=Verdict.INCONCLUSIVE if warnings else Verdict.PASS,
-            reason="server-warning" if warnings else "no-warning",
-            values={"count": len(warnings)},
-        ),
-    )
 
 
 def _counted(judged: LatencyJudgement | ErrorJudgement, stands: bool) -> tuple[Verdict, str]:
@@ -260,8 +230,9 @@ def _cautions(latency: LatencyJudgement) -> tuple[str, ...]:
     return tuple(code for code, holds in found.items() if holds)
 
 
-def _cautions_of(data: Sequence[Check]) -> tuple[str, ...]:
-    return tuple(check.reason for check in data if check.verdict is Verdict.PASS and check.reason in _CAUTIONS_OF_DATA)
+def _cautions_of(checks: Sequence[Check]) -> tuple[str, ...]:
+    passed = (check.reason for check in checks if check.verdict is Verdict.PASS)
+    return tuple(reason for reason in passed if reason in _CAUTIONS_OF_CHECKS)
 
 
 def _route_cautions(routes: RoutesJudgement | None, *, gates: bool) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import requests
 from reliability.errors import PrometheusRefusedError
 from reliability.judge.canary import CanaryJudgement, judge_canary
 from reliability.judge.counts import PairedCounts
+from reliability.judge.data_health import judge_data
 from reliability.judge.error_rate import judge_errors
 from reliability.judge.latency import judge_latency
 from reliability.sources.answer import Answer
@@ -115,10 +116,7 @@ def judged(pairing: Pairing) -> tuple[PairedCounts, CanaryJudgement]:
     return pairing.counts, judge_canary(
         judge_latency(pairing.counts, margin_fraction=0.1),
         judge_errors(pairing.counts, margin_absolute_fraction=0.005, margin_relative_fraction=0.5),
-        warnings=(),
-        missing_scrapes_fraction=pairing.health.missing_fraction,
-        used_scrape_count=pairing.health.used_scrapes,
-        expected_scrape_count=pairing.health.expected_scrapes,
+        data=judge_data(pairing.facts, canary_share_fraction=None),
     )
 
 

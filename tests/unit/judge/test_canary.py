@@ -2,7 +2,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reliability.judge.canary import judge_canary
@@ -84,6 +84,7 @@ gated = st.lists(st.sampled_from([LATENCY, SLOW, OPEN_LATENCY]), min_size=1, max
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
+@settings(max_examples=40)
 def test_a_pass_needs_every_mandatory_check(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=True)
 
@@ -96,6 +97,7 @@ def test_a_pass_needs_every_mandatory_check(latency, errors, data, routes):
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
+@settings(max_examples=40)
 def test_data_that_cannot_be_trusted_decides_nothing(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=[*data, GAP], routes=routes, gate_routes=True)
 
@@ -105,6 +107,7 @@ def test_data_that_cannot_be_trusted_decides_nothing(latency, errors, data, rout
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated, gates=st.booleans())
+@settings(max_examples=40)
 def test_one_more_failing_route_never_improves_a_verdict(latency, errors, data, routes, gates):
     failing = replace(SLOW, fail_p_value=1e-9)
     more = routes_of(*(own.latency for own in routes.judged), failing)
@@ -117,16 +120,18 @@ def test_one_more_failing_route_never_improves_a_verdict(latency, errors, data, 
 
 
 @given(latency=latencies, errors=errors, smaller=st.floats(0, 1), routes=gated)
+@settings(max_examples=40)
 def test_a_smaller_p_value_never_takes_a_fail_away(latency, errors, smaller, routes):
     more_certain = replace(SLOW, fail_p_value=smaller * known(SLOW.fail_p_value))
 
-    before = judge_canary(SLOW, errors, routes=routes, gate_routes=True)
-    after = judge_canary(more_certain, errors, routes=routes, gate_routes=True)
+    before = judge_canary(SLOW, errors, data=SOUND, routes=routes, gate_routes=True)
+    after = judge_canary(more_certain, errors, data=SOUND, routes=routes, gate_routes=True)
 
     assert before.verdict is not Verdict.FAIL or after.verdict is Verdict.FAIL
 
 
 @given(p_values=probabilities)
+@settings(max_examples=40)
 def test_holm_is_the_closed_test_of_bonferroni(p_values):
     members = range(len(p_values))
     families = [chosen for size in members for chosen in itertools.combinations(members, size + 1)]
@@ -139,6 +144,7 @@ def test_holm_is_the_closed_test_of_bonferroni(p_values):
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
+@settings(max_examples=40)
 def test_the_checks_stand_in_page_order_and_the_reason_is_a_word(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=[*SOUND, *data], load=SOUND, routes=routes)
 
@@ -149,6 +155,7 @@ def test_the_checks_stand_in_page_order_and_the_reason_is_a_word(latency, errors
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
+@settings(max_examples=40)
 def test_only_an_open_verdict_names_what_is_undecided_and_then_all_of_it(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=True)
 
@@ -163,6 +170,7 @@ def test_only_an_open_verdict_names_what_is_undecided_and_then_all_of_it(latency
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated, gates=st.booleans())
+@settings(max_examples=40)
 def test_the_other_case_speaks_for_the_other_side(latency, errors, data, routes, gates):
     judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=gates)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reliability.judge.canary import judge_canary
+from reliability.judge.data_health import judge_data
 from reliability.judge.error_rate import judge_errors
 from reliability.judge.latency import judge_latency
 from reliability.sources.increments import pair_counts
@@ -36,7 +37,7 @@ def judged(name, *, minutes=None):
     )
     pairing = pair_counts(baseline, canary, names=names, window=window)
     latency, errors = judge_latency(known(pairing.counts)), judge_errors(known(pairing.counts))
-    canary_judgement = judge_canary(latency, errors, missing_scrapes_fraction=pairing.health.missing_fraction)
+    canary_judgement = judge_canary(latency, errors, data=judge_data(pairing.facts, canary_share_fraction=None))
     return latency, errors, canary_judgement, manifest.truth["judged"]
 
 
