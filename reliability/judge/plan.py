@@ -13,7 +13,9 @@ from typing import Final
 from reliability.judge.bucket_limits import bucket_ratio, guard_fraction, suggested_bounds
 from reliability.judge.counts import FloatArray
 from reliability.judge.history import NoiseHistory
+from reliability.judge.intervals import scrapes_to_merge
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT
+from reliability.judge.noise import SLOW_COUNT
 from reliability.judge.planning import (
     error_variance_seconds,
     latency_variance_seconds,
@@ -25,8 +27,6 @@ from reliability.judge.survival import survival_curve, tail_index
 from reliability.verdicts import Verdict
 
 _MARGINS_TO_FAIL: Final = (1.5, 2.0)  # true changes that a FAIL is planned for, in margins
-_FEW_REQUESTS_PER_SCRAPE: Final = 5
-_MAX_MERGED_SCRAPES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +73,7 @@ class Traffic:
     def interval_seconds(self) -> float:
         """Length of one compared interval: sparse scrapes are merged."""
         in_a_scrape = min(self.ratio, 1.0) * self.canary_requests_per_second * self.scrape_interval_seconds
-        return self.scrape_interval_seconds * min(
-            math.ceil(_FEW_REQUESTS_PER_SCRAPE / in_a_scrape), _MAX_MERGED_SCRAPES
-        )
+        return self.scrape_interval_seconds * scrapes_to_merge(in_a_scrape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +256,8 @@ def _latency_decision(
         )
         return max(count, least_count) / rate
 
-    return _decision(traffic, target, seconds_for, noise_factor=factor, known_degrees=degrees, chance_is_normal=True)
+    slow = 0 if degrees else SLOW_COUNT
+    return _decision(traffic, target, seconds_for, noise_factor=factor, known_degrees=degrees, slow_count=slow)
 
 
 def _error_decision(
@@ -288,7 +287,7 @@ def _error_decision(
         )
         return count / rate
 
-    return _decision(traffic, target, seconds_for, noise_factor=factor, known_degrees=degrees, chance_is_normal=False)
+    return _decision(traffic, target, seconds_for, noise_factor=factor, known_degrees=degrees)
 
 
 def _decision(
@@ -298,7 +297,7 @@ def _decision(
     *,
     noise_factor: float,
     known_degrees: int,
-    chance_is_normal: bool,
+    slow_count: int = 0,
 ) -> PlannedDecision:
     seconds = planned_seconds(
         seconds_for,
@@ -306,7 +305,7 @@ def _decision(
         interval_seconds=traffic.interval_seconds,
         noise_factor=noise_factor,
         known_degrees=known_degrees,
-        chance_is_normal=chance_is_normal,
+        slow_count=slow_count,
     )
     if math.isinf(seconds):
         return _never(target)

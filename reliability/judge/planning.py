@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy.optimize import bisect
 from scipy.special import chdtri, ndtr, ndtri
 
 from reliability.judge.counts import FloatArray
@@ -20,8 +19,10 @@ POWER: Final = 0.90
 """Probability to decide that a plan aims at."""
 LONGEST_SECONDS: Final = 366 * 24 * 3600.0
 """A plan that takes longer than a year is none."""
-_LARGEST_DISTANCE: Final = 1000.0  # standard errors
-_CHANCES: Final = (np.arange(200) + 0.5) / 200
+_MAX_STEPS: Final = 8
+_CLOSE_FRACTION: Final = 0.002
+_NEWTON_STEPS: Final = 4
+_CHANCES: Final = (np.arange(24) + 0.5) / 24
 
 
 def planned_seconds(
@@ -31,7 +32,7 @@ def planned_seconds(
     interval_seconds: float,
     noise_factor: float = 1.0,
     known_degrees: int = 0,
-    chance_is_normal: bool = True,
+    slow_count: int = 0,
 ) -> float:
     """Find the horizon after which a test decides, with the degrees of freedom that this horizon has.
 
@@ -42,29 +43,26 @@ def planned_seconds(
         interval_seconds: Length of one compared interval: the scrapes that are merged to one.
         noise_factor: Variance over that of independent requests.
         known_degrees: Degrees of freedom of a measured history that is pooled in.
-        chance_is_normal: See `planned_critical`.
+        slow_count: See `planned_critical`.
 
     Returns:
         The horizon in seconds, at least `MIN_INTERVAL_COUNT` intervals; `inf` when a year does not do.
     """
 
-    def missing(seconds: float) -> float:
-        degrees = cosine_count(round(seconds / interval_seconds))
+    def seconds_at(seconds: float) -> float:
+        degrees = cosine_count(max(MIN_INTERVAL_COUNT, round(min(seconds, LONGEST_SECONDS) / interval_seconds)))
         critical = planned_critical(
-            alpha,
-            degrees=degrees,
-            noise_factor=noise_factor,
-            known_degrees=known_degrees,
-            chance_is_normal=chance_is_normal,
+            alpha, degrees=degrees, noise_factor=noise_factor, known_degrees=known_degrees, slow_count=slow_count
         )
-        return seconds_for(critical) - seconds
+        return seconds_for(critical)
 
-    least = MIN_INTERVAL_COUNT * interval_seconds
-    if missing(least) <= 0:
-        return least
-    if missing(LONGEST_SECONDS) > 0:
-        return math.inf
-    return float(bisect(missing, least, LONGEST_SECONDS, xtol=interval_seconds / 4, rtol=1e-6))
+    seconds, before = seconds_at(LONGEST_SECONDS), 0.0
+    for _ in range(_MAX_STEPS):  # too short and too long by turns, nearer at each step
+        before, seconds = seconds, seconds_at(seconds)
+        if abs(seconds - before) <= _CLOSE_FRACTION * seconds:
+            break
+    longest = max(seconds, before, MIN_INTERVAL_COUNT * interval_seconds)
+    return longest if longest <= LONGEST_SECONDS else math.inf
 
 
 @lru_cache(maxsize=1024)
@@ -74,7 +72,7 @@ def planned_critical(
     degrees: int,
     noise_factor: float = 1.0,
     known_degrees: int = 0,
-    chance_is_normal: bool = True,
+    slow_count: int = 0,
 ) -> float:
     """Return the critical value to plan with when the variance will be an estimate.
 
@@ -86,20 +84,54 @@ def planned_critical(
         degrees: Degrees of freedom of the estimate.
         noise_factor: Variance over that of independent requests, at least 1.
         known_degrees: Degrees of freedom of a measured history that is pooled in.
-        chance_is_normal: The variance of independent requests is a law of its own without an estimate, as
-            for latency; else only a floor under the estimate, as for errors.
+        slow_count: Slowest cosines whose mean square alone bounds the variance too, as a known one; 0: none do.
 
     Returns:
         The number that, with the normal quantile of `POWER` added, is the distance from the margin in
         true standard errors at which the test decides with probability `POWER`.
     """
+    slow = chdtri(slow_count, _CHANCES)[:, None] if slow_count else np.zeros((1, 1))
+    rest = chdtri(degrees - slow_count, _CHANCES)[None, :] if degrees > slow_count else np.zeros((1, 1))
     total = degrees + known_degrees
-    estimated = (chdtri(degrees, _CHANCES) + known_degrees) / total  # of the variance, in units of the true one
-    critical = critical_value(alpha, degrees=total)
-    floor = (-float(ndtri(alpha)) if chance_is_normal else critical) / math.sqrt(noise_factor)
-    used: FloatArray = np.maximum(np.sqrt(estimated) * critical, floor)
-    distance = bisect(lambda x: float(np.mean(ndtr(x - used))) - POWER, 0.0, _LARGEST_DISTANCE, xtol=1e-4)
-    return float(distance) - float(ndtri(POWER))
+    estimated = np.maximum((slow + rest + known_degrees) / total, 1 / noise_factor)  # in units of the true variance
+    used: FloatArray = np.sqrt(estimated) * critical_value(alpha, degrees=total)
+    if slow_count:
+        used = np.maximum(used, -float(ndtri(alpha)) * np.sqrt(slow / slow_count))
+    distance = float(used.mean()) + float(ndtri(POWER))
+    for _ in range(_NEWTON_STEPS):
+        power, slope = float(ndtr(distance - used).mean()), float(np.exp(-((distance - used) ** 2) / 2).mean())
+        distance += (POWER - power) * math.sqrt(2 * math.pi) / slope
+    return distance - float(ndtri(POWER))
+
+
+def noise_floor_seconds(
+    log_variance_seconds: float, *, log_distance: float, alpha: float, interval_seconds: float, known_degrees: int
+) -> float:
+    """Return the time that the noise between arms alone asks for, however much traffic there is.
+
+    Args:
+        log_variance_seconds: `latency_log_variance_seconds` of a history.
+        log_distance: Distance of the true change from the margin, as a log ratio.
+        alpha: One-sided level of the test.
+        interval_seconds: Length of one compared interval.
+        known_degrees: Degrees of freedom of the history, which is pooled in.
+
+    Returns:
+        The time in seconds; 0 without noise.
+    """
+
+    def seconds_for(critical: float) -> float:
+        return log_variance_seconds * ((critical + float(ndtri(POWER))) / log_distance) ** 2
+
+    if log_variance_seconds <= 0:
+        return 0.0
+    return planned_seconds(
+        seconds_for,
+        alpha=alpha,
+        interval_seconds=interval_seconds,
+        noise_factor=math.inf,
+        known_degrees=known_degrees,
+    )
 
 
 def latency_variance_seconds(
