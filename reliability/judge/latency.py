@@ -24,7 +24,7 @@ from reliability.judge.latency_evidence import (
 )
 from reliability.judge.latency_outlook import helpful_bounds, open_reason, requests_needed
 from reliability.judge.mean_latency import mean_change
-from reliability.judge.quantile_ratio import ArmTail, QuantileRatioTest
+from reliability.judge.quantile_ratio import ArmTail
 from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
@@ -96,14 +96,24 @@ class LatencyJudgement:
 
     @property
     def verdict(self) -> Verdict:
-        """PASS or FAIL only when a deciding limit lies on its side of the margin."""
+        """PASS or FAIL only when a deciding limit lies on its side of the margin; no PASS over a clear mean."""
         if self.reason in NO_TRAFFIC_REASONS:
             return Verdict.NO_DATA
         if self.deciding_lower_fraction is not None and self.deciding_lower_fraction > self.margin_fraction:
             return Verdict.FAIL
-        if self.deciding_upper_fraction is not None and self.deciding_upper_fraction <= self.margin_fraction:
+        if self.keeps_margin and not self.mean_breaks_margin:
             return Verdict.PASS
         return Verdict.INCONCLUSIVE
+
+    @property
+    def keeps_margin(self) -> bool:
+        """Whether the quantile is shown to stay within the margin."""
+        return self.deciding_upper_fraction is not None and self.deciding_upper_fraction <= self.margin_fraction
+
+    @property
+    def mean_breaks_margin(self) -> bool:
+        """Whether the mean latency, exactly known from `_sum`, is shown to exceed the margin."""
+        return self.mean_lower_fraction is not None and self.mean_lower_fraction > self.margin_fraction
 
     @property
     def more_requests_needed(self) -> int | None:
@@ -213,12 +223,12 @@ def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJ
     """Add the limits, provided there is enough to rest them on."""
     if not evidence.is_enough:
         return described
-    limits = _curve_limits(evidence)
+    by_curve = limits = _curve_limits(evidence)
     if evidence.guard > 0 or evidence.rules.policy == "strict":
-        limits = limits.or_better(_bound_limits(evidence))
+        limits = by_curve.or_better(_bound_limits(evidence))
     return replace(
         described,
-        increase_interval=_interval(evidence.test) if math.isfinite(evidence.guard) else None,
+        increase_interval=_interval(evidence, by_curve) if math.isfinite(evidence.guard) else None,
         deciding_lower_fraction=None if limits.lowest is None else limits.lowest - 1,
         deciding_upper_fraction=None if limits.highest is None else limits.highest - 1,
         fail_p_value=limits.p_fail,
@@ -300,11 +310,16 @@ def _bound_tests(arm: ArmTail, evidence: LatencyEvidence) -> BoundTests:
     return bucket_limits.bound_tests(arm, slower_share=evidence.rules.slower_share)
 
 
-def _interval(test: QuantileRatioTest | None) -> tuple[float, float] | None:
+def _interval(evidence: LatencyEvidence, known: _Limits) -> tuple[float, float] | None:
+    """Return the 95 % interval without the guard, searched from the limits that are known already."""
+    test, guard = evidence.test, evidence.guard
     if test is None:
         return None
-    low = test.lower_limit(_INTERVAL_ALPHA, start=test.ratio)
-    high = test.upper_limit(_INTERVAL_ALPHA, start=test.ratio)
+    low = None if known.lowest is None else known.lowest * (1 + guard)
+    if low is None or evidence.rules.alpha_fail != _INTERVAL_ALPHA:
+        low = test.lower_limit(_INTERVAL_ALPHA, start=low or test.ratio)
+    start = test.ratio if known.highest is None else known.highest * (1 - guard)
+    high = test.upper_limit(_INTERVAL_ALPHA, start=start)
     return None if low is None or high is None else (low - 1, high - 1)
 
 
@@ -314,7 +329,7 @@ def _explained(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJ
         return replace(limited, reason="over-budget" if limited.late_lower_fraction is None else "over-budget-late")
     if limited.verdict is Verdict.PASS:
         return replace(limited, reason="inside-budget")
-    reason = open_reason(evidence)
+    reason = "mean-over-budget" if limited.keeps_margin else open_reason(evidence)
     needed = requests_needed(evidence) if reason in _CURABLE_BY_REQUESTS else None
     return replace(
         limited,

@@ -51,6 +51,19 @@ def cosines(interval_count: int) -> FloatArray:
     return basis
 
 
+def projected(series: FloatArray) -> FloatArray:
+    """Project a series on its cosines; each projection has the variance of `series.sum()`.
+
+    Args:
+        series: One number per interval, shape `(T,)`.
+
+    Returns:
+        Projections, slowest first, shape `(cosine_count,)`.
+    """
+    projections: FloatArray = cosines(series.size) @ series
+    return projections
+
+
 def sum_variance(series: FloatArray) -> float:
     """Estimate the long-run variance of `series.sum()`.
 
@@ -60,7 +73,7 @@ def sum_variance(series: FloatArray) -> float:
     Returns:
         The variance, never negative.
     """
-    projections = cosines(series.size) @ series
+    projections = projected(series)
     return float(projections @ projections) / projections.size
 
 

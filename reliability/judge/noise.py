@@ -13,8 +13,10 @@ from typing import Protocol
 from scipy.special import ndtri, stdtr, stdtrit
 
 from reliability.judge.counts import FloatArray
-from reliability.judge.long_run import cosine_count, sum_variance
+from reliability.judge.long_run import projected
 
+SLOW_COUNT = 4
+"""Cosines that stand for the slowest movements."""
 _SMALLEST_PROBABILITY = 1e-300  # its normal deviate, 37, is the largest there is
 
 
@@ -51,7 +53,12 @@ def normal_or_t_point(alpha: float, *, degrees: float) -> float:
 
 def weakest_deviate(difference: float, laws: Sequence[Law]) -> float:
     """Return the least extreme normal deviate that the laws give to a difference."""
-    return min((law.normal_deviate(difference) for law in laws), key=abs)
+    largest: dict[float, Law] = {}
+    for law in laws:  # of laws with the same degrees the larger variance is the less extreme
+        other = largest.setdefault(law.degrees, law)
+        if law.variance > other.variance:
+            largest[law.degrees] = law
+    return min((law.normal_deviate(difference) for law in largest.values()), key=abs)
 
 
 def widest_law(laws: Sequence[Law], *, alpha: float) -> Law:
@@ -76,7 +83,7 @@ class Noise(Protocol):
     """What is known of the noise of a comparison."""
 
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
-        """Estimate the laws of `canary.sum() - baseline.sum()` from the terms of both sums."""
+        """Estimate the laws of `canary.sum() - baseline.sum()` from the terms of both sums; the best one first."""
         ...
 
 
@@ -91,9 +98,12 @@ class PairedNoise:
     history: Law | None = None
 
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
-        """Estimate from the differences, shape `(T,)` both; pool the history in."""
-        own = long_run_law(canary - baseline)
-        return (own if self.history is None else pooled((own, self.history)),)
+        """Estimate from the differences, shape `(T,)` both; a history is pooled in."""
+        projections = projected(canary - baseline)
+        own = _law(projections)
+        if self.history is not None:
+            return (pooled((own, self.history)),)
+        return own, _slow_floor(projections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +119,24 @@ class UnpairedNoise:
 
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
         """Estimate window by window, shapes `(T_b,)` and `(T_c,)`."""
-        own = summed((long_run_law(baseline), long_run_law(canary)))
+        own = summed([_law(projected(series)[:SLOW_COUNT]) for series in (baseline, canary)])
         return (own,) if self.history is None else (own, self.history)
 
 
 def long_run_law(series: FloatArray) -> Law:
     """Estimate the law of `series.sum()`, shape `(T,)`, from its lowest frequencies."""
-    return Law(variance=sum_variance(series), degrees=cosine_count(series.size))
+    return _law(projected(series))
+
+
+def _law(projections: FloatArray) -> Law:
+    return Law(variance=float(projections @ projections) / projections.size, degrees=projections.size)
+
+
+def _slow_floor(projections: FloatArray) -> Law:
+    """Take the slowest movements alone as a floor under the variance, like chance.
+
+    A noise with a long memory moves slowly; an estimate from all the cosines is then too small. The
+    few slowest ones are too few for an estimate of their own, so that they bound it without degrees.
+    """
+    slow = projections[:SLOW_COUNT]
+    return Law(variance=float(slow @ slow) / slow.size, degrees=math.inf)

@@ -10,14 +10,14 @@ is estimated. Fed by the latency judge; margins, buckets and verdicts do not bel
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from reliability.judge.counts import FloatArray, ReplicaTotals
 from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals
-from reliability.judge.inversion import crossing
+from reliability.judge.inversion import crossing, root
 from reliability.judge.noise import Law, Noise, PairedNoise, normal_or_t_point, summed, weakest_deviate
 from reliability.judge.strata import WeighedArm, weighed_arms
 from reliability.judge.survival import SurvivalCurve, survival_curve, tail_index
@@ -26,6 +26,8 @@ MIN_CLUSTER_COUNT = 3
 """Fewer replicas of an arm say nothing of how replicas differ."""
 _LARGEST_LOG_RATIO = math.log(1000.0)
 _FIRST_LOG_STEP = 0.03
+_SHORTEST_LOG_STEP = 1e-4
+_THRESHOLD_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +127,12 @@ class QuantileRatioTest:
             return self.baseline.effective_count * baseline + self.canary.effective_count * canary
 
         low, high = sorted((self.baseline_seconds, self.canary_seconds / ratio))
-        if excess(low) <= 0 or low == high:
+        at_low, at_high = excess(low), excess(high)
+        if at_low <= 0 or low == high:
             return low
-        if excess(high) >= 0:
+        if at_high >= 0:
             return high
-        return float(brentq(excess, low, high, xtol=1e-12 * high, rtol=1e-10))
+        return root(excess, (low, at_low), (high, at_high), tolerance=_THRESHOLD_TOLERANCE * high)
 
     def score(self, ratio: float) -> Score:
         """Compute the statistic at `ratio` (above zero)."""
@@ -137,12 +140,16 @@ class QuantileRatioTest:
         baseline = self.baseline.excess(threshold, slower_share=self.slower_share)
         canary = self.canary.excess(ratio * threshold, slower_share=self.slower_share)
         spread = 1.0 / self.baseline.effective_count + 1.0 / self.canary.effective_count
-        chance = Law(variance=self.slower_share * (1.0 - self.slower_share) * spread, degrees=math.inf)
+        by_interval = self.noise.laws(baseline, canary)
+        chance = Law(
+            variance=self.slower_share * (1.0 - self.slower_share) * spread,
+            degrees=by_interval[0].degrees,  # a floor under the estimate, so that it keeps its degrees
+        )
         clusters = self.baseline.cluster_law(threshold), self.canary.cluster_law(ratio * threshold)
         by_replica = () if clusters[0] is None or clusters[1] is None else (summed((clusters[0], clusters[1])),)
         return Score(
             difference=float(canary.sum() - baseline.sum()),
-            laws=(chance, *self.noise.laws(baseline, canary), *by_replica),
+            laws=(chance, *by_interval, *by_replica),
         )
 
     def p_above(self, ratio: float) -> float:
@@ -162,15 +169,24 @@ class QuantileRatioTest:
         return self._limit(-normal_or_t_point(alpha, degrees=math.inf), start)
 
     def _limit(self, level: float, start: float) -> float | None:
-        found = crossing(
-            lambda log_ratio: self.score(math.exp(log_ratio)).statistic,
-            level,
-            start=math.log(start),
-            step=_FIRST_LOG_STEP,
-            low=-_LARGEST_LOG_RATIO,
-            high=_LARGEST_LOG_RATIO,
-        )
+        @lru_cache(maxsize=2)
+        def statistic(log_ratio: float) -> float:
+            return self.score(math.exp(log_ratio)).statistic
+
+        step = self._first_step(statistic(math.log(start)), level, math.log(start))
+        edge = _LARGEST_LOG_RATIO
+        found = crossing(statistic, level, start=math.log(start), step=step, low=-edge, high=edge)
         return None if found is None else math.exp(found)
+
+    def _first_step(self, at_start: float, level: float, start: float) -> float:
+        """Guess how far the limit lies from `start`: the statistic is 0 at the estimate and nearly straight."""
+        distance = start - math.log(self.ratio)
+        if abs(distance) < _SHORTEST_LOG_STEP:
+            return _FIRST_LOG_STEP
+        slope = at_start / distance
+        if slope >= 0:
+            return _FIRST_LOG_STEP
+        return min(max(1.1 * abs(level / slope - distance), _SHORTEST_LOG_STEP), _FIRST_LOG_STEP)
 
 
 def arm_tails(

@@ -67,7 +67,7 @@ def test_the_critical_value_is_exceeded_with_its_probability(alpha, degrees):
 def test_the_crossing_is_found_from_either_side(root, start, step):
     found = crossing(lambda x: root - x, 0.0, start=start, step=step, low=-1, high=1)
 
-    assert found == pytest.approx(root, abs=1e-8)
+    assert found == pytest.approx(root, abs=1e-6)
 
 
 @given(root=st.floats(-0.9, 0.9), start=st.floats(-0.9, 0.9))
