@@ -138,5 +138,21 @@ def condensed(question: Question, results: Results) -> dict[str, dict[str, float
             row[f"{verdict} on the margin, worst main"] = look.worst(main, boundary, verdict)
             row[f"{verdict} on the margin, worst hard"] = look.worst(hard, boundary, verdict)
         row["PASS at 0, mean main"] = look.mean(main, 0.0, "PASS")
+        row["wrong with default buckets"] = _wrong(look, boundary)
         rows[method] = row
     return rows
+
+
+def _wrong(look: Columns, boundary: float) -> float:
+    """Return the largest share of wrong verdicts with default buckets, up to twice the margin."""
+    cells = [
+        name for name, cell in look.question.cells.items() if cell.layout == "prom" and (name, 0.0) in look.results
+    ]
+    effects = [effect for effect in look.question.effects if effect <= 2 * boundary and effect != boundary]
+    return max(look.worst(cells, effect, "FAIL" if effect < boundary else "PASS") for effect in effects)
+
+
+def held_by_cell(question: Question, results: Results, method: str) -> dict[str, float]:
+    """Return how often the 95 % interval held the truth, by cell, all changes together, in percent."""
+    names = dict.fromkeys(name for name, _ in results)
+    return {name: pooled(results[name, effect][method] for effect in question.effects).held_percent for name in names}

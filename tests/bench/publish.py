@@ -1,0 +1,166 @@
+"""Measures everything that is published about the verdict and writes tests/bench/RESULTS.md.
+
+Run from the root of the project (long; it goes on where it stopped):
+
+    python -m tests.bench.publish --n 200 --seeds 1,2,3,4,5 --history-n 20 --peers-n 40 --jobs 2
+
+The folder keeps tallies by seed. Those of the peers serve again; ours only as long as the judges' code
+is the same. `--only-table` writes the table from what is there.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+from reliability.clock import SystemClock
+from tests.bench import speed_bench, verdict_bench
+from tests.bench.cells import DRIFT, ERRORS, LATENCY, QUESTIONS
+from tests.bench.results_table import WITH_HISTORY, Measured, results_table
+from tests.bench.speed_bench import Speed
+from tests.bench.tally import OURS, Results, Tally
+from tests.bench.verdict_bench import NO_JUDGE, Plan
+
+_TABLE = Path(__file__).with_name("RESULTS.md")
+_JUDGES = Path(verdict_bench.__file__).parents[2] / "reliability" / "judge"
+_HISTORY_MINUTES = 360.0
+_SPEED_ROUNDS = 15
+_COUNTED = {OURS: "of ours", WITH_HISTORY: "with a history", "naive": "of the others"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One sort of run, kept in files of its own.
+
+    Attributes:
+        name: Beginning of the files' names.
+        plan: What is run; the seeds are put in.
+        questions: Names of the questions.
+        renamed: Name of our method in the table.
+    """
+
+    name: str
+    plan: Plan
+    questions: tuple[str, ...]
+    renamed: str = OURS
+
+    def path(self, folder: Path, seed: int) -> Path:
+        """Return the file of one seed."""
+        return folder / f"{self.name}-n{self.plan.n}-seed{seed}.json"
+
+
+def kinds(*, n: int, history_n: int, peers_n: int, jobs: int) -> tuple[Kind, ...]:
+    """Return the runs that are published."""
+    code = code_digest()
+    every = (LATENCY.name, ERRORS.name, DRIFT.name)
+    ours = Plan(n=n, peers=False, jobs=jobs)
+    known = Plan(n=history_n, peers=False, jobs=jobs, history_minutes=_HISTORY_MINUTES)
+    return (
+        Kind(name=f"ours-{code}", plan=ours, questions=every),
+        Kind(name=f"history-{code}", plan=known, questions=every, renamed=WITH_HISTORY),
+        Kind(name="peers", plan=Plan(judge=NO_JUDGE, n=peers_n, jobs=jobs), questions=every[:2]),
+    )
+
+
+def code_digest() -> str:
+    """Return a short name of the judges' code as it is now."""
+    digest = hashlib.sha256()
+    for path in sorted(_JUDGES.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def measure(kind: Kind, folder: Path, seeds: Sequence[int]) -> None:
+    """Run the seeds of a kind that are not there yet."""
+    for seed in seeds:
+        path = kind.path(folder, seed)
+        if path.exists():
+            continue
+        plan = Plan(**{**asdict(kind.plan), "seeds": (seed,)})
+        found = {q.name: verdict_bench.measure(q, plan) for q in QUESTIONS if q.name in kind.questions}
+        path.write_text(json.dumps(verdict_bench.to_json(found, plan), indent=1) + "\n", encoding="utf-8")
+
+
+def read(chosen: Sequence[Kind], folder: Path, seeds: Sequence[int]) -> dict[str, Results]:
+    """Pool what was measured, by question."""
+    results: dict[str, Results] = {question.name: {} for question in QUESTIONS}
+    for kind in chosen:
+        for seed in seeds:
+            path = kind.path(folder, seed)
+            document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"tallies": {}}
+            for question, cells in document["tallies"].items():
+                _add(results[question], cells, renamed=kind.renamed)
+    return results
+
+
+def _add(results: Results, cells: dict[str, Any], *, renamed: str) -> None:
+    for key, methods in cells.items():
+        cell, _, effect = key.partition("|")
+        found = results.setdefault((cell, float(effect)), {})
+        for method, fields in methods.items():
+            name = renamed if method == OURS else method
+            found.setdefault(name, Tally()).merge(Tally.of_json(fields))
+
+
+def speeds(folder: Path) -> list[Speed]:
+    """Time a verdict, once for each state of the code."""
+    path = folder / f"speed-{code_digest()}.json"
+    if not path.exists():
+        path.write_text(json.dumps([asdict(speed) for speed in speed_bench.measure(_SPEED_ROUNDS)]), encoding="utf-8")
+    return [Speed(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def facts(options: argparse.Namespace, results: dict[str, Results]) -> dict[str, str]:
+    """Return what a reader needs to make the table again."""
+    command = ["git", "rev-parse", "--short=10", "HEAD"]
+    commit = subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+    seeds = ",".join(str(seed) for seed in options.seeds)
+    counts = {method: tally.answers.total() for method, tally in next(iter(results["latency"].values())).items()}
+    runs = ", ".join(f"{counts[method]:,} {words}" for method, words in _COUNTED.items() if method in counts)
+    sizes = f"--n {options.n} --history-n {options.history_n} --peers-n {options.peers_n}"
+    return {
+        "command": f"`python -m tests.bench.publish {sizes} --seeds {seeds}`",
+        "runs for each cell and change": f"{runs}; seeds pooled. Drawing histories and asking the peers takes long",
+        "history": f"{_HISTORY_MINUTES:g} minutes of two arms of one version, with the noise of the run",
+        "made": f"{SystemClock().now():%Y-%m-%d}, commit {commit}, judges {code_digest()}",
+        "versions": f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}",
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure what is missing and write the table."""
+    parser = argparse.ArgumentParser(description="The published table of the verdict.")
+    parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--seeds", type=lambda text: tuple(map(int, text.split(","))), default=(1, 2, 3, 4, 5))
+    parser.add_argument("--history-n", type=int, default=20, help="runs with a history, a seed")
+    parser.add_argument("--peers-n", type=int, default=40, help="runs of the peers, a seed")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("outputs/bench"))
+    parser.add_argument("--only", choices=("ours", "history", "peers"), help="measure this part and write no table")
+    parser.add_argument("--only-table", action="store_true")
+    parser.add_argument("--table", type=Path, default=_TABLE)
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    parts = kinds(n=options.n, history_n=options.history_n, peers_n=options.peers_n, jobs=options.jobs)
+    chosen = [kind for kind in parts if not options.only or kind.name.startswith(options.only)]
+    if not options.only_table:
+        for kind in chosen:
+            measure(kind, options.out, options.seeds)
+    if options.only:
+        return
+    results = read(chosen, options.out, options.seeds)
+    measured = Measured(results=results, speeds=speeds(options.out), before_after="", facts=facts(options, results))
+    options.table.write_text(results_table(measured), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
