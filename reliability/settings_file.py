@@ -8,7 +8,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,12 +45,13 @@ def find_project_folder(start: Path) -> Path:
     return here
 
 
-def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Settings:
+def read_settings(project: Path, environ: Mapping[str, str] | None = None, *, file: Path | None = None) -> Settings:
     """Read the project's settings; a variable `RELIABILITY_<SECTION>_<OPTION>` beats the file.
 
     Args:
         project: Folder that may hold `reliability.toml`; without one, the defaults hold.
         environ: Environment variables; those of the process by default.
+        file: Another file instead, which must be there.
 
     Returns:
         Validated, frozen settings.
@@ -58,7 +59,9 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
     Raises:
         SettingsError: The file is no TOML; a key or a variable is unknown, or its value is impossible.
     """
-    path = project / FILE_NAME
+    path = project / FILE_NAME if file is None else file
+    if file is not None and not os.path.lexists(file):
+        raise SettingsError(f"{file} is not there; mend the name of the file.")
     values = _read_file(path)
     variables = os.environ if environ is None else environ
     options = {PREFIX + "_".join(place).upper(): place for place in _options(Settings)}
@@ -110,6 +113,32 @@ def resolve_parameters(
     except ValidationError as err:
         raise ParameterError(f"parameters of {report}: {_first_problem(err, type(chosen))[1]}") from err
     return merged.model_dump()
+
+
+def read_assignments(section: str, assignments: Sequence[str]) -> dict[str, object]:
+    """Read texts such as `margin_percent=5` as options of a section.
+
+    Args:
+        section: Name of the section, for example `canary`.
+        assignments: Texts of `-p`; of an option that comes twice the last one holds.
+
+    Returns:
+        Typed value by option.
+
+    Raises:
+        ParameterError: A text is no assignment, or names no option.
+        SettingsError: A value has the wrong type.
+    """
+    known = {place[1]: place for place in _options(Settings) if place[0] == section and len(place) > 1}
+    given: dict[str, object] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ParameterError(f"-p {text}: write it as -p name=value.")
+        if name not in known:
+            raise ParameterError(f"-p {name}: {section} has no such option{_closest(name, known)}; mend its name.")
+        given[name] = _typed(known[name], value, f"-p {name}")
+    return given
 
 
 def secrets_of(settings: Settings) -> tuple[Secret, ...]:

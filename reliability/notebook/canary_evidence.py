@@ -7,18 +7,27 @@ nothing but `CanaryInputs`, which a file can keep. What the cells show belongs t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from reliability.judge.canary import CanaryJudgement, judge_canary
+from reliability.judge.counts import PairedCounts, SuccessiveCounts
+from reliability.judge.data_health import DataFacts, judge_data
 from reliability.judge.error_rate import ErrorJudgement, judge_errors, unjudged_errors
 from reliability.judge.latency import LatencyJudgement, judge_latency, unjudged_latency
 from reliability.judge.latency_evidence import BucketPolicy
-from reliability.notebook.origin import Parameters, Told, find_origin
+from reliability.judge.load import LoadComparison, compare_load
+from reliability.judge.routes import RoutesJudgement, judge_routes
+from reliability.notebook.origin import Origin, Parameters, Told, find_origin
+from reliability.notebook.parts import near
 from reliability.notebook.run import Place
 from reliability.sources.answer import Answer
-from reliability.sources.increments import Pairing, pair_counts
-from reliability.sources.mixed_labels import mixed_labels
+from reliability.sources.history_file import StoredHistory, read_history
+from reliability.sources.increments import Pairing, Succession, pair_counts, window_counts
+from reliability.sources.increments_file import as_kept, write_inputs
+from reliability.sources.pair_health import PairHealth
 from reliability.window import Window
+
+Counts: TypeAlias = PairedCounts | SuccessiveCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +64,20 @@ class CanaryInputs:
     Attributes:
         origin: What is known about the source.
         answers: What the source answered, by arm; a file keeps no series of them.
-        pairing: Counts of both arms, with the health of the data.
-        mixed_labels: Values by label in which an arm mixes targets that differ, by arm.
+        counts: Counts of both arms, on the common grid or in two windows; None when `health.reason` says why not.
+        health: What was found in the data.
+        facts: The same as plain numbers, for the checks of the data.
         thresholds: What is judged against.
+        history: Noise that was measured before; None: only that of the window itself.
     """
 
     origin: Told
     answers: Mapping[str, Answer]
-    pairing: Pairing
-    mixed_labels: Mapping[str, Mapping[str, tuple[str, ...]]]
+    counts: Counts | None
+    health: PairHealth
+    facts: DataFacts
     thresholds: Thresholds
+    history: StoredHistory | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -80,12 +93,14 @@ class CanaryEvidence:
         inputs: What was judged.
         latency: Judged latency.
         errors: Judged error rate.
-        judgement: The fold of all checks.
+        load: Load and traffic mix of two windows; None when both arms ran at once.
+        judgement: The fold of all checks, with the routes.
     """
 
     inputs: CanaryInputs
     latency: LatencyJudgement
     errors: ErrorJudgement
+    load: LoadComparison | None
     judgement: CanaryJudgement
 
     @property
@@ -99,9 +114,9 @@ class CanaryEvidence:
         return self.inputs.answers
 
     @property
-    def pairing(self) -> Pairing:
-        """Counts on the common grid, with the health of the data."""
-        return self.inputs.pairing
+    def pairing(self) -> CanaryInputs:
+        """Counts, health and facts of the data."""
+        return self.inputs
 
     @property
     def thresholds(self) -> Thresholds:
@@ -112,6 +127,16 @@ class CanaryEvidence:
     def warnings(self) -> tuple[str, ...]:
         """Warnings of the server, each once."""
         return self.inputs.warnings
+
+    @property
+    def history(self) -> StoredHistory | None:
+        """Noise that was measured before."""
+        return self.inputs.history
+
+    @property
+    def routes(self) -> RoutesJudgement | None:
+        """Judged routes; None without a route label or without counts."""
+        return self.judgement.routes
 
     @property
     def comparison(self) -> Literal["canary", "before-after"]:
@@ -156,21 +181,43 @@ def fetch_inputs(parameters: Parameters, *, place: Place) -> CanaryInputs:
         for name, arm in origin.arms.items()
     }
     share = parameters["canary_share_percent"]
-    return CanaryInputs(
-        origin=origin,
-        answers=answers,
-        pairing=pair_counts(
-            answers["baseline"], answers["canary"], names=origin.names, window=origin.judged_window("canary")
-        ),
-        mixed_labels={name: mixed_labels(answer, origin.arms[name].matchers) for name, answer in answers.items()},
-        thresholds=Thresholds(
-            margin_fraction=parameters["margin_percent"] / 100,
-            error_margin_absolute_fraction=parameters["error_margin_points"] / 100,
-            error_margin_relative_fraction=parameters["error_margin_percent"] / 100,
-            gate_routes=parameters["gate_routes"],
-            canary_share_fraction=None if share is None else share / 100,
-        ),
+    limits = Thresholds(
+        margin_fraction=parameters["margin_percent"] / 100,
+        error_margin_absolute_fraction=parameters["error_margin_points"] / 100,
+        error_margin_relative_fraction=parameters["error_margin_percent"] / 100,
+        gate_routes=parameters["gate_routes"],
+        canary_share_fraction=None if share is None or origin.baseline_window else share / 100,
     )
+    history = None
+    if parameters["history_file"] is not None:
+        path = near(place.project, parameters["history_file"])
+        history = read_history(path)
+        history.check_fits(origin.names, quantile=limits.quantile, where=str(path))
+    counted = _counted(origin, answers)
+    return CanaryInputs(
+        origin=origin, answers=answers, counts=as_kept(counted.counts, Counts | None), health=counted.health,
+        facts=counted.facts, thresholds=limits, history=history,
+    )  # fmt: skip
+
+
+def _counted(origin: Origin, answers: Mapping[str, Answer]) -> Pairing | Succession:
+    both = (answers["baseline"], answers["canary"])
+    matchers = (origin.arms["baseline"].matchers, origin.arms["canary"].matchers)
+    window, label = origin.judged_window("canary"), origin.route_label
+    if origin.baseline_window is None:
+        return pair_counts(
+            *both, names=origin.names, window=window, route_label=label, matchers=matchers, as_of=origin.as_of
+        )
+    return window_counts(
+        *both, names=origin.names, baseline_window=origin.judged_window("baseline"), canary_window=window,
+        route_label=label, matchers=matchers, as_of=origin.as_of,
+    )  # fmt: skip
+
+
+def keep_inputs(inputs: CanaryInputs, *, place: Place) -> None:
+    """Write the inputs where the run wants them kept."""
+    if place.inputs is not None:
+        write_inputs(place.inputs, bare(inputs))
 
 
 def bare(inputs: CanaryInputs) -> CanaryInputs:
@@ -189,33 +236,58 @@ def judge_inputs(inputs: CanaryInputs) -> CanaryEvidence:
     Returns:
         The evidence; the same for the same inputs.
     """
-    latency, errors = _judged(inputs)
-    health = inputs.pairing.health
+    latency, errors = _measured(inputs)
+    limits, counts, label = inputs.thresholds, inputs.counts, inputs.origin.route_label
+    load = compare_load(counts) if isinstance(counts, SuccessiveCounts) else None
+    routes = None
+    if label is not None and counts is not None:
+        levels = {"alpha_fail": limits.alpha_fail, "alpha_pass": limits.alpha_pass, "quantile": limits.quantile}
+        routes = judge_routes(counts, latency, label=label, bucket_policy=limits.bucket_policy, **levels)
+    data = judge_data(
+        inputs.facts,
+        canary_share_fraction=limits.canary_share_fraction,
+        margin_fraction=limits.margin_fraction,
+        error_margin_absolute_fraction=limits.error_margin_absolute_fraction,
+        error_margin_relative_fraction=limits.error_margin_relative_fraction,
+    )
     judgement = judge_canary(
         latency,
         errors,
-        warnings=inputs.warnings,
-        missing_scrapes_fraction=health.missing_fraction,
-        used_scrape_count=health.used_scrapes,
-        expected_scrape_count=health.expected_scrapes,
-        alpha_fail=inputs.thresholds.alpha_fail,
+        data=data,
+        load=load.checks if load else (),
+        routes=routes,
+        gate_routes=limits.gate_routes,
+        cautions=inputs.history.cautions(at=inputs.origin.as_of) if inputs.history else (),
+        alpha_fail=limits.alpha_fail,
     )
-    return CanaryEvidence(inputs=inputs, latency=latency, errors=errors, judgement=judgement)
+    return CanaryEvidence(inputs=inputs, latency=latency, errors=errors, load=load, judgement=judgement)
 
 
-def _judged(inputs: CanaryInputs) -> tuple[LatencyJudgement, ErrorJudgement]:
-    pairing, limits = inputs.pairing, inputs.thresholds
+def _measured(inputs: CanaryInputs) -> tuple[LatencyJudgement, ErrorJudgement]:
+    counts, health, limits = inputs.counts, inputs.health, inputs.thresholds
     margin = limits.margin_fraction
     margins = {
         "margin_absolute_fraction": limits.error_margin_absolute_fraction,
         "margin_relative_fraction": limits.error_margin_relative_fraction,
     }
-    if pairing.counts is None:
-        reason = pairing.health.reason or "no-traffic"
+    if counts is None:
+        reason = health.reason or "no-traffic"
         latency = replace(  # one arm may well have served
             unjudged_latency(reason, margin_fraction=margin),
-            baseline_request_count=sum(replica.requests for replica in pairing.health.baseline),
-            canary_request_count=sum(replica.requests for replica in pairing.health.canary),
+            baseline_request_count=sum(replica.requests for replica in health.baseline),
+            canary_request_count=sum(replica.requests for replica in health.canary),
         )
         return latency, unjudged_errors(reason, **margins)
-    return judge_latency(pairing.counts, margin_fraction=margin), judge_errors(pairing.counts, **margins)
+    history = inputs.history.noise_history if inputs.history else None
+    levels = {"alpha_fail": limits.alpha_fail, "alpha_pass": limits.alpha_pass}
+    return (
+        judge_latency(
+            counts,
+            margin_fraction=margin,
+            quantile=limits.quantile,
+            bucket_policy=limits.bucket_policy,
+            history=history,
+            **levels,
+        ),
+        judge_errors(counts, history=history, **margins, **levels),
+    )

@@ -32,6 +32,7 @@ URL_PREFIXES: Final = ("http://", "https://")
 DEFAULTS: Final[Mapping[str, Any]] = {
     **told_by(USUAL_ARMS, USUAL_METRICS), "window_minutes": LIVE_WINDOW_MINUTES, "warmup_minutes": WARMUP_MINUTES,
 }  # fmt: skip
+_OPTIONAL: Final = ("baseline_window_end", "route_label")  # have no default, and choose what is asked
 Parameters = Mapping[str, Any]
 
 
@@ -132,7 +133,7 @@ def _live(parameters: Parameters, place: Place) -> Origin:
     """Ask a server, and keep its answers with what is needed to ask the same again."""
     now = place.now.replace(microsecond=0)  # a stored answer is found again by its instant
     chosen = _chosen(parameters, {"window_end": format_instant(now)})
-    stored = {name: chosen[name] for name in (*DEFAULTS, "window_end")}
+    stored = {name: chosen[name] for name in (*DEFAULTS, "window_end", *_OPTIONAL) if chosen.get(name) is not None}
     connection = connect(place.settings.prometheus, parameters["source"], project=place.project, environ=os.environ)
     kept = RecordingTransport(LiveTransport(connection), place.answers, as_of=now, parameters=stored)
     return _origin(stored, PrometheusSource(kept), as_of=now)
@@ -164,17 +165,28 @@ def _recorded(parameters: Parameters, capture: Capture, window: Window, **known:
 
 def _chosen(parameters: Parameters, known: Parameters) -> Parameters:
     """Lay the parameters over what is known about the source, and that over the defaults."""
-    return {**DEFAULTS, **known, **{name: value for name, value in parameters.items() if value is not None}}
+    given = {name: value for name, value in parameters.items() if value is not None}
+    chosen = {**DEFAULTS, **known, **given}
+    if chosen.get("baseline_window_end") is None:
+        return chosen
+    same = {"baseline": chosen["canary"], "baseline_release": "before"}  # two windows of one series
+    if chosen["canary_release"] == DEFAULTS["canary_release"]:
+        same["canary_release"] = "after"
+    kept = known if "baseline_window_end" in known else {}  # stored answers of a run that compared two windows
+    return {**chosen, **same, **{name: value for name, value in {**kept, **given}.items() if name in same}}
 
 
 def _origin(
     chosen: Parameters, source: Capture | PrometheusSource, *, as_of: datetime, start: datetime | None = None
 ) -> Origin:
     end = parse_instant(chosen["window_end"])
+    window = Window(start=start or end - timedelta(minutes=chosen["window_minutes"]), end=end)
     return Origin(
         source=source,
         description=source.description,
-        window=Window(start=start or end - timedelta(minutes=chosen["window_minutes"]), end=end),
+        window=window,
+        baseline_window=_earlier(chosen.get("baseline_window_end"), window),
+        route_label=chosen.get("route_label"),
         as_of=as_of,
         warmup_minutes=chosen["warmup_minutes"],
         arms={
@@ -192,3 +204,21 @@ def _origin(
             unit=chosen["latency_unit"],
         ),
     )
+
+
+def _earlier(end_text: str | None, window: Window) -> Window | None:
+    """Return the baseline's own window, as long as the canary's.
+
+    Raises:
+        ParameterError: It reaches into the canary's.
+    """
+    if end_text is None:
+        return None
+    end = parse_instant(end_text)
+    if end > window.start:
+        raise ParameterError(
+            f"baseline_window_end = {end_text} lies behind {format_instant(window.start)}, where the canary's window "
+            f"of {window.seconds / 60:g} minutes begins; choose an earlier end, a later window_end, or shorter "
+            f"window_minutes, which both windows have."
+        )
+    return Window(start=end - timedelta(seconds=window.seconds), end=end)

@@ -61,7 +61,8 @@ class Place:
         settings: The project's settings.
         now: Instant of `start`.
         answers: Folder for the answers of a server.
-        increments: File for the increments, when they are to be kept.
+        increments: File for a table of the increments, when it is to be kept.
+        inputs: File for what was judged, whole; None outside of a report's run.
     """
 
     project: Path
@@ -69,6 +70,7 @@ class Place:
     now: datetime
     answers: Path
     increments: Path | None
+    inputs: Path | None = None
 
 
 class Topic(Protocol):
@@ -165,6 +167,7 @@ def open_run(
         now=(clock or SystemClock()).now(),
         answers=Path(files) / "answers" if files else project / "outputs" / "answers" / report,
         increments=Path(files) / "increments.csv" if files and os.environ.get(RUN_CSV) == "1" else None,
+        inputs=Path(files) / "increments.json.gz" if files else None,
     )
     return Run(
         report=report,
