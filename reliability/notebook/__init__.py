@@ -12,7 +12,7 @@ from reliability.errors import ParameterError
 from reliability.notebook import canary, own, phase, rollback
 from reliability.notebook.asking import promql, queries
 from reliability.notebook.block import Block
-from reliability.notebook.canary import buckets, checks, errors, exposure, latency
+from reliability.notebook.canary import buckets, checks, errors, exposure, latency, routes
 from reliability.notebook.frames import frame
 from reliability.notebook.own_checks import check
 from reliability.notebook.phase import coverage, modules, plan, record, tests, tighten
@@ -38,6 +38,7 @@ __all__ = [
     "queries",
     "readiness",
     "record",
+    "routes",
     "runbook",
     "start",
     "tests",
@@ -53,7 +54,8 @@ def start(report: str, topic: str | None = None, **parameters: object) -> Run:
     Args:
         report: Name of the report, which is the name of its notebook's file.
         topic: What is judged; by default as the report's name says, else `own`.
-            canary: two arms are compared; cells `latency`, `errors`, `buckets`, `exposure`, `checks`.
+            canary: two arms are compared; cells `latency`, `errors`, `buckets`,
+                `routes`, `exposure`, `checks`.
             phase: coverage and tests; cells `coverage`, `modules`, `tests`, `record`, `plan`, `tighten`.
             rollback: the last drill; cells `drill`, `readiness`, `runbook`.
             own: only the checks of this notebook's cells count.

@@ -4,7 +4,9 @@ Numbers come judged from `reliability.notebook.canary_evidence`; words and chart
 from the JSON in `reliability.report`.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,12 +15,11 @@ import numpy as np
 from reliability.judge.counts import ArmCounts
 from reliability.judge.timeline import Timeline, draw_timeline
 from reliability.notebook.block import Block
-from reliability.notebook.canary_evidence import CanaryEvidence, load_evidence
-from reliability.notebook.frames import BUCKETS, INCREMENTS, keep_increments
+from reliability.notebook.canary_evidence import CanaryEvidence, keep_inputs, load_evidence
+from reliability.notebook.frames import BUCKETS, INCREMENTS, counts_of, keep_increments
 from reliability.notebook.parts import present
 from reliability.notebook.run import Frames, Place, Run, show
 from reliability.report.formats import DASH
-from reliability.sources.mixed_labels import mixed_labels
 
 TOPIC: Final = "canary"
 SECTION: Final = "canary"
@@ -31,11 +32,13 @@ _NO_COURSE: Final = Timeline(
 )
 _LATENCY_FIELDS: Final = (
     "increase_fraction", "increase_interval", "margin_fraction", "deciding_upper_fraction", "deciding_lower_fraction",
-    "guard_fraction", "requests_needed", "minutes_needed", "suggested_bounds_seconds",
+    "guard_fraction", "requests_needed", "minutes_needed", "suggested_bounds_seconds", "fail_p_value", "pass_p_value",
+    "more_requests_needed", "more_minutes_needed",
 )  # fmt: skip
 _ERROR_FIELDS: Final = (
     "baseline_fraction", "canary_fraction", "difference_fraction", "interval", "allowed_difference_fraction",
-    "allowed_fraction", "deciding_upper_fraction", "deciding_lower_fraction", "requests_needed",
+    "allowed_fraction", "deciding_upper_fraction", "deciding_lower_fraction", "requests_needed", "fail_p_value",
+    "pass_p_value", "more_requests_needed", "more_minutes_needed",
 )  # fmt: skip
 Data = dict[str, Any]
 
@@ -44,32 +47,42 @@ def load(parameters: Mapping[str, Any], *, place: Place) -> CanaryEvidence:
     """Fetch and judge both arms; see `canary_evidence.load_evidence`."""
     found = load_evidence(parameters, place=place)
     keep_increments(found, place=place)
+    keep_inputs(found.inputs, place=place)
     return found
 
 
 def conclude(run: Run) -> Data:
     """Write the canary's own part of the report's JSON."""
-    found: CanaryEvidence = present(run.evidence)
-    origin, judgement, mixed = found.origin, found.judgement, _mixed(found)
+    return conclude_evidence(present(run.evidence))
+
+
+def conclude_evidence(found: CanaryEvidence) -> Data:
+    """Write what was judged and why; equal evidence gives an equal part."""
+    origin, judgement = found.origin, found.judgement
     return {
         "sample": origin.sample,
         "as_of": origin.as_of,
         "service": origin.service,
+        "comparison": found.comparison,
         "verdict": judgement.verdict,
         "reason": judgement.reason,
-        "cautions": [*judgement.cautions, *(["mixed-labels"] if mixed else [])],
-        "mixed_labels": mixed,
+        "cautions": judgement.cautions,
+        "mixed_labels": _mixed(found),
         "figures": _figures(found),
         "checks": judgement.checks,
         "releases": {name: arm.release for name, arm in origin.arms.items()},
         "latency": _latency_summary(found),
         "errors": _errors_summary(found),
         "exposure": _exposure_summary(found),
+        **_reasons(found),
+        "routes": _routes(found)["routes"],
+        "load": _load(found),
         "experiment": origin.experiment,
         "provenance": {
             "window": str(origin.window),
+            "baseline_window": origin.baseline_window and str(origin.baseline_window),
             "source": origin.description,
-            "queries": [answer.query for answer in found.answers.values()],
+            "queries": list(dict.fromkeys(answer.query for answer in found.answers.values())),
         },
     }
 
@@ -94,9 +107,63 @@ def exposure(run: Run) -> Block:
     return show(run, "exposure", _exposure)
 
 
+def routes(run: Run) -> Block:
+    """Show the P95 route by route, which routes are not judged, and whether the mix deceives."""
+    return show(run, "routes", _routes)
+
+
 def checks(run: Run) -> Block:
-    """Show each check with what was observed."""
-    return show(run, "checks", lambda found: {"checks": found.judgement.checks})
+    """Show each check with what was observed, what is undecided and what speaks for the other verdict."""
+    return show(run, "checks", lambda found: {"checks": found.judgement.checks, **_reasons(found)})
+
+
+def _reasons(found: CanaryEvidence) -> Data:
+    """Say what the verdict rests on beyond the measures: thresholds, looks, noise known before, both sides."""
+    judgement, case = found.judgement, found.judgement.other_case
+    return {
+        "comparison": found.comparison,
+        "thresholds": asdict(found.thresholds),
+        "looks": {"used": 1, "planned": 1},
+        "undecided": judgement.undecided,
+        "other_case": case and {"for": case.speaks_for, "measures": case.measures},
+        "history": _history(found),
+    }
+
+
+def _history(found: CanaryEvidence) -> Data | None:
+    stored, counts = found.history, found.pairing.counts
+    if stored is None:
+        return None
+    seconds = float(np.ptp(counts_of(counts, "canary")[0])) if counts else found.judged_window.seconds
+    noise = stored.noise_history
+    return {
+        "minutes": noise.seconds / 60,
+        "measured_at": stored.window.end,
+        "latency_log_sd": math.sqrt(noise.latency_log_variance_seconds / seconds),
+        "latency_degrees": noise.latency_degrees,
+        "error_degrees": noise.error_degrees,
+        "version": stored.version,
+    }
+
+
+def _routes(found: CanaryEvidence) -> Data:
+    judged, thresholds = found.judgement.routes, found.thresholds
+    return {
+        "comparison": found.comparison,
+        "margin_fraction": thresholds.margin_fraction,
+        "routes": judged and judged.to_json(gates=thresholds.gate_routes),
+    }
+
+
+def _load(found: CanaryEvidence) -> Data | None:
+    load = found.load
+    return None if load is None else {
+        **_fields(load, "baseline_per_second", "canary_per_second", "change_fraction"),
+        **_fields(load, "largest_share_change_fraction"),
+        "shares": [
+            _fields(share, "route", "baseline_fraction", "canary_fraction", "change_fraction") for share in load.shares
+        ],
+    }
 
 
 def _latency_summary(found: CanaryEvidence) -> Data:
@@ -123,7 +190,7 @@ def _latency(found: CanaryEvidence) -> Data:
     pairs = [(b, c) for b, c in zip(baseline, canary, strict=True) if b is not None and c is not None]
     return {
         **_latency_summary(found),
-        "by_minute": {"starts": _starts(course), "baseline_seconds": baseline, "canary_seconds": canary},
+        "by_minute": {"starts": _starts(found, course), "baseline_seconds": baseline, "canary_seconds": canary},
         "limit_seconds": limit,
         "minutes_total": len(pairs),
         "minutes_slower": sum(c > b for b, c in pairs),
@@ -144,7 +211,7 @@ def _errors(found: CanaryEvidence) -> Data:
         "error_matchers": ", ".join(matcher.promql() for matcher in found.origin.names.error_matchers),
         "by_step": {
             "step_minutes": minutes,
-            "starts": _starts(course),
+            "starts": _starts(found, course),
             "baseline": course.baseline_errors,
             "canary": course.canary_errors,
         },
@@ -161,8 +228,8 @@ def _buckets(found: CanaryEvidence) -> Data:
         "increase_bounds": judged.bounds_interval,
         "ratio": judged.bucket_ratio,
         "upper_bounds_seconds": counts.upper_bounds_seconds.tolist() if counts else [],
-        "baseline_share": _shares(counts.baseline) if counts else [],
-        "canary_share": _shares(counts.canary) if counts else [],
+        "baseline_share": _shares(counts_of(counts, "baseline")[1]) if counts else [],
+        "canary_share": _shares(counts_of(counts, "canary")[1]) if counts else [],
     }
 
 
@@ -183,8 +250,12 @@ def _exposure(found: CanaryEvidence) -> Data:
     health = found.pairing.health
     infos = dict.fromkeys(text for answer in found.answers.values() for text in answer.infos)
     return {
+        "comparison": found.comparison,
         "window": found.origin.window,
         "judged_window": found.judged_window,
+        "baseline_window": found.origin.baseline_window,
+        "baseline_judged_window": found.baseline_judged_window,
+        "load": _load(found),
         "warmup_minutes": found.origin.warmup_minutes,
         "scrapes": {
             "expected": health.expected_scrapes,
@@ -201,18 +272,18 @@ def _exposure(found: CanaryEvidence) -> Data:
 def _mixed(found: CanaryEvidence) -> list[Data]:
     """List the labels, by arm, in which an arm mixes targets that differ."""
     return [
-        {"arm": name, "label": label, "values": [value or DASH for value in values]}
-        for name, answer in found.answers.items()
-        for label, values in mixed_labels(answer, found.origin.arms[name].matchers).items()
+        {"arm": name, "label": mixed.label, "values": [value or DASH for value in mixed.values]}
+        for name, arm in found.pairing.facts.arms
+        for mixed in arm.mixed_labels
     ]
 
 
 def _arms(found: CanaryEvidence) -> list[Data]:
     counts, health = found.pairing.counts, found.pairing.health
-    seconds = float(np.ptp(counts.edges_seconds)) if counts else found.judged_window.seconds
     arms: list[Data] = []
     for name, arm in found.origin.arms.items():
-        counted: ArmCounts | None = getattr(counts, name, None)
+        edges, counted = counts_of(counts, name) if counts else (None, None)
+        seconds = found.judged_window.seconds if edges is None else float(np.ptp(edges))
         replicas = getattr(health, name)
         requests = round(float(counted.requests.sum())) if counted else sum(each.requests for each in replicas)
         failed = round(float(counted.errors.sum())) if counted else sum(each.errors for each in replicas)
@@ -252,7 +323,8 @@ def _outcome(found: CanaryEvidence, measure: str) -> Data:
 
 
 def _releases(found: CanaryEvidence) -> Data:
-    return {f"{name}_release": arm.release for name, arm in found.origin.arms.items()}
+    releases = {f"{name}_release": arm.release for name, arm in found.origin.arms.items()}
+    return {"comparison": found.comparison, **releases}
 
 
 def _shares(arm: ArmCounts) -> list[float]:
@@ -266,5 +338,8 @@ def _course(found: CanaryEvidence, *, minutes: int) -> Timeline:
     return draw_timeline(counts, step_seconds=60 * minutes) if counts else _NO_COURSE
 
 
-def _starts(course: Timeline) -> list[datetime]:
+def _starts(found: CanaryEvidence, course: Timeline) -> list[datetime] | list[float]:
+    """Return when each step begins: an instant, or minutes since the start of its own window."""
+    if found.comparison == "before-after":
+        return [start / 60 for start in course.starts_seconds]
     return [datetime.fromtimestamp(round(start), UTC) for start in course.starts_seconds]

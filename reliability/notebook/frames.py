@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reliability.atomic import write_text_whole
 from reliability.errors import ParameterError, SourceError
-from reliability.judge.counts import ArmCounts
+from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, SuccessiveCounts
 from reliability.notebook.canary_evidence import CanaryEvidence
 from reliability.notebook.parts import present
 from reliability.notebook.run import FrameSource, Place, Run
@@ -34,6 +34,7 @@ def frame(run: Run, what: str | None = None) -> "pd.DataFrame":
         what: Name of the frame; the first of the report's topic by default.
 
             topic `canary`, `increments`: a row per arm and interval between two scrapes that both arms have.
+                Of two windows each arm has its own scrapes.
                 arm (text): `baseline` or `canary`.
                 start, end (datetime64, UTC): instants of the two scrapes.
                 requests, errors (float): how many in the interval.
@@ -127,12 +128,21 @@ def _by_arm(found: CanaryEvidence, of_arm: Callable[[ArmCounts], Columns], *, re
     counts = found.pairing.counts
     if counts is None:
         return None
-    edges = np.rint(1000 * counts.edges_seconds).astype("datetime64[ms]")
-    interval = {"start": edges[:-1].repeat(repeat), "end": edges[1:].repeat(repeat)}
-    arms = {"baseline": counts.baseline, "canary": counts.canary}
-    return pd.concat(
-        [pd.DataFrame({"arm": name, **interval, **of_arm(arm)}) for name, arm in arms.items()], ignore_index=True
-    )
+    frames = []
+    for name in ("baseline", "canary"):
+        edges_seconds, arm = counts_of(counts, name)
+        edges = np.rint(1000 * edges_seconds).astype("datetime64[ms]")
+        interval = {"start": edges[:-1].repeat(repeat), "end": edges[1:].repeat(repeat)}
+        frames.append(pd.DataFrame({"arm": name, **interval, **of_arm(arm)}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def counts_of(counts: PairedCounts | SuccessiveCounts, name: str) -> tuple[FloatArray, ArmCounts]:
+    """Return the scrapes of an arm and its counts, whether it shares them or has a window of its own."""
+    if isinstance(counts, PairedCounts):
+        return counts.edges_seconds, counts.baseline if name == "baseline" else counts.canary
+    window = counts.baseline if name == "baseline" else counts.canary
+    return window.edges_seconds, window.total
 
 
 INCREMENTS: Final = FrameSource(

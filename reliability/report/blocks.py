@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from reliability.report import canary_view, verdict_view
+from reliability.report import canary_view, verdict_view, why_view
 from reliability.report.environment import page_environment
 from reliability.report.stylesheet import notebook_css
 from reliability.report.words import Words, words_in
@@ -32,8 +32,9 @@ VIEWS: Final[Mapping[str, View]] = MappingProxyType({
     "errors": canary_view.view_errors,
     "exposure": canary_view.view_exposure,
     "buckets": canary_view.view_buckets,
-    "checks": canary_view.view_checks,
+    "checks": why_view.view_checks,
     "experiment": canary_view.view_experiment,
+    "routes": why_view.view_routes,
     "run": verdict_view.view_run,
 })  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reliability.clock import parse_instant
-from reliability.report.own_view import check_texts, is_own
+from reliability.report.arm_words import key_of
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
@@ -23,7 +23,7 @@ def verdict_values(report: Data) -> dict[str, object]:
 
     Returns:
         Values by name; `reason_detail` (latency, errors or both) says which measure
-        carries the verdict.
+        carries the verdict, `cause` holds what the check with the reason saw.
     """
     latency = report.get("latency", {})
     baseline, margin = latency.get("baseline_p95_seconds"), latency.get("margin_fraction")
@@ -34,6 +34,7 @@ def verdict_values(report: Data) -> dict[str, object]:
         "deciding_fraction": deciding(latency),
         "limit_seconds": baseline and baseline * (1 + margin),
         "reason_detail": "both" if len(blamed) > 1 else "".join(blamed),
+        "cause": next((check["values"] for check in report["checks"] if check.get("reason") == report["reason"]), {}),
     }
 
 
@@ -56,7 +57,7 @@ def view_latency(data: Data, words: Words) -> dict[str, object]:
     return {
         **_judged("latency", data, range_inside(data["increase_interval"], data["margin_fraction"]), words),
         "rows": [
-            (start, base, canary, canary / base - 1 if base and canary is not None else None)
+            (moment(start, words), base, canary, canary / base - 1 if base and canary is not None else None)
             for start, base, canary in zip(series["starts"], *courses, strict=True)
         ],
         "has_course": any(value is not None for course in courses for value in course),
@@ -68,7 +69,7 @@ def view_errors(data: Data, words: Words) -> dict[str, object]:
     """Derive sentence, deciding number and table rows of the error block."""
     steps = data["by_step"]
     rows = [
-        (start, *(part for step in pair for part in (step, _error_fraction(step))))
+        (moment(start, words), *(part for step in pair for part in (step, _error_fraction(step))))
         for start, *pair in zip(steps["starts"], steps["baseline"], steps["canary"], strict=True)
     ]
     inside = range_inside(data["interval"], data["allowed_difference_fraction"])
@@ -77,20 +78,8 @@ def view_errors(data: Data, words: Words) -> dict[str, object]:
 
 def view_exposure(data: Data, words: Words) -> dict[str, object]:
     """Derive the notes about what was lost on the way; an unknown code is shown as it stands."""
-    keys = {code: f"canary.exposure.note.{code}" for code in data["notes"]}
-    return {"notes": [words.text(key, **data) if words.knows(key) else code for code, key in keys.items()]}
-
-
-def view_checks(data: Data, words: Words) -> dict[str, object]:
-    """Derive the words of each check from its values."""
-
-    def texts(check: Data) -> Mapping[str, str]:
-        if is_own(check):
-            return check_texts(check, words)
-        values = {**check["values"], "verdict": check["verdict"], "reason": check.get("reason")}
-        return {part: words.text(f"canary.check.{check['id']}.{part}", **values) for part in ("name", "rule", "seen")}
-
-    return {"rows": [{**texts(check), "verdict": check["verdict"]} for check in data["checks"]]}
+    keys = {code: key_of(data, f"exposure.note.{code}", words) for code in data["notes"]}
+    return {"notes": [words.text(key, **data) if key else code for code, key in keys.items()]}
 
 
 def view_buckets(data: Data, words: Words) -> dict[str, object]:
@@ -101,6 +90,11 @@ def view_buckets(data: Data, words: Words) -> dict[str, object]:
     first, last = filled_span(data)
     bucket = data["baseline_bucket_seconds"]
     return {"rows": rows[first:last], "same_bucket": bool(bucket) and bucket == data["canary_bucket_seconds"]}
+
+
+def moment(start: str | float, words: Words) -> str:
+    """Write when a step begins: the time of day, or minutes since the start of its own window."""
+    return words.formats.clock(start) if isinstance(start, str) else words.formats.minutes(start)
 
 
 def bound_text(seconds: float, words: Words) -> str:
@@ -136,13 +130,13 @@ def filled_span(data: Data) -> tuple[int, int]:
 
 def _judged(part: str, data: Data, inside: bool, words: Words) -> dict[str, object]:
     """Derive what both measures say: the deciding number and the sentence of the reason."""
-    key = f"canary.{part}.reason.{data['reason']}"
+    key = key_of(data, f"{part}.reason.{data['reason']}", words)
     values = {
         "range_inside": inside,
         "deciding_fraction": deciding(data),
         "deciding_is_lower": data["verdict"] == "FAIL",
     }
-    text = words.text(key if words.knows(key) else f"frame.verdict.{data['verdict']}.lead", **{**data, **values})
+    text = words.text(key or f"frame.verdict.{data['verdict']}.lead", **{**data, **values})
     return {**values, "sentence": text}
 
 

@@ -5,8 +5,8 @@ catalogues (`t("canary.latency.title")`), small drawings and charts in globals.
 
 Filters: number(digits) percent(digits) signed_percent(digits) points(digits) ms seconds
 duration minutes instant day clock interval plural(one, many).
-Globals: t(key, **values), knows(key), span(start, end), status(verdict, cautions), chart(name, data), language,
-figures_of(report), and the macros of `templates/marks.html.j2`: chip, icon, swatch, gauge.
+Globals: t(key, **values), told(data, path, **values), knows(key), span(start, end), status(verdict, cautions),
+chart(name, data), language, figures_of(report), and the macros of `templates/marks.html.j2`: chip, icon, swatch, gauge.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pas
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from reliability.report.arm_words import told
 from reliability.report.charts import draw_chart
 from reliability.report.marks import gauge_places, status_of
 from reliability.report.svg import SIZES
@@ -49,14 +50,17 @@ def equip(environment: Environment, *, language: str) -> None:
         uid, sizes = str(context.get("uid", "")), context.get("sizes", SIZES)
         return draw_chart(name, data, words=words, uid=uid, sizes=sizes)
 
+    def said(data: Mapping[str, Any], path: str, **values: object) -> Markup:
+        return told(data, path, words, **values)
+
     def figures_of(topic: str) -> Template:
         return environment.select_template([f"figures/{topic}.html.j2", "figures/default.html.j2"])
 
     environment.undefined = StrictUndefined
     environment.filters.update(words.formats.filters())
     environment.globals.update(
-        t=words.text, knows=words.knows, span=words.formats.span, status=status_of, gauge_places=gauge_places,
-        chart=chart, figures_of=figures_of, language=language,
+        t=words.text, told=said, knows=words.knows, span=words.formats.span, status=status_of, chart=chart,
+        gauge_places=gauge_places, figures_of=figures_of, language=language,
     )  # fmt: skip
     marks = environment.get_template("marks.html.j2").module
     environment.globals.update({name: getattr(marks, name) for name in ("chip", "icon", "swatch", "gauge")})

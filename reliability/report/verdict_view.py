@@ -5,11 +5,12 @@ with the report's JSON; a reason that has no words of its own gets those of its 
 so that a newer report still reads. The verdict itself is judged elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from markupsafe import Markup
 
+from reliability.report.arm_words import arm_names, topics_of
 from reliability.report.canary_view import verdict_values
 from reliability.report.frame import report_name
 from reliability.report.marks import status_of
@@ -55,9 +56,9 @@ def view_report(report: Report, words: Words) -> dict[str, Any]:
         "lead": Markup.escape(_said(report, words, "lead")),
         "next_steps": next_steps(report, words),
         "cautions": [
-            words.text(key, **context) if words.knows(key) else Markup.escape(code)
+            words.text(key, **context) if key else Markup.escape(code)
             for code in report["cautions"]
-            for key in [f"{report['topic']}.caution.{code}.text"]
+            for key in [_first(words, (f"{topic}.caution.{code}.text" for topic in _topics(report)))]
         ],
     }
 
@@ -69,29 +70,40 @@ def view_run(data: Report, words: Words) -> dict[str, object]:
 
 def next_steps(report: Report, words: Words) -> list[Markup]:
     """Write what to do next: of the report's topic or an own check by its reason, else of the topic by its verdict."""
-    context, topic, reason = _context(report, words), report["topic"], report["reason"]
+    context, topics, reason = _context(report, words), _topics(report), report["reason"]
     keys = [
-        f"{topic}.next.{reason}", f"own.next.{reason}-{context['reason_detail']}", f"own.next.{reason}",
-        f"{topic}.next.{report['verdict']}",
+        *(f"{topic}.next.{reason}" for topic in topics), f"own.next.{reason}-{context['reason_detail']}",
+        f"own.next.{reason}", *(f"{topic}.next.{report['verdict']}" for topic in topics),
     ]  # fmt: skip
-    return next((words.lines(key, **context) for key in keys if words.knows(key)), [])
+    key = _first(words, keys)
+    return words.lines(key, **context) if key else []
+
+
+def _topics(report: Report) -> tuple[str, ...]:
+    return topics_of(report) if report["topic"] == "canary" else (report["topic"],)
 
 
 def _context(report: Report, words: Words) -> dict[str, Any]:
-    of_topic = verdict_values(report) if report["topic"] == "canary" else {}
+    of_topic = {**verdict_values(report), "arms": arm_names(report, words)} if report["topic"] == "canary" else {}
     return {**report, "reason_detail": None, **of_topic, **own_values(report, words)}
 
 
 def _said(report: Report, words: Words, part: str) -> str:
     """Say a part in the words of the first caution that has some, of the reason, of the verdict."""
     context = _context(report, words)
-    topic, reason, verdict = report["topic"], report["reason"], report["verdict"]
+    topics, reason, verdict = _topics(report), report["reason"], report["verdict"]
     cautions = report["cautions"] if verdict == "PASS" else []
-    reasons = (f"{reason}-{context['reason_detail']}", reason)
     wanted = [
-        *(f"{topic}.caution.{code}.{part}" for code in cautions),
-        *(f"{place}.verdict.{name}.{part}" for place in (topic, "own") for name in reasons),
+        *(f"{topic}.caution.{code}.{part}" for code in cautions for topic in topics),
+        *(
+            f"{place}.verdict.{name}.{part}"
+            for name in (f"{reason}-{context['reason_detail']}", reason)
+            for place in (*topics, "own")
+        ),
         f"frame.verdict.{reason}.{part}",
     ]
-    key = next((key for key in wanted if words.knows(key)), f"frame.verdict.{verdict}.{part}")
-    return words.plain(key, **context).strip()
+    return words.plain(_first(words, wanted) or f"frame.verdict.{verdict}.{part}", **context).strip()
+
+
+def _first(words: Words, keys: Iterable[str]) -> str | None:
+    return next((key for key in keys if words.knows(key)), None)

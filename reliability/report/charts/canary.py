@@ -1,19 +1,22 @@
-"""Charts of the canary page: latency by minute, errors by step, requests by bucket.
+"""Charts of the canary page: latency by minute, errors by step, requests by bucket, change by route.
 
 Series differ by colour and by marker (circle for the baseline, diamond for the canary);
 limits are dashed. Legends and tables stand in the block templates.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 
-from reliability.report.canary_view import bound_text, filled_span
-from reliability.report.charts.rows import described
+from reliability.report.arm_words import key_of
+from reliability.report.canary_view import bound_text, filled_span, moment
+from reliability.report.charts.rows import NAME_LETTERS, described, row_axes
 from reliability.report.charts.ticks import round_ticks, thinned
 from reliability.report.svg import COLOURS, DASH, FigureSpec, Size, new_axes
+from reliability.report.why_view import MOST_ROUTES_DRAWN
 from reliability.report.words import Words
 
 Data = Mapping[str, Any]
@@ -36,7 +39,7 @@ def draw_latency(data: Data, words: Words, size: Size) -> FigureSpec:
     _vertical(axes, min(shown, default=0.0), max(shown, default=1.0), words)
     _times(axes, starts, words, size)
     axes.set_xlim(-0.4, max(len(starts) - 0.6, 0.6))
-    return described(figure, words, "canary.latency", {**data, **_ends(starts)})
+    return described(figure, words, _section(data, "latency", words), {**data, **_ends(starts)})
 
 
 def draw_errors(data: Data, words: Words, size: Size) -> FigureSpec:
@@ -56,7 +59,7 @@ def draw_errors(data: Data, words: Words, size: Size) -> FigureSpec:
     _vertical(axes, 0, max(shown), words)
     _times(axes, starts, words, size)
     axes.set_xlim(-0.6, len(starts) - 0.4)
-    return described(figure, words, "canary.errors", {**data, **_ends(starts)})
+    return described(figure, words, _section(data, "errors", words), {**data, **_ends(starts)})
 
 
 def draw_buckets(data: Data, words: Words, size: Size) -> FigureSpec:
@@ -79,10 +82,40 @@ def draw_buckets(data: Data, words: Words, size: Size) -> FigureSpec:
     kept = thinned(len(labels), 10 if size == "wide" else 5)
     axes.set_xticks(kept, [labels[place] for place in kept])
     axes.set_xlim(-0.6, len(labels) - 0.4)
-    return described(figure, words, "canary.buckets", data)
+    return described(figure, words, _section(data, "buckets", words), data)
 
 
-CHARTS: Final = MappingProxyType({"latency": draw_latency, "errors": draw_errors, "buckets": draw_buckets})
+def draw_routes(data: Data, words: Words, size: Size) -> FigureSpec:
+    """Draw the change of each judged route with its likely range against the limit."""
+    rows = data["routes"]["judged"][:MOST_ROUTES_DRAWN]
+    names = [_cut(row["route"] or words.plain("canary.routes.unnamed"), NAME_LETTERS[size]) for row in rows]
+    figure, axes = row_axes(names, size, unit=words.plain("canary.routes.axis"))
+    shown = [0.0, 100 * data["margin_fraction"]]
+    for place, row in enumerate(rows):
+        low, high = (100 * end for end in row["increase_interval"] or [row["increase_fraction"] or 0.0] * 2)
+        axes.hlines(place, low, high, color=COLOURS["cana"], lw=1.8)
+        shown += [low, high]
+    changes = [math.nan if row["increase_fraction"] is None else 100 * row["increase_fraction"] for row in rows]
+    axes.plot(changes, range(len(rows)), marker="D", color=COLOURS["cana"], **_POINTS)
+    axes.axvline(shown[1], color=COLOURS["limit"], lw=1.4, ls=DASH)
+    axes.axvline(0, color=COLOURS["soft"], lw=0.8)
+    ticks, digits = round_ticks(min(shown), max(shown))
+    axes.set_xticks(ticks, [words.formats.number(tick, digits) for tick in ticks])
+    return described(figure, words, "canary.routes", data)
+
+
+CHARTS: Final = MappingProxyType({
+    "latency": draw_latency, "errors": draw_errors, "buckets": draw_buckets, "routes": draw_routes,
+})  # fmt: skip
+
+
+def _section(data: Data, part: str, words: Words) -> str:
+    """Return the table of the catalogue whose title and description fit arms of this kind."""
+    return (key_of(data, f"{part}.chart_title", words) or "").removesuffix(".chart_title")
+
+
+def _cut(name: str, letters: int) -> str:
+    return name if len(name) <= letters else f"{name[: letters - 1]}\u2026"
 
 
 def _bucket_labels(bounds: Sequence[float | None], words: Words) -> list[str]:
@@ -107,10 +140,10 @@ def _vertical(axes: Any, low: float, high: float, words: Words) -> None:
     axes.set_ylim(low and low - room, high + room)
 
 
-def _times(axes: Any, starts: Sequence[str], words: Words, size: Size) -> None:
+def _times(axes: Any, starts: Sequence[str | float], words: Words, size: Size) -> None:
     kept = thinned(len(starts), 8 if size == "wide" else 4)
-    axes.set_xticks(kept, [words.formats.clock(starts[place]) for place in kept])
+    axes.set_xticks(kept, [moment(starts[place], words) for place in kept])
 
 
-def _ends(starts: Sequence[str]) -> dict[str, object]:
+def _ends(starts: Sequence[str | float]) -> dict[str, object]:
     return {"first": starts[0] if starts else None, "last": starts[-1] if starts else None}
