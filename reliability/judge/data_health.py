@@ -7,13 +7,14 @@ do not belong here.
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from reliability.judge.check import Check
 from reliability.judge.counts import PairedCounts
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, sum_variance
-from reliability.judge.replica_spread import ReplicaSpread
+from reliability.judge.quantile_ratio import MIN_CLUSTER_COUNT
+from reliability.judge.replica_spread import OddReplica
 from reliability.verdicts import Verdict
 
 MAX_MISSING_FRACTION: Final = 0.20
@@ -25,7 +26,6 @@ DATA_CAUTIONS: Final = frozenset(("mixed-labels", "replicas-differ", "bounds-mer
 _STANDARD_ERRORS: Final = 4.0
 _STALE_INTERVALS: Final = 2.0
 _SUM_TOLERANCE_FRACTION: Final = 0.01  # `_sum` and the buckets are not read at one instant
-_CLUSTERS: Final = 3
 # Labels by which people tell releases apart; two values of one inside an arm are two releases.
 _RELEASE_LABEL: Final = re.compile(
     r"(?:\w*_)?(?:version|release|revision|rev|build|build_id|image|image_id|image_tag|tag|commit|sha|digest"
@@ -57,7 +57,7 @@ class ArmFacts:
         births: Replicas that appeared inside the window.
         uncounted_births: Those of them that did not provably start inside the window.
         uncounted_requests_at_most: Requests that these may have served before their first scrape.
-        spread: How far its replicas differ; None when there is one, or too little to tell.
+        odd_replicas: Those of its replicas that differ from their siblings beyond chance.
         started_after_scrape_seconds: How long after a scrape its process says it was started; None
             when it does not say.
         newest_before_end_seconds: Age of the newest sample at the window's end; None without samples.
@@ -74,7 +74,7 @@ class ArmFacts:
     births: int = 0
     uncounted_births: int = 0
     uncounted_requests_at_most: int = 0
-    spread: ReplicaSpread | None = None
+    odd_replicas: tuple[OddReplica, ...] = ()
     started_after_scrape_seconds: float | None = None
     newest_before_end_seconds: float | None = None
     mixed_labels: tuple[MixedLabel, ...] = ()
@@ -125,12 +125,33 @@ class DataFacts:
         return (("baseline", self.baseline), ("canary", self.canary))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Margins:
+    """What two replicas of one release may differ by."""
+
+    latency_fraction: float
+    absolute_fraction: float
+    relative_fraction: float
+
+    def limit_fraction(self, one: OddReplica) -> float:
+        if one.measure == "latency":
+            return self.latency_fraction
+        return max(self.absolute_fraction, self.relative_fraction * one.sibling_fraction)
+
+    def are_broken_by(self, one: OddReplica) -> bool:
+        difference = one.difference_fraction
+        if one.measure == "latency" and difference < 0:  # a replica that is faster: its siblings are slower
+            difference = 1 / (1 + difference) - 1 if difference > -1 else math.inf
+        return abs(difference) > self.limit_fraction(one)
+
+
 def judge_data(
     facts: DataFacts,
     *,
     canary_share_fraction: float | None,
     margin_fraction: float = 0.10,
-    error_margin_fraction: float = 0.005,
+    error_margin_absolute_fraction: float = 0.005,
+    error_margin_relative_fraction: float = 0.50,
 ) -> tuple[Check, ...]:
     """Check every way in which the data may be broken.
 
@@ -138,18 +159,24 @@ def judge_data(
         facts: What the sources found.
         canary_share_fraction: Share of the traffic that the canary should get; None when undeclared.
         margin_fraction: Difference of the P95 of two replicas that would matter.
-        error_margin_fraction: Difference of their error rates that would matter.
+        error_margin_absolute_fraction: Difference of their error rates that would matter,
+        error_margin_relative_fraction: the same as a part of the siblings' rate; the larger one counts.
 
     Returns:
         The checks `scrapes`, `split`, `restarts`, `births`, `replicas`, `clock`, `labels`,
         `warnings`, `units` and `bounds`. None of them is a FAIL.
     """
+    margins = _Margins(
+        latency_fraction=margin_fraction,
+        absolute_fraction=error_margin_absolute_fraction,
+        relative_fraction=error_margin_relative_fraction,
+    )
     return (
         _scrapes(facts),
         _split(facts, canary_share_fraction),
         _restarts(facts),
         _births(facts),
-        _replicas(facts, margin_fraction, error_margin_fraction),
+        _replicas(facts, margins),
         _clock(facts),
         _labels(facts),
         _check("warnings", "server-warning" if facts.warnings else None, "no-warning", count=len(facts.warnings)),
@@ -196,7 +223,8 @@ def _split(facts: DataFacts, expected: float | None) -> Check:
     off = 0.0 if share is None or expected is None else abs(share - expected)
     fault = error is not None and off > MAX_SPLIT_ERROR_FRACTION * (expected or 0.0) and off > _STANDARD_ERRORS * error
     return _check(
-        "split", "traffic-split" if fault else None, "not-declared" if expected is None else "as-declared",
+        "split", "traffic-split" if fault else None,
+        "not-compared" if share is None else "not-declared" if expected is None else "as-declared",
         canary_fraction=share, expected_fraction=expected, standard_error_fraction=error,
     )  # fmt: skip
 
@@ -226,25 +254,23 @@ def _share(part: int, counted: int) -> float:
     return part / (part + counted) if part else 0.0
 
 
-def _replicas(facts: DataFacts, margin: float, error_margin: float) -> Check:
-    odd = next(
-        ((arm, spread) for arm, spread in _spreads(facts) if spread.differs(margin, error_margin)), None
-    )  # fmt: skip
-    carried = min(facts.baseline.replicas, facts.canary.replicas) >= _CLUSTERS
-    values = {"arm": odd[0], **odd[1].to_json()} if odd else {}
-    fault = "replicas-differ" if odd and not carried else None
+def _replicas(facts: DataFacts, margins: _Margins) -> Check:
+    odd = [(name, one) for name, arm in facts.arms for one in arm.odd_replicas if margins.are_broken_by(one)]
+    values: dict[str, object] = {}
+    if odd:
+        arm, worst = min(odd, key=lambda found: found[1].p_value_fraction)
+        values = {"arm": arm, "limit_fraction": margins.limit_fraction(worst), **asdict(worst)}
+    counts = (facts.baseline.replicas, facts.canary.replicas)
+    is_carried = min(counts) >= MIN_CLUSTER_COUNT  # then the spread between replicas is part of the verdict's noise
     return _check(
-        "replicas", fault, "replicas-differ" if odd else "replicas-alike",
-        baseline_count=facts.baseline.replicas, canary_count=facts.canary.replicas, **values,
+        "replicas", "replicas-differ" if odd and not is_carried else None,
+        "replicas-differ" if odd else "replicas-alike" if max(counts) > 1 else "one-replica",
+        baseline_count=counts[0], canary_count=counts[1], **values,
     )  # fmt: skip
-
-
-def _spreads(facts: DataFacts) -> list[tuple[str, ReplicaSpread]]:
-    return [(name, arm.spread) for name, arm in facts.arms if arm.spread]
 
 
 def _clock(facts: DataFacts) -> Check:
-    started = max((arm.started_after_scrape_seconds or 0.0 for _, arm in facts.arms), default=0.0)
+    started = max(0.0, *(arm.started_after_scrape_seconds or 0.0 for _, arm in facts.arms))
     ahead = max(started, facts.newest_after_as_of_seconds or 0.0)
     ages = [arm.newest_before_end_seconds for _, arm in facts.arms if arm.newest_before_end_seconds is not None]
     age, limit = max(ages, default=0.0), _STALE_INTERVALS * (facts.scrape_interval_seconds or 0.0)
@@ -253,6 +279,7 @@ def _clock(facts: DataFacts) -> Check:
     return _check(
         "clock", fault, "clocks-agree", started_after_scrape_seconds=started, newest_age_seconds=age,
         newest_after_as_of_seconds=facts.newest_after_as_of_seconds, stale_limit_seconds=limit or None,
+        skew_limit_seconds=MAX_SKEW_SECONDS,
     )  # fmt: skip
 
 

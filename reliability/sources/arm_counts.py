@@ -69,11 +69,13 @@ class ArmSum:
             when there are errors of a route that the histogram does not have, because the two
             metrics name their routes differently.
         replicas: Totals of the replicas that served.
+        can_split_errors: The errors of each route are known.
     """
 
     total: ArmCounts
     routes: Mapping[str, ArmCounts]
     replicas: tuple[ReplicaTotals, ...]
+    can_split_errors: bool
 
 
 def count_arm(replicas: Sequence[Replica], grid: ScrapeGrid, place: int, *, names: MetricNames) -> CountedArm:
@@ -130,6 +132,7 @@ def sum_arm(
         total=total,
         routes=routes if route_label else {},
         replicas=tuple(_totals(part, bounds, names) for part in parts if part.requests.any()),
+        can_split_errors=can_split,
     )
 
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from reliability.judge.counts import ArmCounts
 from reliability.judge.data_health import ArmFacts, DataFacts, MixedLabel
-from reliability.judge.replica_spread import ReplicaSpread, measure_spread
+from reliability.judge.replica_spread import OddReplica, odd_replicas
 from reliability.sources.answer import Answer, FloatArray
 from reliability.sources.arm_counts import ArmSum, CountedArm
-from reliability.sources.metrics import PROCESS_START, UP, MetricNames
+from reliability.sources.metrics import PROCESS_START, MetricNames
 from reliability.sources.mixed_labels import mixed_labels
 from reliability.sources.pair_health import PairHealth, ReplicaHealth, busiest_interval
 from reliability.sources.promql import Matcher
+from reliability.sources.replicas import Replica
 from reliability.window import Window
 
 
@@ -30,11 +31,18 @@ class Asked:
         answer: The samples.
         window: Time to be judged.
         matchers: Conditions that chose the series.
+        replicas: The replicas that were scraped.
     """
 
     answer: Answer
     window: Window
     matchers: Sequence[Matcher]
+    replicas: Sequence[Replica]
+
+    @property
+    def newest_seconds(self) -> float:
+        """Instant of the newest successful scrape; minus infinity when there is none."""
+        return max((float(replica.times_seconds[-1]) for replica in self.replicas), default=-math.inf)
 
 
 def gather_facts(
@@ -74,7 +82,7 @@ def gather_facts(
         )
         for place, one in enumerate(asked)
     )
-    newest = max(_newest_seconds(one.answer) for one in asked)
+    newest = max(one.newest_seconds for one in asked)
     return DataFacts(
         baseline=baseline,
         canary=canary,
@@ -110,9 +118,9 @@ def _arm(
         births=len(births),
         uncounted_births=len(unknown),
         uncounted_requests_at_most=math.ceil(sum(unknown)),
-        spread=_spread(counted, bounds) if counted and added else None,
+        odd_replicas=_odd_replicas(counted, bounds) if counted and added else (),
         started_after_scrape_seconds=_started_after_scrape(asked.answer),
-        newest_before_end_seconds=_finite(asked.window.end.timestamp() - _newest_seconds(asked.answer)),
+        newest_before_end_seconds=_finite(asked.window.end.timestamp() - asked.newest_seconds),
         mixed_labels=tuple(
             MixedLabel(label=label, values=values)
             for label, values in mixed_labels(asked.answer, asked.matchers).items()
@@ -138,13 +146,13 @@ def _births(arm: CountedArm) -> list[float | None]:
     ]
 
 
-def _spread(arm: CountedArm, bounds: FloatArray) -> ReplicaSpread | None:
+def _odd_replicas(arm: CountedArm, bounds: FloatArray) -> tuple[OddReplica, ...]:
     parts = [part for part in arm.parts if part.requests.any()]
     buckets = [[part.gains[part.replica.bounds_seconds == bound].sum(axis=0) for bound in bounds] for part in parts]
-    return measure_spread(
+    return odd_replicas(
         [part.replica.instance for part in parts],
         bounds_seconds=bounds,
-        bucket_counts=np.array(buckets).swapaxes(1, 2) if parts else np.empty((0, 0, bounds.size)),
+        bucket_counts=np.array(buckets).swapaxes(1, 2),
         counted_requests=np.array([part.counted_requests for part in parts]),
         errors=np.array([part.errors for part in parts]),
     )
@@ -157,19 +165,11 @@ def _started_after_scrape(answer: Answer) -> float | None:
     return _finite(max(known, default=-math.inf))
 
 
-def _newest_seconds(answer: Answer) -> float:
-    """Return the instant of the newest sample of a target that was reached; minus infinity when there is none."""
-    reached = [one for one in answer.series if one.name != UP]
-    return max(
-        (float(one.times_seconds[np.isfinite(one.values)].max(initial=-np.inf)) for one in reached), default=-math.inf
-    )
-
-
 def _mean(arm: ArmCounts, bounds: FloatArray) -> tuple[float | None, float | None, float | None]:
     """Return the mean latency by the sum, and the smallest and largest that the buckets allow."""
     inside = np.diff(arm.bucket_counts.sum(axis=0), prepend=0.0)
     lower = np.concatenate([[min(0.0, bounds[0])], bounds[:-1]])
-    count = inside.sum()
+    count = float(inside.sum())
     high = float(np.where(inside > 0, inside * np.where(inside > 0, bounds, 0.0), 0.0).sum()) / count
     return _finite(float(arm.latency_sum_seconds.sum()) / count), float(inside @ lower) / count, _finite(high)
 

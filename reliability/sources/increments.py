@@ -18,7 +18,7 @@ from reliability.sources.metrics import MetricNames
 from reliability.sources.pair_health import PairHealth, describe_health
 from reliability.sources.promql import Matcher
 from reliability.sources.replicas import read_replicas
-from reliability.sources.scrape_grid import build_grid
+from reliability.sources.scrape_grid import ScrapeGrid, build_grid
 from reliability.window import Window
 
 
@@ -42,6 +42,17 @@ class Succession:
     """Counts of two windows, if they can be compared; see `Pairing`."""
 
     counts: SuccessiveCounts | None
+    health: PairHealth
+    facts: DataFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Compared:
+    """What pairs and windows have in common; no sums when the arms cannot be compared."""
+
+    arms: Sequence[CountedArm]
+    bounds: FloatArray
+    sums: Sequence[ArmSum]
     health: PairHealth
     facts: DataFacts
 
@@ -82,30 +93,24 @@ def pair_counts(
         PrometheusAnswerError: A bucket has no bound that can be read.
     """
     _check_apart(baseline, canary, names)
-    asked = _asked((baseline, canary), (window, window), matchers)
-    arms = [read_replicas(one.answer, names=names, start_seconds=window.start.timestamp()) for one in asked]
-    grid = build_grid(arms, window=window)
-    counted = [] if grid is None else [count_arm(arm, grid, place, names=names) for place, arm in enumerate(arms)]
-    bounds, dropped_count = common_bounds(replica for arm in arms for replica in arm)
-    health = describe_health(counted, arms, has_bounds=bounds.size > 1)
-    sums = _sums(counted, health, bounds=bounds, names=names, route_label=route_label)
-    counts = None
-    if grid is not None and sums:
-        counts = PairedCounts(
-            edges_seconds=grid.edges_seconds[counted[0].rounds],
-            upper_bounds_seconds=bounds,
-            baseline=sums[0].total,
-            canary=sums[1].total,
-            scrape_interval_seconds=grid.interval_seconds,
-            routes=_paired_routes(*sums),
-            baseline_replicas=sums[0].replicas,
-            canary_replicas=sums[1].replicas,
-        )
-    facts = gather_facts(
-        asked, counted, sums, health, names=names, bounds=bounds, dropped_bound_count=dropped_count, as_of=as_of
+    asked = _asked((baseline, canary), (window, window), matchers, names)
+    grid = build_grid([one.replicas for one in asked], window=window)
+    found = _compared(asked, (grid, grid), (0, 1), names=names, route_label=route_label, as_of=as_of)
+    if grid is None or not found.sums:
+        return Pairing(counts=None, health=found.health, facts=found.facts)
+    of_baseline, of_canary = found.sums
+    counts = PairedCounts(
+        edges_seconds=grid.edges_seconds[found.arms[0].rounds],
+        upper_bounds_seconds=found.bounds,
+        baseline=of_baseline.total,
+        canary=of_canary.total,
+        scrape_interval_seconds=grid.interval_seconds,
+        routes=_paired_routes(of_baseline, of_canary),
+        baseline_replicas=of_baseline.replicas,
+        canary_replicas=of_canary.replicas,
     )
-    facts = replace(facts, share_error_fraction=share_error_fraction(counts) if counts else None)
-    return Pairing(counts=counts, health=health, facts=facts)
+    facts = replace(found.facts, share_error_fraction=share_error_fraction(counts))
+    return Pairing(counts=counts, health=found.health, facts=facts)
 
 
 def window_counts(
@@ -123,51 +128,65 @@ def window_counts(
 
     The same series may stand in both answers: one service before and after a change.
     """
-    asked = _asked((baseline, canary), (baseline_window, canary_window), matchers)
-    starts = [one.window.start.timestamp() for one in asked]
-    arms = [
-        read_replicas(one.answer, names=names, start_seconds=start) for one, start in zip(asked, starts, strict=True)
-    ]
-    grids = [build_grid([arm], window=one.window) for arm, one in zip(arms, asked, strict=True)]
-    counted = [count_arm(arm, grid, 0, names=names) for arm, grid in zip(arms, grids, strict=True) if grid]
-    counted = counted if len(counted) == len(arms) else []
-    bounds, dropped_count = common_bounds(replica for arm in arms for replica in arm)
-    health = describe_health(counted, arms, has_bounds=bounds.size > 1)
-    sums = _sums(counted, health, bounds=bounds, names=names, route_label=route_label)
-    counts = None
-    if sums:
-        before, after = map(_window, counted, sums)
-        counts = SuccessiveCounts(
-            upper_bounds_seconds=bounds,
-            baseline=before,
-            canary=after,
-            scrape_interval_seconds=max(arm.grid.interval_seconds for arm in counted),
-        )
-    facts = gather_facts(
-        asked, counted, sums, health, names=names, bounds=bounds, dropped_bound_count=dropped_count, as_of=as_of
+    asked = _asked((baseline, canary), (baseline_window, canary_window), matchers, names)
+    grids = [build_grid([one.replicas], window=one.window) for one in asked]
+    found = _compared(asked, grids, (0, 0), names=names, route_label=route_label, as_of=as_of)
+    if not found.sums:
+        return Succession(counts=None, health=found.health, facts=found.facts)
+    before, after = map(_window, found.arms, found.sums)
+    counts = SuccessiveCounts(
+        upper_bounds_seconds=found.bounds,
+        baseline=before,
+        canary=after,
+        scrape_interval_seconds=max(arm.grid.interval_seconds for arm in found.arms),
     )
-    return Succession(counts=counts, health=health, facts=facts)
+    return Succession(counts=counts, health=found.health, facts=found.facts)
 
 
 def _asked(
-    answers: tuple[Answer, Answer], windows: tuple[Window, Window], matchers: tuple[Sequence[Matcher], ...]
+    answers: tuple[Answer, Answer],
+    windows: tuple[Window, Window],
+    matchers: tuple[Sequence[Matcher], ...],
+    names: MetricNames,
 ) -> list[Asked]:
-    each = zip(answers, windows, matchers, strict=True)
-    return [Asked(answer=answer, window=window, matchers=chosen) for answer, window, chosen in each]
+    return [
+        Asked(
+            answer=answer,
+            window=window,
+            matchers=chosen,
+            replicas=read_replicas(answer, names=names, start_seconds=window.start.timestamp()),
+        )
+        for answer, window, chosen in zip(answers, windows, matchers, strict=True)
+    ]
 
 
-def _sums(
-    counted: Sequence[CountedArm],
-    health: PairHealth,
+def _compared(
+    asked: Sequence[Asked],
+    grids: Sequence[ScrapeGrid | None],
+    places: Sequence[int],
     *,
-    bounds: FloatArray,
     names: MetricNames,
     route_label: str | None,
-) -> list[ArmSum]:
-    """Add up both arms; nothing when they cannot be compared."""
-    if health.reason:
-        return []
-    return [sum_arm(arm.parts, bounds=bounds, names=names, route_label=route_label) for arm in counted]
+    as_of: datetime | None,
+) -> _Compared:
+    """Count both arms on their grids and add them up, if they can be compared."""
+    arms = [
+        count_arm(one.replicas, grid, place, names=names)
+        for one, grid, place in zip(asked, grids, places, strict=True)
+        if grid is not None
+    ]
+    arms = arms if len(arms) == len(asked) else []
+    bounds, dropped_count = common_bounds(replica for one in asked for replica in one.replicas)
+    health = describe_health(arms, [one.replicas for one in asked], has_bounds=bounds.size > 1)
+    sums = [
+        sum_arm(arm.parts, bounds=bounds, names=names, route_label=route_label) for arm in arms if not health.reason
+    ]
+    if any(not added.can_split_errors for added in sums) and route_label:
+        health = replace(health, notes=(*health.notes, "route-errors-unknown"))
+    facts = gather_facts(
+        asked, arms, sums, health, names=names, bounds=bounds, dropped_bound_count=dropped_count, as_of=as_of
+    )
+    return _Compared(arms=arms, bounds=bounds, sums=sums, health=health, facts=facts)
 
 
 def _paired_routes(baseline: ArmSum, canary: ArmSum) -> tuple[RouteCounts, ...]:
