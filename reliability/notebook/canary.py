@@ -4,9 +4,7 @@ Numbers come judged from `reliability.notebook.canary_evidence`; words and chart
 from the JSON in `reliability.report`.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,10 +14,10 @@ from reliability.judge.counts import ArmCounts
 from reliability.judge.timeline import Timeline, draw_timeline
 from reliability.notebook.block import Block
 from reliability.notebook.canary_evidence import CanaryEvidence, keep_inputs, load_evidence
+from reliability.notebook.canary_reasons import by_route, load_change, mixed_labels, reasons
 from reliability.notebook.frames import BUCKETS, INCREMENTS, counts_of, keep_increments
 from reliability.notebook.parts import present
 from reliability.notebook.run import Frames, Place, Run, show
-from reliability.report.formats import DASH
 
 TOPIC: Final = "canary"
 SECTION: Final = "canary"
@@ -67,16 +65,16 @@ def conclude_evidence(found: CanaryEvidence) -> Data:
         "verdict": judgement.verdict,
         "reason": judgement.reason,
         "cautions": judgement.cautions,
-        "mixed_labels": _mixed(found),
+        "mixed_labels": mixed_labels(found),
         "figures": _figures(found),
         "checks": judgement.checks,
         "releases": {name: arm.release for name, arm in origin.arms.items()},
         "latency": _latency_summary(found),
         "errors": _errors_summary(found),
         "exposure": _exposure_summary(found),
-        **_reasons(found),
-        "routes": _routes(found)["routes"],
-        "load": _load(found),
+        **reasons(found),
+        "routes": by_route(found)["routes"],
+        "load": load_change(found),
         "experiment": origin.experiment,
         "provenance": {
             "window": str(origin.window),
@@ -109,61 +107,12 @@ def exposure(run: Run) -> Block:
 
 def routes(run: Run) -> Block:
     """Show the P95 route by route, which routes are not judged, and whether the mix deceives."""
-    return show(run, "routes", _routes)
+    return show(run, "routes", by_route)
 
 
 def checks(run: Run) -> Block:
     """Show each check with what was observed, what is undecided and what speaks for the other verdict."""
-    return show(run, "checks", lambda found: {"checks": found.judgement.checks, **_reasons(found)})
-
-
-def _reasons(found: CanaryEvidence) -> Data:
-    """Say what the verdict rests on beyond the measures: thresholds, looks, noise known before, both sides."""
-    judgement, case = found.judgement, found.judgement.other_case
-    return {
-        "comparison": found.comparison,
-        "thresholds": asdict(found.thresholds),
-        "looks": {"used": 1, "planned": 1},
-        "undecided": judgement.undecided,
-        "other_case": case and {"for": case.speaks_for, "measures": case.measures},
-        "history": _history(found),
-    }
-
-
-def _history(found: CanaryEvidence) -> Data | None:
-    stored, counts = found.history, found.pairing.counts
-    if stored is None:
-        return None
-    seconds = float(np.ptp(counts_of(counts, "canary")[0])) if counts else found.judged_window.seconds
-    noise = stored.noise_history
-    return {
-        "minutes": noise.seconds / 60,
-        "measured_at": stored.window.end,
-        "latency_log_sd": math.sqrt(noise.latency_log_variance_seconds / seconds),
-        "latency_degrees": noise.latency_degrees,
-        "error_degrees": noise.error_degrees,
-        "version": stored.version,
-    }
-
-
-def _routes(found: CanaryEvidence) -> Data:
-    judged, thresholds = found.judgement.routes, found.thresholds
-    return {
-        "comparison": found.comparison,
-        "margin_fraction": thresholds.margin_fraction,
-        "routes": judged and judged.to_json(gates=thresholds.gate_routes),
-    }
-
-
-def _load(found: CanaryEvidence) -> Data | None:
-    load = found.load
-    return None if load is None else {
-        **_fields(load, "baseline_per_second", "canary_per_second", "change_fraction"),
-        **_fields(load, "largest_share_change_fraction"),
-        "shares": [
-            _fields(share, "route", "baseline_fraction", "canary_fraction", "change_fraction") for share in load.shares
-        ],
-    }
+    return show(run, "checks", lambda found: {"checks": found.judgement.checks, **reasons(found)})
 
 
 def _latency_summary(found: CanaryEvidence) -> Data:
@@ -255,7 +204,7 @@ def _exposure(found: CanaryEvidence) -> Data:
         "judged_window": found.judged_window,
         "baseline_window": found.origin.baseline_window,
         "baseline_judged_window": found.baseline_judged_window,
-        "load": _load(found),
+        "load": load_change(found),
         "warmup_minutes": found.origin.warmup_minutes,
         "scrapes": {
             "expected": health.expected_scrapes,
@@ -267,15 +216,6 @@ def _exposure(found: CanaryEvidence) -> Data:
         "notes": [*health.notes, *infos],
         "warnings": found.warnings,
     }
-
-
-def _mixed(found: CanaryEvidence) -> list[Data]:
-    """List the labels, by arm, in which an arm mixes targets that differ."""
-    return [
-        {"arm": name, "label": mixed.label, "values": [value or DASH for value in mixed.values]}
-        for name, arm in found.pairing.facts.arms
-        for mixed in arm.mixed_labels
-    ]
 
 
 def _arms(found: CanaryEvidence) -> list[Data]:
