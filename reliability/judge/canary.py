@@ -221,10 +221,9 @@ def _cautions(latency: LatencyJudgement) -> tuple[str, ...]:
     """Say what a reader should know although latency is inside its budget."""
     if latency.verdict is not Verdict.PASS:
         return ()
-    upper, mean = latency.deciding_upper_fraction, latency.mean_lower_fraction
+    upper = latency.deciding_upper_fraction
     found = {
         "little-room": upper is not None and upper > latency.margin_fraction - _LITTLE_ROOM_FRACTION,
-        "mean-over-budget": mean is not None and mean > latency.margin_fraction,
         "late-ramp": latency.settling_seconds > 0,
     }
     return tuple(code for code, holds in found.items() if holds)
