@@ -10,14 +10,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from reliability.judge.counts import PairedCounts, SuccessiveCounts, WindowCounts
+from reliability.judge.error_evidence import ErrorEvidence, error_evidence
 from reliability.judge.history import NoiseHistory
-from reliability.judge.intervals import shared_intervals
-from reliability.judge.long_run import MIN_INTERVAL_COUNT, critical_value
-from reliability.judge.planning import requests_for_errors
-from reliability.judge.proportions import ErrorScoreTest, error_score_test, successive_error_test
+from reliability.judge.long_run import MIN_INTERVAL_COUNT
+from reliability.judge.proportions import ErrorScoreTest
 from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
@@ -161,7 +158,7 @@ def judge_errors(
         baseline_error_count=round(float(totals[0].errors.sum())),
         canary_error_count=round(float(totals[1].errors.sum())),
     )
-    evidence = _evidence(counts, history)
+    evidence = error_evidence(counts, history=history)
     if evidence is None:
         return blank
     described = replace(
@@ -182,47 +179,6 @@ def unjudged_errors(reason: str, *, margin_absolute_fraction: float, margin_rela
         reason=reason,
         margin_absolute_fraction=margin_absolute_fraction,
         margin_relative_fraction=margin_relative_fraction,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Evidence:
-    """What is judged: the tests, and how much traffic stands behind them."""
-
-    test: ErrorScoreTest
-    interval_count: int
-    canary_requests: float
-    canary_seconds: float
-    traffic_ratio: float
-
-
-def _evidence(counts: PairedCounts | SuccessiveCounts, history: NoiseHistory | None) -> _Evidence | None:
-    if isinstance(counts, SuccessiveCounts):
-        return _successive_evidence(counts)
-    intervals = shared_intervals(counts, by_histogram=False)
-    if not intervals.count:
-        return None
-    known = None if history is None else history.error_relative_variance_seconds
-    degrees = 0 if history is None else history.error_degrees
-    return _Evidence(
-        test=error_score_test(intervals, relative_variance_seconds=known, known_degrees=degrees),
-        interval_count=intervals.count,
-        canary_requests=float(intervals.canary_requests.sum()),
-        canary_seconds=float(intervals.seconds.sum()),
-        traffic_ratio=intervals.traffic_ratio,
-    )
-
-
-def _successive_evidence(counts: SuccessiveCounts) -> _Evidence | None:
-    baseline, canary = (float(window.total.requests.sum()) for window in (counts.baseline, counts.canary))
-    if min(baseline, canary) <= 0:
-        return None
-    return _Evidence(
-        test=successive_error_test(counts),
-        interval_count=min(window.total.requests.size for window in (counts.baseline, counts.canary)),
-        canary_requests=canary,
-        canary_seconds=float(np.ptp(counts.canary.edges_seconds)),
-        traffic_ratio=baseline / canary,
     )
 
 
@@ -285,34 +241,27 @@ def _relative_margin(ratio: float, test: ErrorScoreTest, *, alpha_fail: float, a
     )
 
 
-def _explained(limited: ErrorJudgement, evidence: _Evidence, *, alpha_fail: float, alpha_pass: float) -> ErrorJudgement:
+def _explained(
+    limited: ErrorJudgement, evidence: ErrorEvidence, *, alpha_fail: float, alpha_pass: float
+) -> ErrorJudgement:
     """Add the reason and, when nothing is decided, the requests still needed."""
     if limited.verdict is Verdict.FAIL:
         return replace(limited, reason="over-budget")
     if limited.verdict is Verdict.PASS:
         return replace(limited, reason="inside-budget")
-    test, had = evidence.test, evidence.canary_requests
-    needed = _requests_for(test.baseline.fraction, limited, evidence, alpha=alpha_pass)
+    test, had, allowed = evidence.test, evidence.canary_requests, limited.allowed_difference_fraction
+    needed = evidence.requests_needed(test.baseline.fraction, margin_fraction=allowed, alpha=alpha_pass)
     if needed <= had:  # enough for a canary that changes nothing: plan for the change seen so far
-        broken = test.difference > limited.allowed_difference_fraction
         seen = max(test.canary.fraction, test.baseline.fraction)
-        needed = _requests_for(seen, limited, evidence, alpha=alpha_fail if broken else alpha_pass)
+        alpha = alpha_fail if test.difference > allowed else alpha_pass
+        needed = evidence.requests_needed(seen, margin_fraction=allowed, alpha=alpha)
         if not had < needed < _LARGEST_EXTENSION * had:
             return replace(limited, reason="not-enough-evidence")
+    if math.isinf(needed):
+        return replace(limited, reason="not-enough-evidence")
     return replace(
         limited,
         reason="not-enough-evidence",
         requests_needed=math.ceil(needed),
         minutes_needed=needed / had * evidence.canary_seconds / 60,
-    )
-
-
-def _requests_for(canary_fraction: float, limited: ErrorJudgement, evidence: _Evidence, *, alpha: float) -> float:
-    return requests_for_errors(
-        baseline_fraction=evidence.test.baseline.fraction,
-        canary_fraction=canary_fraction,
-        margin_fraction=limited.allowed_difference_fraction,
-        traffic_ratio=evidence.traffic_ratio,
-        critical=critical_value(alpha, degrees=evidence.test.degrees),
-        noise_factor=evidence.test.noise_factor(),
     )

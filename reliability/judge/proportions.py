@@ -15,10 +15,10 @@ import numpy as np
 from reliability.judge.counts import FloatArray, SuccessiveCounts
 from reliability.judge.intervals import SharedIntervals, effective_count
 from reliability.judge.inversion import crossing
+from reliability.judge.likeliest import difference_fractions, ratio_fractions
 from reliability.judge.long_run import cosine_count, cosines, critical_value, upper_tail
 
 _NEARLY_ONE = 1 - 1e-9
-_TINY = 1e-100  # its cube must not underflow
 _FIRST_DIFFERENCE_STEP = 0.002
 _FIRST_LOG_STEP = 0.1
 _LARGEST_LOG_RATIO = math.log(1e9)
@@ -262,7 +262,7 @@ def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray) ->
     errors, requests, weights = (np.atleast_2d(array) for array in (errors, requests, weights))
     fractions = np.clip(np.divide(errors, requests, out=np.zeros_like(weights), where=requests > 0), 0.0, 1.0)
     fraction = min(float(np.sum(weights * fractions)), 1.0)
-    by_route = np.sum(weights * fractions, axis=1) / weights.sum(axis=1).clip(_TINY)
+    by_route = np.sum(weights * fractions, axis=1) / weights.sum(axis=1).clip(1e-300)
     series = np.sum(weights * (fractions - by_route[:, None]), axis=0)
     used = weights > 0
     return ErrorArm(
@@ -274,60 +274,6 @@ def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray) ->
 
 def _mean_square(projections: FloatArray) -> float:
     return float(np.mean(projections**2))
-
-
-def difference_fractions(canary: ErrorArm, baseline: ErrorArm, *, difference: float) -> tuple[float, float]:
-    """Find the likeliest fractions with `canary - baseline = difference`.
-
-    Args:
-        canary: Canary arm.
-        baseline: Baseline arm.
-        difference: Difference to hold, in (-1, 1).
-
-    Returns:
-        Fractions of canary and baseline on the hypothesis.
-
-    Source:
-        Miettinen and Nurminen 1985, Statistics in Medicine 4:213, appendix (root of a cubic).
-    """
-    total = canary.effective_count + baseline.effective_count
-    baseline_failed = baseline.fraction * baseline.effective_count
-    failed = canary.fraction * canary.effective_count + baseline_failed
-    a = ((total + baseline.effective_count) * difference - total - failed) / total
-    b = ((baseline.effective_count * difference - total - 2 * baseline_failed) * difference + failed) / total
-    c = baseline_failed * difference * (1 - difference) / total
-    shift = a / 3
-    q = shift**3 - a * b / 6 + c / 2
-    p = math.copysign(math.sqrt(max(shift**2 - b / 3, 0.0)), q)
-    cosine = q / p**3 if abs(p) > _TINY else 0.0
-    angle = (math.pi + math.acos(min(max(cosine, -1.0), 1.0))) / 3
-    low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
-    fraction = min(max(2 * p * math.cos(angle) - shift, low), high)
-    return min(max(fraction + difference, 0.0), 1.0), fraction
-
-
-def ratio_fractions(canary: ErrorArm, baseline: ErrorArm, *, ratio: float) -> tuple[float, float]:
-    """Find the likeliest fractions with `canary = ratio * baseline`.
-
-    Args:
-        canary: Canary arm.
-        baseline: Baseline arm.
-        ratio: Ratio to hold, above zero.
-
-    Returns:
-        Fractions of canary and baseline on the hypothesis.
-
-    Source:
-        Miettinen and Nurminen 1985, Statistics in Medicine 4:213, appendix (root of a quadratic).
-    """
-    canary_failed = canary.fraction * canary.effective_count
-    baseline_failed = baseline.fraction * baseline.effective_count
-    a = (canary.effective_count + baseline.effective_count) * ratio
-    b = (canary.effective_count + baseline_failed) * ratio + canary_failed + baseline.effective_count
-    c = canary_failed + baseline_failed
-    root = math.sqrt(max(b * b - 4 * a * c, 0.0))
-    fraction = min(max(2 * c / (b + root), 0.0), 1.0, 1.0 / ratio)
-    return min(ratio * fraction, 1.0), fraction
 
 
 def _in_errors(distance: float, variance: float) -> float:
