@@ -1,31 +1,27 @@
-"""Routes judge: which routes are slower, each on its own traffic, and does the mix of routes deceive?
+"""Routes judge: which routes are slower, each on its own traffic?
 
 A route with enough requests to be decided is judged as the whole canary is; its FAIL must stand
 after Holm's correction for all routes judged. The others are named with what they would need.
-Beside the stratified change stands the pooled one, which a different mix in the two arms can turn
-around (Simpson). Whether routes gate is up to `canary`; words do not belong here.
+Whether routes gate is up to `canary`; words do not belong here.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, SuccessiveCounts, WindowCounts
+from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, WindowCounts
 from reliability.judge.error_rate import ErrorJudgement
 from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement, judge_latency
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT, BucketPolicy
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
 from reliability.judge.planning import requests_for_latency
+from reliability.judge.simpson import Counts, Simpson, both_arms, compare_pooled
 from reliability.judge.survival import survival_curve, tail_index
 from reliability.judge.traffic import no_traffic_reason
 from reliability.verdicts import Verdict
-
-Counts = PairedCounts | SuccessiveCounts
-_PART_OF_MARGIN: Final = 0.5  # a pooled change this much off is worth a word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,21 +91,6 @@ class UnjudgedRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Simpson:
-    """The change without and with strata.
-
-    Attributes:
-        pooled_increase_fraction: Change of the quantile when all requests of an arm are thrown together.
-        stratified_increase_fraction: The change that the verdict rests on.
-        differs: Whether they tell different stories, beyond noise.
-    """
-
-    pooled_increase_fraction: float
-    stratified_increase_fraction: float
-    differs: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RoutesJudgement:
     """All routes of one comparison.
 
@@ -142,27 +123,12 @@ class RoutesJudgement:
 
     def to_json(self, *, gates: bool) -> dict[str, object]:
         """Return the table with JSON types only."""
-        simpson = self.simpson
         return {
             "label": self.label,
             "gates": gates,
             "judged": [route.to_json() for route in self.judged],
-            "not_judged": [
-                {
-                    "route": route.route,
-                    "reason": route.reason,
-                    "baseline_count": route.baseline_count,
-                    "canary_count": route.canary_count,
-                    "needed_count": route.needed_count,
-                }
-                for route in self.not_judged
-            ],
-            "simpson": simpson
-            and {
-                "pooled_increase_fraction": simpson.pooled_increase_fraction,
-                "stratified_increase_fraction": simpson.stratified_increase_fraction,
-                "differs": simpson.differs,
-            },
+            "not_judged": [asdict(route) for route in self.not_judged],
+            "simpson": None if self.simpson is None else asdict(self.simpson),
         }
 
 
@@ -214,7 +180,7 @@ def judge_routes(
             for (route, own), p in zip(judged, adjusted, strict=True)
         ),
         not_judged=tuple(sorted(not_judged, key=lambda route: (-route.canary_count, route.route))),
-        simpson=_simpson(counts, latency, slower_share=slower),
+        simpson=compare_pooled(counts, latency, slower_share=slower),
     )
 
 
@@ -256,12 +222,6 @@ def _nothing(arm: ArmCounts) -> ArmCounts:
     )
 
 
-def _arms(counts: Counts) -> tuple[ArmCounts, ArmCounts]:
-    if isinstance(counts, PairedCounts):
-        return counts.baseline, counts.canary
-    return counts.baseline.total, counts.canary.total
-
-
 def _not_enough(
     route: str, own: Counts, *, margin_fraction: float, alpha_pass: float, slower_share: float
 ) -> UnjudgedRoute | None:
@@ -270,12 +230,12 @@ def _not_enough(
     The floor looks at traffic and at the shape of both arms together, never at their difference: a
     choice by the outcome would spoil the p-values.
     """
-    buckets = [arm.bucket_counts.sum(axis=0) for arm in _arms(own)]
+    buckets = [arm.bucket_counts.sum(axis=0) for arm in both_arms(own)]
     baseline, canary = (float(counts[-1]) for counts in buckets)
     reason = no_traffic_reason(baseline, canary)
     needed = None
     if reason is None:
-        degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in _arms(own))))
+        degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in both_arms(own))))
         needed = _floor(
             buckets[0] + buckets[1], own.upper_bounds_seconds, traffic_ratio=baseline / canary,
             log_margin=math.log1p(margin_fraction), critical=critical_value(alpha_pass, degrees=degrees),
@@ -312,26 +272,3 @@ def _floor(
         slower_share=slower_share,
     )  # fmt: skip
     return math.ceil(max(least, planned))
-
-
-def _simpson(counts: Counts, latency: LatencyJudgement, *, slower_share: float) -> Simpson | None:
-    """Compare the pooled change with the stratified one; beyond noise is outside the latter's likely range."""
-    first = 0
-    if isinstance(counts, PairedCounts):  # a head that the stratified change left out is left out here too
-        first = int(np.searchsorted(counts.edges_seconds, counts.edges_seconds[0] + latency.settling_seconds))
-    buckets = [arm.bucket_counts[first:].sum(axis=0) for arm in _arms(counts)]
-    stratified, interval, margin = latency.increase_fraction, latency.increase_interval, latency.margin_fraction
-    if stratified is None or min(each[-1] for each in buckets) <= 0:
-        return None
-    baseline, canary = (
-        survival_curve(
-            counts.upper_bounds_seconds, 1.0 - each / each[-1], request_count=float(each[-1])
-        ).quantile_seconds(slower_share)
-        for each in buckets
-    )
-    if math.isinf(baseline) or math.isinf(canary):
-        return None
-    pooled = canary / baseline - 1
-    far = abs(pooled - stratified) > _PART_OF_MARGIN * margin or (pooled > margin) != (stratified > margin)
-    outside = interval is not None and not interval[0] <= pooled <= interval[1]
-    return Simpson(pooled_increase_fraction=pooled, stratified_increase_fraction=stratified, differs=far and outside)

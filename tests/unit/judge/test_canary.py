@@ -10,7 +10,8 @@ from reliability.judge.check import Check
 from reliability.judge.error_rate import ErrorJudgement
 from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement
-from reliability.judge.routes import RouteJudgement, RoutesJudgement, Simpson
+from reliability.judge.routes import RouteJudgement, RoutesJudgement
+from reliability.judge.simpson import Simpson
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import known
 
