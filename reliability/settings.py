@@ -7,12 +7,13 @@ value means for a verdict to the judges.
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from reliability.clock import parse_instant
+from reliability.clock import format_instant, parse_instant
 from reliability.credentials import Secret
 
 FILE_NAME: Final = "reliability.toml"
@@ -164,6 +165,17 @@ class CanarySettings(_Section):
     error_margin_percent: Annotated[Percent, AfterValidator(_no_fraction)] = Field(
         50.0, description="largest rise of the error rate, relative; else 50"
     )
+
+    @model_validator(mode="after")
+    def _windows_apart(self) -> Self:
+        if self.baseline_window_end and self.window_end:
+            start = parse_instant(self.window_end) - timedelta(minutes=self.window_minutes or 0)
+            if parse_instant(self.baseline_window_end) > start:
+                raise ValueError(
+                    f"baseline_window_end = {self.baseline_window_end} lies behind {format_instant(start)}, where the "
+                    "canary's window begins; choose an earlier end, a later window_end, or shorter window_minutes"
+                )
+        return self
 
 
 class PhaseSettings(_Section):

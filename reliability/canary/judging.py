@@ -26,11 +26,10 @@ from reliability.sources.increments_file import inputs_text, read_inputs, write_
 
 SCHEMA: Final = "reliability.verdict/1"
 REPORT: Final = "canary_comparison"
-_RESTATED: Final[Mapping[str, tuple[str, float]]] = {  # what another judgement of the same counts may change
-    "margin_percent": ("margin_fraction", 0.01),
-    "error_margin_points": ("error_margin_absolute_fraction", 0.01),
-    "error_margin_percent": ("error_margin_relative_fraction", 0.01),
-    "canary_share_percent": ("canary_share_fraction", 0.01),
+_RESTATED: Final = {  # what another judgement of the same counts may change, in percent
+    "margin_percent": "margin_fraction",
+    "error_margin_points": "error_margin_absolute_fraction",
+    "error_margin_percent": "error_margin_relative_fraction",
 }
 Verdict = dict[str, Any]
 
@@ -98,11 +97,10 @@ def _restated(inputs: CanaryInputs, given: Mapping[str, object]) -> CanaryInputs
     for name, value in given.items():
         if name == "gate_routes":
             changed[name] = value
-        elif name in _RESTATED:
-            field, factor = _RESTATED[name]
-            changed[field] = float(str(value)) * factor
+        elif name in _RESTATED and isinstance(value, float):
+            changed[_RESTATED[name]] = value / 100
         else:
-            known = ", ".join(("gate_routes", *_RESTATED))
+            known = ", ".join((*_RESTATED, "gate_routes"))
             raise ParameterError(f"-p {name}: increments are measured already; what can still be set: {known}.")
     thresholds: Thresholds = replace(inputs.thresholds, **changed)
     return replace(inputs, thresholds=thresholds)

@@ -81,8 +81,10 @@ def queries(run: Run) -> Block:
 def _queries(run: Run) -> Mapping[str, object]:
     arms: Mapping[str, Answer] = getattr(run.evidence, "answers", {})
     rows = [*arms.items(), *(("own", answer) for answer in run.asked.values())]
+    origin = _origin(run)
     return {
-        "source": _origin(run).description,
+        "comparison": "canary" if origin.baseline_window is None else "before-after",
+        "source": origin.description,
         "queries": [
             {
                 "arm": arm,

@@ -177,7 +177,10 @@ def _read_record(kind: Any, value: Any, place: str) -> Any:
 
 
 def _read_array(_: Any, value: Any, place: str) -> Any:
-    array = np.array(_checked(value, isinstance(value, list), place, "a list of numbers"))
+    try:
+        array = np.array(_checked(value, isinstance(value, list), place, "a list of numbers"))
+    except ValueError as err:
+        raise ValueError(f"{place} is not a list of numbers or of equal rows") from err
     if array.dtype.kind not in "fiu":
         array = np.array(_read(tuple[float, ...] if array.ndim == 1 else tuple[tuple[float, ...], ...], value, place))
     return array.astype(np.float64)
