@@ -61,9 +61,17 @@ test-deps:  ## Install the servers and the browser that tests start and that are
 	@missing=$$($(missing_programs)); [ -z "$$missing" ] || { apt-get update -q && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
 
-bench: $(VENV)/.installed-dev  ## Measure the verdicts and the client beside what others do (a few minutes)
-	@$(BIN)/python -m tests.bench.verdict_bench --n 60
+bench: $(VENV)/.installed-dev  ## Measure verdicts, their speed and the client beside what others do (a few minutes)
+	@$(BIN)/python -m tests.bench.verdict_bench --n 40 --jobs 2
+	@$(BIN)/python -m tests.bench.before_after --n 10 --jobs 2
+	@$(BIN)/python -m tests.bench.speed_bench
 	@$(BIN)/python -m tests.bench.client_bench
+
+bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (about an hour; goes on where it stopped)
+	@$(BIN)/python -m tests.bench.publish --out outputs/bench
+
+soak: $(VENV)/.installed-dev  ## Record 40 real canaries, judge them blind and write tests/bench/SOAK.md (about an hour; Prometheus)
+	@for step in record judge publish; do $(BIN)/python -m tests.bench.soak $$step --out outputs/soak; done
 
 format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -107,4 +115,4 @@ $(LOWEST)/.installed: pyproject.toml
 	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[staging,dev]'
 	@touch $@
 
-.PHONY: report gate publish lab test test-unit test-lowest test-wheel test-deps test-deps-if-allowed bench format clean help
+.PHONY: report gate publish lab test test-unit test-lowest test-wheel test-deps test-deps-if-allowed bench bench-table soak format clean help

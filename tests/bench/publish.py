@@ -23,7 +23,7 @@ import numpy as np
 import scipy
 
 from reliability.clock import SystemClock
-from tests.bench import speed_bench, verdict_bench
+from tests.bench import before_after, speed_bench, verdict_bench
 from tests.bench.cells import DRIFT, ERRORS, LATENCY, QUESTIONS
 from tests.bench.results_table import WITH_HISTORY, Measured, results_table
 from tests.bench.speed_bench import Speed
@@ -31,7 +31,10 @@ from tests.bench.tally import OURS, Results, Tally
 from tests.bench.verdict_bench import NO_JUDGE, Plan
 
 _TABLE = Path(__file__).with_name("RESULTS.md")
-_JUDGES = Path(verdict_bench.__file__).parents[2] / "reliability" / "judge"
+_LIST_JUDGES = (
+    "import sys, tests.bench.verdict; "
+    "print(*sorted(m.__file__ for name, m in sys.modules.items() if name.startswith('reliability.judge.')), sep='\\n')"
+)
 _HISTORY_MINUTES = 360.0
 _SPEED_ROUNDS = 15
 _COUNTED = {OURS: "of ours", WITH_HISTORY: "with a history", "naive": "of the others"}
@@ -72,9 +75,11 @@ def kinds(*, n: int, history_n: int, peers_n: int, jobs: int) -> tuple[Kind, ...
 
 
 def code_digest() -> str:
-    """Return a short name of the judges' code as it is now."""
+    """Return a short name of the code that judges, as it is now: all judges that `verdict` imports."""
+    command = [sys.executable, "-c", _LIST_JUDGES]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     digest = hashlib.sha256()
-    for path in sorted(_JUDGES.glob("*.py")):
+    for path in map(Path, listed):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:10]
 
@@ -119,6 +124,15 @@ def speeds(folder: Path) -> list[Speed]:
     return [Speed(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
 
 
+def two_windows(folder: Path, *, n: int, seeds: Sequence[int], jobs: int) -> str:
+    """Return the section on two windows, measured once for each state of the code."""
+    path = folder / f"before-after-{code_digest()}-n{n}-seeds{'_'.join(map(str, seeds))}.md"
+    if not path.exists():
+        lines = before_after.markdown(before_after.measure(n=n, seeds=seeds, jobs=jobs))
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return f"{n * len(seeds)} runs for each cell and change.\n\n{path.read_text(encoding='utf-8')}"
+
+
 def facts(options: argparse.Namespace, results: dict[str, Results]) -> dict[str, str]:
     """Return what a reader needs to make the table again."""
     command = ["git", "rev-parse", "--short=10", "HEAD"]
@@ -143,6 +157,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seeds", type=lambda text: tuple(map(int, text.split(","))), default=(1, 2, 3, 4, 5))
     parser.add_argument("--history-n", type=int, default=20, help="runs with a history, a seed")
     parser.add_argument("--peers-n", type=int, default=40, help="runs of the peers, a seed")
+    parser.add_argument("--before-n", type=int, default=40, help="runs of two windows, a seed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("outputs/bench"))
     parser.add_argument("--only", choices=("ours", "history", "peers"), help="measure this part and write no table")
@@ -158,7 +173,12 @@ def main(arguments: Sequence[str]) -> None:
     if options.only:
         return
     results = read(chosen, options.out, options.seeds)
-    measured = Measured(results=results, speeds=speeds(options.out), before_after="", facts=facts(options, results))
+    measured = Measured(
+        results=results,
+        speeds=speeds(options.out),
+        before_after=two_windows(options.out, n=options.before_n, seeds=options.seeds, jobs=options.jobs),
+        facts=facts(options, results),
+    )
     options.table.write_text(results_table(measured), encoding="utf-8")
 
 

@@ -37,7 +37,7 @@ class Measured:
     Attributes:
         results: Tallies by question; ours with history under a method name of its own.
         speeds: Times of a verdict.
-        before_after: Finished Markdown on comparisons of two windows; empty: not measured.
+        before_after: Finished Markdown on comparisons of two windows.
         facts: Named facts of the run, for the head.
     """
 
@@ -57,7 +57,7 @@ def results_table(measured: Measured) -> str:
         "\n## Goals\n\n", _misses(rows, held, measured.speeds), _goals(rows), held.text,
         "\n## Speed\n\n", _speed(measured.speeds),
         "\n## Drift\n\n", _DRIFT, _drift(measured.results["drift"]),
-        measured.before_after,
+        "\n## Before and after\n\n", _BEFORE_AFTER, measured.before_after,
         "\n## Every cell\n\n", _CELLS, _cells(LATENCY, measured.results["latency"]),
         "\n", _cells(ERRORS, measured.results["errors"]),
         "\n## Reasons\n\n", _reasons(measured.results),
@@ -242,6 +242,10 @@ coarse buckets, *hard* ones noise of one arm whose memory is as long as the run.
 """
 _DRIFT = """A canary that is as fast as its baseline at first and slower by so much at the end. The last third of the
 window may only FAIL a canary that the whole window does not; windows below 30 minutes have no such rule.
+
+"""
+_BEFORE_AFTER = """Two windows of one service, one before a change and one after it: nothing that the load or the hour did to
+both can cancel. Cells and methods are those of `before_after.py`.
 
 """
 _CELLS = """Shares of FAIL / PASS in percent; the rest is INCONCLUSIVE. Length is after the warm-up of 2 minutes.
