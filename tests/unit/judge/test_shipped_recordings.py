@@ -1,5 +1,7 @@
 """The judges on the recordings that ship with the package, whose truth the manifest holds."""
 
+import zlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,8 +19,8 @@ from reliability.window import Window
 from tests.unit.judge.simulated import known
 
 
-def judged(name, *, minutes=None):
-    """Judge a sample, or its first minutes, as the report does."""
+def judged(name, *, minutes=None, changed=lambda answer: answer):
+    """Judge a sample, or its first minutes, as the report does; its answers may be changed before."""
     sample = open_sample(name)
     manifest = sample.capture.manifest
     end = sample.window.end if minutes is None else sample.window.start + timedelta(minutes=minutes)
@@ -35,7 +37,7 @@ def judged(name, *, minutes=None):
         )
         for arm in ("baseline", "canary")
     )
-    pairing = pair_counts(baseline, canary, names=names, window=window)
+    pairing = pair_counts(changed(baseline), changed(canary), names=names, window=window)
     latency, errors = judge_latency(known(pairing.counts)), judge_errors(known(pairing.counts))
     canary_judgement = judge_canary(latency, errors, data=judge_data(pairing.facts, canary_share_fraction=None))
     return latency, errors, canary_judgement, manifest.truth["judged"]
@@ -88,3 +90,24 @@ def test_no_growing_window_of_the_passing_recording_ever_fails():
 
     assert Verdict.FAIL not in verdicts
     assert verdicts[-1] is Verdict.PASS
+
+
+@pytest.mark.parametrize("shift", [1e3, 1e9])
+def test_counters_that_started_higher_lead_to_the_same_numbers(shift):
+    def raised(answer):
+        return replace(answer, series=tuple(
+            replace(one, values=one.values + shift * zlib.crc32(one.labels.get("instance", "").encode()) / 2**32)
+            if one.name.endswith(("_bucket", "_total", "_count", "_sum")) else one
+            for one in answer.series
+        ))  # fmt: skip
+
+    plain, higher = judged("unsure"), judged("unsure", changed=raised)
+
+    assert higher[2].figures == plain[2].figures
+
+
+def test_the_order_of_the_series_changes_nothing():
+    def turned(answer):
+        return replace(answer, series=answer.series[::-1])
+
+    assert judged("unsure", changed=turned)[2] == judged("unsure")[2]
