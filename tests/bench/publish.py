@@ -37,6 +37,7 @@ _LIST_JUDGES = (
 )
 _HISTORY_MINUTES = 360.0
 _SPEED_ROUNDS = 15
+_SIZES = ("n", "history-n", "peers-n", "before-n")
 _COUNTED = {OURS: "of ours", WITH_HISTORY: "with a history", "naive": "of the others"}
 
 
@@ -140,7 +141,7 @@ def facts(options: argparse.Namespace, results: dict[str, Results]) -> dict[str,
     seeds = ",".join(str(seed) for seed in options.seeds)
     counts = {method: tally.answers.total() for method, tally in next(iter(results["latency"].values())).items()}
     runs = ", ".join(f"{counts[method]:,} {words}" for method, words in _COUNTED.items() if method in counts)
-    sizes = f"--n {options.n} --history-n {options.history_n} --peers-n {options.peers_n}"
+    sizes = " ".join(f"--{name} {vars(options)[name.replace('-', '_')]}" for name in _SIZES)
     return {
         "command": f"`python -m tests.bench.publish {sizes} --seeds {seeds}`",
         "runs for each cell and change": f"{runs}; seeds pooled. Drawing histories and asking the peers takes long",

@@ -244,8 +244,8 @@ _DRIFT = """A canary that is as fast as its baseline at first and slower by so m
 window may only FAIL a canary that the whole window does not; windows below 30 minutes have no such rule.
 
 """
-_BEFORE_AFTER = """Two windows of one service, one before a change and one after it: nothing that the load or the hour did to
-both can cancel. Cells and methods are those of `before_after.py`.
+_BEFORE_AFTER = """Two windows of one service, one before a change and one after it: nothing that the load
+or the hour did to both can cancel. Cells and methods are those of `before_after.py`.
 
 """
 _CELLS = """Shares of FAIL / PASS in percent; the rest is INCONCLUSIVE. Length is after the warm-up of 2 minutes.

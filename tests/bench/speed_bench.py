@@ -96,12 +96,12 @@ def _milliseconds(act: Callable[[], object], rounds: int) -> float:
 
 
 def _whole_verdict(counts: PairedCounts) -> object:
-    return judge_canary(judge_latency(counts), judge_errors(counts))
+    return judge_canary(judge_latency(counts), judge_errors(counts), data=())
 
 
 def _verdict_by_route(counts: PairedCounts) -> object:
     latency = judge_latency(counts)
-    return judge_canary(latency, judge_errors(counts), routes=judge_routes(counts, latency, label="route"))
+    return judge_canary(latency, judge_errors(counts), data=(), routes=judge_routes(counts, latency, label="route"))
 
 
 def _ratio(counts: PairedCounts) -> float:
