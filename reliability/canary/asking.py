@@ -19,8 +19,6 @@ from reliability.settings_file import find_project_folder, read_assignments, rea
 from reliability.sources.answer import Answer, Series
 from reliability.sources.increments import Pairing, pair_counts
 
-_ONE_AFTER_THE_OTHER = "baseline_window_end"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
@@ -63,7 +61,7 @@ def chosen_source(
             raise ParameterError(f"--capture {capture} and source={given['source']} both name a source; keep one.")
         given["source"] = capture if capture.startswith("sample:") else str(Path.cwd() / capture)
     given |= {name: value for name, value in options.items() if value is not None}
-    parameters = {**resolve_parameters(settings, "canary", given, report="canary"), _ONE_AFTER_THE_OTHER: None}
+    parameters = resolve_parameters(settings, "canary", given, report="canary")
     with scratch_folder() as scratch:
         yield (
             parameters,

@@ -136,7 +136,7 @@ def _noise_lines(told: ToldNoise, noise: NoiseHistory, *, margin: float) -> Iter
 
 
 def _document(measured: Calibration, history: StoredHistory | None, target: Path) -> dict[str, Any]:
-    evidence, noise = measured.evidence, measured.noise
+    evidence, _noise = measured.evidence, measured.noise
     return {
         "verdict": measured.verdict.value,
         "latency": {"verdict": evidence.latency.verdict.value, "increase_interval": evidence.latency.increase_interval},

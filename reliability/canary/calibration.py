@@ -75,7 +75,7 @@ def measure(parameters: Parameters, *, place: Place, is_split: bool) -> Calibrat
         SourceError: The samples cannot be had, or a group has no traffic.
         UsageError: An arm with one replica cannot be split, or an option is not valid.
     """
-    origin = find_origin(parameters, place=place)
+    origin = find_origin({**parameters, "baseline_window_end": None}, place=place)
     first = fetch_arm(origin, "baseline")
     split = _split(first, origin) if is_split else None
     second = fetch_arm(origin, "canary") if split is None else split.b
