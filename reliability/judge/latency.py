@@ -198,7 +198,7 @@ def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJud
     quantiles = [arm.curve.quantile_seconds(share) for arm in (evidence.baseline, evidence.canary)]
     buckets = [evidence.baseline.curve.bucket(q) for q in quantiles]
     (baseline_low, baseline_high), (canary_low, canary_high) = buckets
-    mean = mean_change(evidence.intervals, alpha=evidence.rules.alpha_fail)
+    mean = mean_change(evidence.baseline, evidence.canary, evidence.plain_noise, alpha=evidence.rules.alpha_fail)
     return replace(
         blank,
         scrape_count=evidence.intervals.count,

@@ -90,6 +90,11 @@ class LatencyEvidence:
     settling_seconds: float = 0.0
 
     @property
+    def plain_noise(self) -> Noise:
+        """How any difference of the arms varies, by this window alone."""
+        return UnpairedNoise() if isinstance(self.intervals, SuccessiveIntervals) else PairedNoise()
+
+    @property
     def slow_count(self) -> float:
         """Slow requests expected in both arms together."""
         return self.rules.slower_share * (self.baseline.effective_count + self.canary.effective_count)

@@ -6,12 +6,9 @@ A companion of the P95 verdict: it cautions, it never decides. Fed by the latenc
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from reliability.judge.counts import FloatArray
-from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
-from reliability.judge.noise import Noise, PairedNoise, UnpairedNoise, widest_law
+from reliability.judge.noise import Noise, widest_law
+from reliability.judge.quantile_ratio import ArmTail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,35 +24,27 @@ class MeanChange:
     lower_fraction: float | None
 
 
-def mean_change(intervals: SharedIntervals | SuccessiveIntervals, *, alpha: float) -> MeanChange | None:
-    """Compare the mean latencies of both arms.
+def mean_change(baseline: ArmTail, canary: ArmTail, noise: Noise, *, alpha: float) -> MeanChange | None:
+    """Compare the mean latencies of both arms, weighed as the quantiles are.
 
     Args:
-        intervals: Intervals of both arms.
+        baseline: Baseline arm.
+        canary: Canary arm.
+        noise: How a difference of the arms varies from interval to interval.
         alpha: Level of the one-sided limit.
 
     Returns:
         The change; None when the histogram has no usable `_sum`.
     """
-    noise: Noise = PairedNoise()
-    if isinstance(intervals, SuccessiveIntervals):
-        noise = UnpairedNoise()
-        weights = [r / r.sum() for r in (intervals.baseline_requests, intervals.canary_requests)]
-    else:
-        weights = [intervals.weights, intervals.weights]
-    baseline = _means(intervals.baseline.latency_sum_seconds, intervals.baseline_requests)
-    canary = _means(intervals.canary.latency_sum_seconds, intervals.canary_requests)
-    baseline_mean, canary_mean = float(weights[0] @ baseline), float(weights[1] @ canary)
+    baseline_mean, canary_mean = float(baseline.latency_seconds.sum()), float(canary.latency_seconds.sum())
     if not (0 < canary_mean < math.inf and 0 < baseline_mean < math.inf):  # also false for NaN
         return None
     log_ratio = math.log(canary_mean / baseline_mean)
-    if intervals.count < MIN_INTERVAL_COUNT:
+    if min(baseline.weights.size, canary.weights.size) < MIN_INTERVAL_COUNT:
         return MeanChange(increase_fraction=math.expm1(log_ratio), lower_fraction=None)
-    laws = noise.laws(weights[0] * (baseline / baseline_mean - 1), weights[1] * (canary / canary_mean - 1))
+    laws = noise.laws(
+        baseline.latency_seconds / baseline_mean - baseline.weights,
+        canary.latency_seconds / canary_mean - canary.weights,
+    )
     reach = widest_law(laws, alpha=alpha).reach(alpha)
     return MeanChange(increase_fraction=math.expm1(log_ratio), lower_fraction=math.expm1(log_ratio - reach))
-
-
-def _means(sums: FloatArray, requests: FloatArray) -> FloatArray:
-    """Return the mean latency per interval; 0 where nothing was served."""
-    return np.divide(sums, requests, out=np.zeros_like(sums), where=requests > 0)

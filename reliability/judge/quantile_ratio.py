@@ -38,6 +38,7 @@ class ArmTail:
         curve: Survival curve of the weighed requests.
         mass: Weight of the requests above each edge of the curve, per interval: shape `(K + 1, T)`;
             the first row sums to 1.
+        latency_seconds: Weighed latencies per interval, shape `(T,)`; their sum is the mean latency.
         effective_count: Requests that would give the weighed share the same variance.
         replicas: Share of the arm's requests that each replica served above each edge, shape
             `(K + 1, P)`; None when the replicas are unknown or too few to compare.
@@ -45,6 +46,7 @@ class ArmTail:
 
     curve: SurvivalCurve
     mass: FloatArray
+    latency_seconds: FloatArray
     effective_count: float
     replicas: FloatArray | None = None
 
@@ -217,7 +219,13 @@ def arm_tails(
 
 def _arm_tail(arm: WeighedArm, replicas: FloatArray | None, upper_bounds_seconds: FloatArray) -> ArmTail:
     curve = survival_curve(upper_bounds_seconds, arm.mass[1:].sum(axis=1), request_count=arm.effective_count)
-    return ArmTail(curve=curve, mass=arm.mass, effective_count=arm.effective_count, replicas=replicas)
+    return ArmTail(
+        curve=curve,
+        mass=arm.mass,
+        latency_seconds=arm.latency_seconds,
+        effective_count=arm.effective_count,
+        replicas=replicas,
+    )
 
 
 def _by_replica(replicas: Sequence[ReplicaTotals]) -> FloatArray | None:

@@ -13,12 +13,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from reliability.judge.counts import FloatArray, RouteCounts
+from reliability.judge.counts import ArmCounts, FloatArray, RouteCounts
 from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 _FEW_REQUESTS_PER_CELL = 5.0  # fewer leave many cells without a request of one arm, and those are lost
 _SHORTEST_LONG_BLOCK = 8  # intervals that a block may always span
+_ALL, _SUM = -2, -1  # columns of a stratum: all requests, the sum of their latencies
 _BLOCKS_OF_A_ROUTE = 8  # a route too rare for so many blocks is compared together with other rare ones
 
 
@@ -29,10 +30,13 @@ class WeighedArm:
     Attributes:
         mass: Weight of the requests above each edge, per interval: shape `(K + 1, T)`; the edges are
             0, then the bucket bounds. The first row sums to 1, the last one is 0.
+        latency_seconds: Weighed latencies per interval, shape `(T,)`; their sum is the mean latency. NaN
+            where the histogram has no `_sum`.
         effective_count: Requests of equal weight that would give the same binomial variance.
     """
 
     mass: FloatArray
+    latency_seconds: FloatArray
     effective_count: float
 
 
@@ -41,8 +45,8 @@ class _Stratum:
     """One route, or several rare ones together.
 
     Attributes:
-        baseline: Cumulative bucket counts per interval, shape `(T_b, K)`.
-        canary: The same of the canary, shape `(T_c, K)`.
+        baseline: Cumulative bucket counts and, last, the sum of latencies per interval, shape `(T_b, K + 1)`.
+        canary: The same of the canary, shape `(T_c, K + 1)`.
         baseline_blocks: Number of the block of each interval, shape `(T_b,)`.
         canary_blocks: The same of the canary, shape `(T_c,)`.
     """
@@ -55,8 +59,8 @@ class _Stratum:
     def block_counts(self) -> tuple[FloatArray, FloatArray]:
         """Return the requests of each arm per block."""
         size = int(max(self.baseline_blocks[-1], self.canary_blocks[-1])) + 1
-        baseline: FloatArray = np.bincount(self.baseline_blocks, self.baseline[:, -1], size).astype(np.float64)
-        canary: FloatArray = np.bincount(self.canary_blocks, self.canary[:, -1], size).astype(np.float64)
+        baseline: FloatArray = np.bincount(self.baseline_blocks, self.baseline[:, _ALL], size).astype(np.float64)
+        canary: FloatArray = np.bincount(self.canary_blocks, self.canary[:, _ALL], size).astype(np.float64)
         return baseline, canary
 
 
@@ -83,36 +87,41 @@ def weighed_arms(intervals: SharedIntervals | SuccessiveIntervals) -> tuple[Weig
 def _weighed(parts: Iterable[tuple[FloatArray, Numbers, FloatArray, FloatArray]]) -> WeighedArm:
     """Add up one arm's strata: its counts, their blocks, and weight and requests per block."""
     mass: FloatArray | float = 0.0
+    latency: FloatArray | float = 0.0
     spread = 0.0
     for counts, blocks, weights, requests in parts:
         each = np.divide(weights, requests, out=np.zeros_like(weights), where=requests > 0)
-        mass = mass + np.vstack([counts[:, -1], counts[:, -1] - counts.T]) * each[blocks]
+        above = np.vstack([counts[:, _ALL], counts[:, _ALL] - counts[:, :_SUM].T])
+        mass = mass + above * each[blocks]
+        latency = latency + counts[:, _SUM] * each[blocks]
         spread += float(weights @ each)
-    return WeighedArm(mass=np.asarray(mass), effective_count=1.0 / spread)
+    return WeighedArm(mass=np.asarray(mass), latency_seconds=np.asarray(latency), effective_count=1.0 / spread)
 
 
 def _strata(intervals: SharedIntervals | SuccessiveIntervals) -> Sequence[_Stratum]:
-    baseline, canary = intervals.baseline.bucket_counts, intervals.canary.bucket_counts
+    whole = RouteCounts(route="", baseline=intervals.baseline, canary=intervals.canary)
+    pairs = [(_table(r.baseline), _table(r.canary)) for r in intervals.routes or (whole,)]
     if isinstance(intervals, SuccessiveIntervals):
-        routes = intervals.routes or (RouteCounts(route="", baseline=intervals.baseline, canary=intervals.canary),)
-        return [_blocked(r.baseline.bucket_counts, r.canary.bucket_counts, size=None) for r in routes]
+        return [_blocked(baseline, canary, size=None) for baseline, canary in pairs]
     if not intervals.routes:
-        return [_blocked(baseline, canary, size=1)]
+        return [_blocked(*pairs[0], size=1)]
     largest = max(_SHORTEST_LONG_BLOCK, intervals.count // _BLOCKS_OF_A_ROUTE)
-    sizes = [_block_size(r.baseline.bucket_counts, r.canary.bucket_counts) for r in intervals.routes]
-    common = [(r, size) for r, size in zip(intervals.routes, sizes, strict=True) if size <= largest]
-    strata = [_blocked(r.baseline.bucket_counts, r.canary.bucket_counts, size=int(size)) for r, size in common]
-    if len(common) < len(sizes):
-        rare_baseline = baseline - sum(r.baseline.bucket_counts for r, _ in common)
-        rare_canary = canary - sum(r.canary.bucket_counts for r, _ in common)
-        size = min(_block_size(rare_baseline, rare_canary), largest)
-        strata.append(_blocked(rare_baseline, rare_canary, size=int(size)))
+    sizes = [_block_size(*pair) for pair in pairs]
+    strata = [_blocked(*pair, size=int(size)) for pair, size in zip(pairs, sizes, strict=True) if size <= largest]
+    rare = [pair for pair, size in zip(pairs, sizes, strict=True) if size > largest]
+    if rare:
+        together = (np.sum([pair[0] for pair in rare], axis=0), np.sum([pair[1] for pair in rare], axis=0))
+        strata.append(_blocked(*together, size=int(min(_block_size(*together), largest))))
     return strata
+
+
+def _table(arm: ArmCounts) -> FloatArray:
+    return np.column_stack([arm.bucket_counts, arm.latency_sum_seconds])
 
 
 def _block_size(baseline: FloatArray, canary: FloatArray) -> float:
     """Return how many intervals a block must span to hold requests of both arms."""
-    fewest = min(float(baseline[:, -1].sum()), float(canary[:, -1].sum()))
+    fewest = min(float(baseline[:, _ALL].sum()), float(canary[:, _ALL].sum()))
     return float(np.ceil(_FEW_REQUESTS_PER_CELL * len(baseline) / fewest)) if fewest > 0 else np.inf
 
 
