@@ -6,6 +6,8 @@ query API does. Nothing in here knows how the package counts.
 """
 
 import json
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,6 +103,8 @@ class FakePrometheus:
         """Return the body of an answer as the query API writes it."""
         series: dict[tuple[tuple[str, str], ...], list[list[Any]]] = {}
         for replica in self.replicas:
+            if not all(matcher.matches({"arm": replica.arm}) for matcher in matchers if matcher.name == "arm"):
+                continue
             for round_number in self.rounds:
                 at = replica.scrape_seconds(round_number, self.interval_seconds)
                 if not (start < at if self.left_open else start <= at) or at > end:
@@ -132,13 +136,18 @@ def _exposition(
 ) -> Iterable[tuple[str, dict[str, str], float]]:
     served = [request for request in replica.requests if life[0] <= request.at_seconds <= at]
     yield "process_start_time_seconds", {}, max(life[0], 1.0)
-    for route in sorted({request.route for request in served}):
-        latencies = [request.latency_seconds for request in served if request.route == route]
+    latencies: dict[str, list[float]] = {}
+    for request in served:
+        latencies.setdefault(request.route, []).append(request.latency_seconds)
+    for route, of_route in sorted(latencies.items()):
+        ordered = sorted(of_route)
         for bound in replica.bounds:
-            below = sum(latency <= float(bound) for latency in latencies)
-            yield "http_request_duration_seconds_bucket", {"route": route, "le": bound}, below
-        yield "http_request_duration_seconds_sum", {"route": route}, sum(latencies)
-        yield "http_request_duration_seconds_count", {"route": route}, len(latencies)
-    for route, code in sorted({(request.route, request.code) for request in served}):
-        count = sum(request.route == route and request.code == code for request in served)
+            yield (
+                "http_request_duration_seconds_bucket",
+                {"route": route, "le": bound},
+                bisect_right(ordered, float(bound)),
+            )
+        yield "http_request_duration_seconds_sum", {"route": route}, sum(of_route)
+        yield "http_request_duration_seconds_count", {"route": route}, len(of_route)
+    for (route, code), count in sorted(Counter((request.route, request.code) for request in served).items()):
         yield "http_requests_total", {"route": route, "code": code}, count

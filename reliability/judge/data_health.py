@@ -271,14 +271,14 @@ def _replicas(facts: DataFacts, margins: _Margins) -> Check:
 
 def _clock(facts: DataFacts) -> Check:
     started = max(0.0, *(arm.started_after_scrape_seconds or 0.0 for _, arm in facts.arms))
-    ahead = max(started, facts.newest_after_as_of_seconds or 0.0)
+    newest_after = max(0.0, facts.newest_after_as_of_seconds or 0.0)
     ages = [arm.newest_before_end_seconds for _, arm in facts.arms if arm.newest_before_end_seconds is not None]
     age, limit = max(ages, default=0.0), _STALE_INTERVALS * (facts.scrape_interval_seconds or 0.0)
     stale = bool(limit) and age > limit
-    fault = "clock-skew" if ahead > MAX_SKEW_SECONDS else "stale-data" if stale else None
+    fault = "clock-skew" if max(started, newest_after) > MAX_SKEW_SECONDS else "stale-data" if stale else None
     return _check(
         "clock", fault, "clocks-agree", started_after_scrape_seconds=started, newest_age_seconds=age,
-        newest_after_as_of_seconds=facts.newest_after_as_of_seconds, stale_limit_seconds=limit or None,
+        newest_after_as_of_seconds=newest_after, stale_limit_seconds=limit or None,
         skew_limit_seconds=MAX_SKEW_SECONDS,
     )  # fmt: skip
 

@@ -152,7 +152,7 @@ def _odd_replicas(arm: CountedArm, bounds: FloatArray) -> tuple[OddReplica, ...]
     return odd_replicas(
         [part.replica.instance for part in parts],
         bounds_seconds=bounds,
-        bucket_counts=np.array(buckets).swapaxes(1, 2),
+        bucket_counts=np.maximum.accumulate(np.array(buckets), axis=1).swapaxes(1, 2),
         counted_requests=np.array([part.counted_requests for part in parts]),
         errors=np.array([part.errors for part in parts]),
     )

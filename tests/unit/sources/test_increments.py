@@ -1,56 +1,29 @@
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from reliability.errors import PrometheusAnswerError, SelectorError
-from reliability.judge.counts import ArmCounts, PairedCounts
+from reliability.judge.counts import ArmCounts
 from reliability.sources.answer import Answer, Series
 from reliability.sources.increments import Pairing, pair_counts
-from reliability.sources.metrics import MetricNames
 from reliability.sources.promql import parse_matchers
 from reliability.window import Window
 from tests.fake_prometheus import NAMES, FakePrometheus, FakeReplica, FakeRequest
-
-START = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
-ZERO = START.timestamp()
-MINUTES = 5
-WINDOW = Window(start=START, end=START + timedelta(minutes=MINUTES))
-LONG_AGO = ZERO - 86_400
-FOREVER = ZERO + 86_400
-
-
-def steady(
-    every_seconds: float = 2.0, *, start: float = -30, end: float = 330, code: str = "200", latency: float = 0.15
-) -> list[FakeRequest]:
-    count = int((end - start) / every_seconds)
-    return [FakeRequest(ZERO + start + number * every_seconds, latency, code) for number in range(count)]
-
-
-def replica(arm: str = "canary", *, number: int = 0, **changes: Any) -> FakeReplica:
-    given = {"requests": steady(), "phase_seconds": ZERO, "lives": ((LONG_AGO, FOREVER),), **changes}
-    return FakeReplica(arm=arm, instance=f"{arm}-{number}:8000", **given)
-
-
-def pair(
-    canary: Sequence[FakeReplica],
-    baseline: Sequence[FakeReplica] | None = None,
-    *,
-    names: MetricNames = NAMES,
-    window: Window = WINDOW,
-    **server: Any,
-) -> Pairing:
-    everyone = [*(baseline or [replica("baseline")]), *canary]
-    prometheus = FakePrometheus(replicas=everyone, rounds=range(-6, 34), **server)
-    return pair_counts(*prometheus.both_arms(window, names=names), names=names, window=window)
-
-
-def counts_of(pairing: Pairing) -> PairedCounts:
-    assert pairing.counts is not None, pairing.health.reason
-    return pairing.counts
+from tests.unit.sources.scraped import (
+    FOREVER,
+    LONG_AGO,
+    START,
+    WINDOW,
+    ZERO,
+    both_answers,
+    counts_of,
+    pair,
+    replica,
+    steady,
+)  # fmt: skip
 
 
 def canary_of(pairing: Pairing) -> ArmCounts:
@@ -138,11 +111,6 @@ def test_buckets_keep_their_order_when_only_some_of_them_show_a_reset():
 
     assert (np.diff(canary_of(pairing).bucket_counts, axis=1) >= 0).all()
     assert (canary_of(pairing).bucket_counts[:, -1] == canary_of(pairing).requests).all()
-
-
-def both_answers(canary: Sequence[FakeReplica], **server: Any) -> tuple[Answer, Answer]:
-    everyone = [replica("baseline"), *canary]
-    return FakePrometheus(replicas=everyone, rounds=range(-6, 34), **server).both_arms(WINDOW)
 
 
 def test_the_first_error_at_a_known_replica_counts_from_zero():

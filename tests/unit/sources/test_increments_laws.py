@@ -4,7 +4,6 @@ import json
 import math
 import random
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import numpy as np
@@ -16,55 +15,9 @@ from reliability.sources.answer import Answer, decode_answer
 from reliability.sources.increments import Pairing, pair_counts
 from reliability.window import Window
 from tests.fake_prometheus import NAMES, FakePrometheus, FakeReplica, FakeRequest
+from tests.unit.sources.scraped import INTERVAL, ROUNDS, ZERO, as_plain, services, window_of
 
-INTERVAL = 10.0
-EPOCH = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
-ZERO = EPOCH.timestamp()
-ROUNDS = 24
 BOUNDS = (0.1, 0.2, 0.4, 0.8, math.inf)
-
-
-def window_of(start_seconds: float, end_seconds: float) -> Window:
-    return Window(start=EPOCH + timedelta(seconds=start_seconds), end=EPOCH + timedelta(seconds=end_seconds))
-
-
-@st.composite
-def replicas(draw: st.DrawFn, arm: str, base: float) -> list[FakeReplica]:
-    return [draw(replica(arm, f"{arm}-{number}", base)) for number in range(draw(st.integers(1, 3)))]
-
-
-@st.composite
-def replica(draw: st.DrawFn, arm: str, instance: str, base: float) -> FakeReplica:
-    chance = draw(st.randoms(use_true_random=True))
-    span = INTERVAL * ROUNDS
-    requests = tuple(
-        FakeRequest(
-            at_seconds=ZERO + chance.uniform(-30, span),
-            latency_seconds=chance.expovariate(5),
-            code=chance.choices(("200", "500", "503"), (90, 5, 5))[0],
-            route=chance.choice(("/search", "/reserve")),
-        )
-        for _ in range(chance.randint(0, 60))
-    )
-    turns = sorted(draw(st.lists(st.floats(5, span - 5), max_size=4, unique=True)))
-    life_starts = [ZERO - 1000.0, *(ZERO + round(turn, 1) for turn in turns[1::2])]
-    life_ends = [*(ZERO + round(turn, 1) for turn in turns[0::2]), ZERO + 1e6]
-    lives = tuple(zip(life_starts, life_ends, strict=False))
-    return FakeReplica(
-        arm=arm,
-        instance=instance,
-        requests=requests,
-        phase_seconds=base + draw(st.sampled_from([0.0, 0.25, 1.5, 2.999])),
-        lives=lives,
-        missed=frozenset(draw(st.lists(st.integers(-3, ROUNDS), max_size=3))),
-    )
-
-
-@st.composite
-def services(draw: st.DrawFn) -> FakePrometheus:
-    base = ZERO + draw(st.sampled_from([0.0, 3.5, 9.9]))
-    everyone = [*draw(replicas("baseline", base)), *draw(replicas("canary", base))]
-    return FakePrometheus(replicas=everyone, rounds=range(-4, ROUNDS + 2), interval_seconds=INTERVAL)
 
 
 def pair(server: FakePrometheus, window: Window) -> Pairing:
@@ -204,21 +157,6 @@ def mixed(answer: Answer, chance: random.Random) -> Answer:
     series = list(answer.series)
     chance.shuffle(series)
     return replace(answer, series=tuple(series))
-
-
-def as_plain(pairing: Pairing) -> tuple[object, ...]:
-    counts = pairing.counts
-    if counts is None:
-        return (pairing.health,)
-    arms = (counts.baseline, counts.canary)
-    return (
-        pairing.health,
-        counts.edges_seconds.tolist(),
-        counts.upper_bounds_seconds.tolist(),
-        *(arm.bucket_counts.tolist() for arm in arms),
-        *(arm.errors.tolist() for arm in arms),
-        *(arm.latency_sum_seconds.round(9).tolist() for arm in arms),
-    )
 
 
 ODD_SERIES = st.builds(
