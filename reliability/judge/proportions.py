@@ -17,6 +17,7 @@ from reliability.judge.intervals import SharedIntervals, effective_count
 from reliability.judge.inversion import crossing
 from reliability.judge.likeliest import difference_fractions, ratio_fractions
 from reliability.judge.long_run import cosine_count, cosines, critical_value, upper_tail
+from reliability.judge.memory import lasting_projections
 
 _NEARLY_ONE = 1 - 1e-9
 _FIRST_DIFFERENCE_STEP = 0.002
@@ -240,6 +241,7 @@ def successive_error_test(counts: SuccessiveCounts) -> ErrorScoreTest:
             np.array([route.errors for route in routes]),
             np.array([route.requests for route in routes]),
             share[:, None] * np.array([route.requests for route in routes]),
+            alone=True,
         )
         for routes, share in zip(arms, shares, strict=True)
     )
@@ -257,18 +259,19 @@ def _joint_degrees(canary: ErrorArm, baseline: ErrorArm) -> int:
     return int(sum(variances) ** 2 / sum(v**2 / n for v, n in zip(variances, degrees, strict=True)))
 
 
-def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray) -> ErrorArm:
-    """Weigh the errors of intervals `(T,)`, or of routes and intervals `(R, T)`."""
+def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray, *, alone: bool = False) -> ErrorArm:
+    """Weigh the errors of intervals `(T,)`, or of routes and intervals `(R, T)`; `alone`: nothing will cancel."""
     errors, requests, weights = (np.atleast_2d(array) for array in (errors, requests, weights))
     fractions = np.clip(np.divide(errors, requests, out=np.zeros_like(weights), where=requests > 0), 0.0, 1.0)
     fraction = min(float(np.sum(weights * fractions)), 1.0)
     by_route = np.sum(weights * fractions, axis=1) / weights.sum(axis=1).clip(1e-300)
     series = np.sum(weights * (fractions - by_route[:, None]), axis=0)
+    projections = lasting_projections(series) if alone else cosines(series.size) @ series
     used = weights > 0
     return ErrorArm(
         fraction=fraction,
         effective_count=effective_count(weights[used], requests[used]),
-        relative_projections=cosines(series.size) @ series / (fraction if fraction > 0 else 1.0),
+        relative_projections=projections / (fraction if fraction > 0 else 1.0),
     )
 
 
