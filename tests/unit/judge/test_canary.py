@@ -85,7 +85,7 @@ gated = st.lists(st.sampled_from([LATENCY, SLOW, OPEN_LATENCY]), min_size=1, max
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_pass_needs_every_mandatory_check(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=True)
 
@@ -98,7 +98,7 @@ def test_a_pass_needs_every_mandatory_check(latency, errors, data, routes):
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_data_that_cannot_be_trusted_decides_nothing(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=[*data, GAP], routes=routes, gate_routes=True)
 
@@ -108,7 +108,7 @@ def test_data_that_cannot_be_trusted_decides_nothing(latency, errors, data, rout
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated, gates=st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_one_more_failing_route_never_improves_a_verdict(latency, errors, data, routes, gates):
     failing = replace(SLOW, fail_p_value=1e-9)
     more = routes_of(*(own.latency for own in routes.judged), failing)
@@ -121,7 +121,7 @@ def test_one_more_failing_route_never_improves_a_verdict(latency, errors, data, 
 
 
 @given(latency=latencies, errors=errors, smaller=st.floats(0, 1), routes=gated)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_smaller_p_value_never_takes_a_fail_away(latency, errors, smaller, routes):
     more_certain = replace(SLOW, fail_p_value=smaller * known(SLOW.fail_p_value))
 
@@ -132,7 +132,7 @@ def test_a_smaller_p_value_never_takes_a_fail_away(latency, errors, smaller, rou
 
 
 @given(p_values=probabilities)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_holm_is_the_closed_test_of_bonferroni(p_values):
     members = range(len(p_values))
     families = [chosen for size in members for chosen in itertools.combinations(members, size + 1)]
@@ -145,7 +145,7 @@ def test_holm_is_the_closed_test_of_bonferroni(p_values):
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_the_checks_stand_in_page_order_and_the_reason_is_a_word(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=[*SOUND, *data], load=SOUND, routes=routes)
 
@@ -156,7 +156,7 @@ def test_the_checks_stand_in_page_order_and_the_reason_is_a_word(latency, errors
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_only_an_open_verdict_names_what_is_undecided_and_then_all_of_it(latency, errors, data, routes):
     judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=True)
 
@@ -171,7 +171,7 @@ def test_only_an_open_verdict_names_what_is_undecided_and_then_all_of_it(latency
 
 
 @given(latency=latencies, errors=errors, data=health, routes=gated, gates=st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_the_other_case_speaks_for_the_other_side(latency, errors, data, routes, gates):
     judged = judge_canary(latency, errors, data=data, routes=routes, gate_routes=gates)
 
