@@ -12,16 +12,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
-from reliability.atomic import scratch_folder
-from reliability.clock import SystemClock
+from reliability.canary.asking import chosen_source
 from reliability.errors import ParameterError, SourceError
 from reliability.notebook.block import plain
 from reliability.notebook.canary import TOPIC, conclude_evidence
 from reliability.notebook.canary_evidence import CanaryInputs, Thresholds, bare, fetch_inputs, judge_inputs
-from reliability.notebook.run import Place, no_data
+from reliability.notebook.run import no_data
 from reliability.report.verdict_view import headline
 from reliability.settings import Settings
-from reliability.settings_file import find_project_folder, read_assignments, read_settings, resolve_parameters
+from reliability.settings_file import find_project_folder, read_assignments, read_settings
 from reliability.sources.increments_file import inputs_text, read_inputs, write_inputs
 
 SCHEMA: Final = "reliability.verdict/1"
@@ -54,22 +53,13 @@ def judge(
         SecretInOutputError: The evidence holds a configured secret; nothing was written.
         WriteError: `keep` cannot be written.
     """
-    given = read_assignments("canary", assignments)
     project = config.resolve().parent if config else find_project_folder(Path.cwd())
     settings = read_settings(project, file=config)
     try:
         if increments is not None:
-            inputs = _restated(read_inputs(increments, CanaryInputs), given)
+            inputs = _restated(read_inputs(increments, CanaryInputs), read_assignments("canary", assignments))
         else:
-            if capture is not None and "source" in given:
-                raise ParameterError(f"--capture {capture} and source={given['source']} both name a source; keep one.")
-            if capture is not None:
-                given["source"] = capture if capture.startswith("sample:") else str(Path.cwd() / capture)
-            parameters = resolve_parameters(settings, "canary", given, report="canary")
-            with scratch_folder() as scratch:
-                place = Place(
-                    project=project, settings=settings, now=SystemClock().now(), answers=scratch, increments=None
-                )
+            with chosen_source(capture, config, assignments) as (parameters, place):
                 inputs = bare(fetch_inputs(parameters, place=place))
         told = conclude_evidence(judge_inputs(inputs))
     except SourceError as err:

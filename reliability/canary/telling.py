@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from reliability.canary.asking import printable
 from reliability.report.canary_view import deciding
 from reliability.report.verdict_view import view_report
 from reliability.report.why_view import view_checks, view_routes
@@ -18,7 +19,7 @@ _SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
 
 def as_text(verdict: dict[str, Any]) -> str:
     """Tell a verdict: its sentence, the measures, what is undecided and broken, the case for the other verdict."""
-    return "\n".join(map(_printable, _lines(verdict, words_in("en"))))
+    return "\n".join(printable(line.translate(_SPACES)) for line in _lines(verdict, words_in("en")))
 
 
 def _lines(verdict: dict[str, Any], words: Words) -> Iterator[str]:
@@ -60,8 +61,3 @@ def _measures(verdict: dict[str, Any], view: dict[str, Any], words: Words) -> It
 
 def _bare(text: object) -> str:
     return Markup(str(text)).striptags()  # noqa: S704 -- the words of the pages, already safe
-
-
-def _printable(line: str) -> str:
-    plain = line.translate(_SPACES)
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in plain)

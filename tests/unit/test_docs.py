@@ -18,7 +18,7 @@ def commands(group, prefix=()):
         path = (*prefix, name)
         if isinstance(command, click.Group):
             yield from commands(command, path)
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             yield path, command
 
 
@@ -38,7 +38,7 @@ def test_every_command_line_of_the_readme_is_understood():
 
     for line in lines:
         words = shlex.split(line, comments=True)[1:]
-        size = next(size for size in (1, 2) if tuple(words[:size]) in COMMANDS)
+        size = next(size for size in (2, 1) if tuple(words[:size]) in COMMANDS)
         COMMANDS[tuple(words[:size])].make_context(words[0], words[size:])
 
 
