@@ -25,7 +25,7 @@ DATA_CAUTIONS: Final = frozenset(("mixed-labels", "replicas-differ", "bounds-mer
 """Reasons of a check that passed which a reader should see all the same."""
 _STANDARD_ERRORS: Final = 4.0
 _STALE_INTERVALS: Final = 2.0
-_SUM_TOLERANCE_FRACTION: Final = 0.01  # `_sum` and the buckets are not read at one instant
+_SUM_TOLERANCE_RATIO: Final = 1.5  # `_sum` and the buckets are not read at one instant; units differ by 1000
 # Labels by which people tell releases apart; two values of one inside an arm are two releases.
 _RELEASE_LABEL: Final = re.compile(
     r"(?:\w*_)?(?:version|release|revision|rev|build|build_id|image|image_id|image_tag|tag|commit|sha|digest"
@@ -309,8 +309,8 @@ def _is_outside(arm: ArmFacts) -> bool:
     mean, low, high = arm.mean_seconds, arm.mean_low_seconds, arm.mean_high_seconds
     if mean is None:
         return False
-    too_low = low is not None and mean < low * (1 - _SUM_TOLERANCE_FRACTION)
-    return too_low or (high is not None and mean > high * (1 + _SUM_TOLERANCE_FRACTION))
+    too_low = low is not None and mean < low / _SUM_TOLERANCE_RATIO
+    return too_low or (high is not None and mean > high * _SUM_TOLERANCE_RATIO)
 
 
 def _bounds(facts: DataFacts) -> Check:
