@@ -200,18 +200,18 @@ def _lines(outlook: Outlook) -> Iterator[str]:
     )
     yield (
         f"  baseline: {outlook.origin.description}, {outlook.origin.judged_window('canary')}: "
-        f"{traffic.request_count:.0f} requests, P95 {p95}, {errors.baseline_fraction:.2%} errors"
+        f"{traffic.request_count:.0f} requests,"
     )
+    yield f"  P95 {p95}, {errors.baseline_fraction:.2%} errors"
     for decision in latency.decisions:
         yield _row("P95", f"{decision.change_fraction:+.0%}", decision)
     for decision in errors.decisions:
         yield _row("errors", f"{100 * decision.change_fraction:+.2f} points", decision)
     yield from _bucket_lines(latency)
     yield _noise_line(outlook)
-    yield (
-        f"  All times begin behind the warm-up of {outlook.origin.warmup_minutes:g} minutes and hold for the traffic "
-        f"of this window: with a quarter of it, as at night, all but the noise's part takes four times as long."
-    )
+    warmup = f"{outlook.origin.warmup_minutes:g} minutes"
+    yield f"  times begin behind the warm-up of {warmup} and hold for this window's traffic: with a quarter of it,"
+    yield "  as at night, all but the noise's part takes four times as long"
 
 
 def _row(measure: str, change: str, decision: PlannedDecision) -> str:
@@ -236,16 +236,12 @@ def _noise_line(outlook: Outlook) -> str:
     match outlook.noise_from:
         case "history":
             old = f" ({', '.join(outlook.cautions)})" if outlook.cautions else ""
-            return f"  noise between the arms: from the history{old}"
+            return f"  noise: that of the history{old}"
         case "replicas":
             return (
-                "  noise between the arms: from the baseline's own replicas in two groups over this window; store a "
-                "longer look with: reliability canary calibrate"
+                "  noise: that of the baseline's replicas in two groups here; store a longer look with canary calibrate"
             )
-    return (
-        "  noise between the arms: not known, so these are the least numbers; measure it on two groups of one "
-        "version with: reliability canary calibrate"
-    )
+    return "  noise between the arms: not known, so these are the least numbers; measure it with canary calibrate"
 
 
 def _document(outlook: Outlook) -> dict[str, Any]:
