@@ -75,6 +75,11 @@ class Told:
     service: str = ""
     experiment: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def whole_window(self) -> Window:
+        """From the start of the first window to the end of the last."""
+        return Window(start=(self.baseline_window or self.window).start, end=self.window.end)
+
     def judged_window(self, arm: str) -> Window:
         """Return the window of an arm behind its warm-up.
 

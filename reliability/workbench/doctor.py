@@ -133,7 +133,8 @@ def _look_at_canary(settings: Settings, project: Path, *, is_live: bool) -> Iter
 def _window(evidence: CanaryEvidence) -> tuple[Finding, Mapping[str, float]]:
     """Compare the window with what there is; name parameters for a shorter one where it is too long."""
     window = evidence.judged_window
-    history = read_history(evidence.answers.values(), end_seconds=window.end.timestamp())
+    at_once = evidence.answers if evidence.baseline_judged_window is None else {"canary": evidence.answers["canary"]}
+    history = read_history(at_once.values(), end_seconds=window.end.timestamp())
     text = (
         f"the report judges {window.seconds / 60:g} minutes behind the warm-up; samples of both arms go back "
         f"{history.seconds / 60:.1f}"

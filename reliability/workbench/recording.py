@@ -92,7 +92,7 @@ def _asked(server: Server, origin: Origin) -> tuple[bytes, Answer]:
     def query_of(seconds: int) -> str:
         return range_selector(metrics=origin.names.fetched(), matchers=matchers, seconds=seconds)
 
-    seconds = range_seconds(origin.window)
+    seconds = range_seconds(origin.whole_window)
     body, parts = whole_body(server, query_of, at=at, seconds=seconds)
     answer = decode_answer(body, where=server.transport.where, query=query_of(seconds), evaluated_at=at)
     joined = (f"joined from {parts} parts, because the server refused the whole as too big",) if parts > 1 else ()
@@ -132,7 +132,7 @@ def _typed(assignments: Sequence[str], project: Path) -> dict[str, object]:
 
 def _manifest(name: str, now: datetime, origin: Origin, answer: Answer, product: tuple[str, str]) -> Manifest:
     """Describe the recording; where the server has less than the window, it and its warm-up are shorter."""
-    names, window, warmup = origin.names, origin.window, origin.warmup_minutes
+    names, window, warmup = origin.names, origin.whole_window, origin.warmup_minutes
     first = datetime.fromtimestamp(min(float(series.times_seconds[0]) for series in answer.series), UTC)
     if window.start < first < window.end:
         window = Window(start=first, end=window.end)
