@@ -22,7 +22,7 @@ from reliability.judge.latency_evidence import (
     last_third,
     latency_evidence,
 )
-from reliability.judge.latency_outlook import helpful_bounds, open_reason, requests_needed
+from reliability.judge.latency_outlook import helpful_bounds, no_interval_reason, open_reason, requests_needed
 from reliability.judge.mean_latency import mean_change
 from reliability.judge.quantile_ratio import ArmTail
 from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
@@ -48,6 +48,7 @@ class LatencyJudgement:
         canary_seconds: P95 of the canary.
         increase_fraction: Estimate of `canary / baseline - 1`.
         increase_interval: 95 % two-sided interval of the increase, without the bucket guard.
+        no_interval_reason: Code that says why there is none; None when there is one.
         deciding_upper_fraction: One-sided upper limit, bucket guard folded in: PASS when it is
             at most the margin. None: no limit can be given.
         deciding_lower_fraction: One-sided lower limit, bucket guard folded in: FAIL when it is
@@ -78,6 +79,7 @@ class LatencyJudgement:
     canary_seconds: float | None = None
     increase_fraction: float | None = None
     increase_interval: tuple[float, float] | None = None
+    no_interval_reason: str | None = None
     deciding_upper_fraction: float | None = None
     deciding_lower_fraction: float | None = None
     late_lower_fraction: float | None = None
@@ -222,13 +224,15 @@ def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJud
 def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
     """Add the limits, provided there is enough to rest them on."""
     if not evidence.is_enough:
-        return described
+        return replace(described, no_interval_reason=no_interval_reason(evidence))
     by_curve = limits = _curve_limits(evidence)
     if evidence.guard > 0 or evidence.rules.policy == "strict":
         limits = by_curve.or_better(_bound_limits(evidence))
+    interval = _interval(evidence, by_curve)
     return replace(
         described,
-        increase_interval=_interval(evidence, by_curve) if math.isfinite(evidence.guard) else None,
+        increase_interval=interval,
+        no_interval_reason=None if interval is not None else no_interval_reason(evidence),
         deciding_lower_fraction=None if limits.lowest is None else limits.lowest - 1,
         deciding_upper_fraction=None if limits.highest is None else limits.highest - 1,
         fail_p_value=limits.p_fail,

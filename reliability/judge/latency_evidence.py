@@ -32,6 +32,7 @@ ArmReplicas: TypeAlias = tuple[Sequence[ReplicaTotals], Sequence[ReplicaTotals]]
 MIN_SLOW_COUNT: Final = 20
 """Fewer slow requests than this in both arms together decide nothing."""
 _SHORTEST_WITH_LATE_PART_SECONDS: Final = 1800.0  # the last third of a shorter window says little
+_LATE_PART_ALONE_SECONDS: Final = 1200.0  # a shorter last third says little of its own noise
 _SCRAPES_SHORT_OF_IT: Final = 2
 
 
@@ -151,23 +152,34 @@ def latency_evidence(counts: PairedCounts | SuccessiveCounts, rules: LatencyRule
 
 def last_third(evidence: LatencyEvidence, *, scrape_interval_seconds: float) -> LatencyEvidence | None:
     """Return the evidence of the last third of the time; None when the window is too short, or there are two."""
-    intervals = evidence.intervals
-    if isinstance(intervals, SuccessiveIntervals):
+    intervals, tolerance = evidence.intervals, _SCRAPES_SHORT_OF_IT * scrape_interval_seconds
+    if isinstance(intervals, SuccessiveIntervals) or evidence.test is None:
         return None
     seconds = float(intervals.seconds.sum())
-    if seconds < _SHORTEST_WITH_LATE_PART_SECONDS - _SCRAPES_SHORT_OF_IT * scrape_interval_seconds:
+    if seconds < _SHORTEST_WITH_LATE_PART_SECONDS - tolerance:
         return None
-    late = intervals.part(np.cumsum(intervals.seconds) > 2 / 3 * seconds)
+    chosen = np.cumsum(intervals.seconds) > 2 / 3 * seconds
+    late = intervals.part(chosen)
     if late.count < MIN_INTERVAL_COUNT:
         return None
-    return _evidence(late, evidence.upper_bounds_seconds, evidence.rules, evidence.replicas)
+    borrowed = None
+    if seconds / 3 < _LATE_PART_ALONE_SECONDS - tolerance:
+        whole = evidence.test.score(evidence.test.ratio).laws[1]
+        growth = float(late.weights @ late.weights) / float(intervals.weights @ intervals.weights)
+        borrowed = Law(variance=growth * whole.variance, degrees=whole.degrees)
+    return _evidence(late, evidence.upper_bounds_seconds, evidence.rules, evidence.replicas, borrowed=borrowed)
 
 
 def _evidence(
-    intervals: SharedIntervals | SuccessiveIntervals, bounds: FloatArray, rules: LatencyRules, replicas: ArmReplicas
+    intervals: SharedIntervals | SuccessiveIntervals,
+    bounds: FloatArray,
+    rules: LatencyRules,
+    replicas: ArmReplicas,
+    *,
+    borrowed: Law | None = None,
 ) -> LatencyEvidence:
     baseline, canary = arm_tails(intervals, bounds, replicas=replicas)
-    noise = _noise(baseline, canary, intervals, rules)
+    noise = _noise((baseline, canary), intervals, rules, borrowed)
     test = quantile_ratio_test(baseline, canary, slower_share=rules.slower_share, noise=noise)
     ratio = math.inf
     if test is not None:
@@ -187,17 +199,21 @@ def _evidence(
 
 
 def _noise(
-    baseline: ArmTail, canary: ArmTail, intervals: SharedIntervals | SuccessiveIntervals, rules: LatencyRules
+    arms: tuple[ArmTail, ArmTail],
+    intervals: SharedIntervals | SuccessiveIntervals,
+    rules: LatencyRules,
+    borrowed: Law | None,
 ) -> Noise:
     """Say how the difference varies, with what an earlier recording adds."""
-    kind = UnpairedNoise if isinstance(intervals, SuccessiveIntervals) else PairedNoise
-    share, history = rules.slower_share, rules.history
-    index = None if history is None else pooled_tail_index(baseline, canary, slower_share=share)
-    if history is None or index is None:
-        return kind()
-    chance = share * (1 - share) * (1 / baseline.effective_count + 1 / canary.effective_count)
-    beyond = (share * index) ** 2 * history.latency_log_variance_seconds / intervals.effective_seconds
-    return kind(history=Law(variance=chance + beyond, degrees=history.latency_degrees))
+    share, history, law = rules.slower_share, rules.history, None
+    index = None if history is None else pooled_tail_index(*arms, slower_share=share)
+    if history is not None and index is not None:
+        chance = share * (1 - share) * sum(1 / arm.effective_count for arm in arms)
+        beyond = (share * index) ** 2 * history.latency_log_variance_seconds / intervals.effective_seconds
+        law = Law(variance=chance + beyond, degrees=history.latency_degrees)
+    if isinstance(intervals, SuccessiveIntervals):
+        return UnpairedNoise(history=law)
+    return PairedNoise(history=law, borrowed=borrowed)
 
 
 def _settling_intervals(evidence: LatencyEvidence, intervals: SharedIntervals) -> int:

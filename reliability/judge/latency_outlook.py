@@ -31,6 +31,15 @@ def open_reason(evidence: LatencyEvidence) -> str:
     return "buckets-too-coarse" if hopeless or decided_without_guard else "not-enough-evidence"
 
 
+def no_interval_reason(evidence: LatencyEvidence) -> str:
+    """Say why no interval of the increase can be given."""
+    if evidence.intervals.count < MIN_INTERVAL_COUNT:
+        return "too-few-scrapes"
+    if evidence.slow_count < MIN_SLOW_COUNT:
+        return "too-few-requests"
+    return "overflow-bucket" if evidence.test is None else "no-limit"
+
+
 def helpful_bounds(evidence: LatencyEvidence) -> tuple[float, ...]:
     """Return bucket bounds that would make the guard unnecessary; none when it is already 0."""
     near = evidence.last_bound_seconds if evidence.test is None else evidence.test.baseline_seconds

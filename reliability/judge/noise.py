@@ -14,9 +14,11 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from reliability.judge.counts import FloatArray
 from reliability.judge.long_run import projected
+from reliability.judge.memory import lasting_projections
 
 SLOW_COUNT = 4
 """Cosines that stand for the slowest movements."""
+_MANY_DEGREES = 20  # a history this long knows slow movements better than the terms at hand
 _SMALLEST_PROBABILITY = 1e-300  # its normal deviate, 37, is the largest there is
 
 
@@ -93,17 +95,20 @@ class PairedNoise:
 
     Attributes:
         history: Law of the same difference, measured on two arms of one version.
+        borrowed: Law of the same difference, from a longer stretch that these terms are a part of.
     """
 
     history: Law | None = None
+    borrowed: Law | None = None
 
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
         """Estimate from the differences, shape `(T,)` both; a history is pooled in."""
         projections = projected(canary - baseline)
         own = _law(projections)
         if self.history is not None:
-            return (pooled((own, self.history)),)
-        return own, _slow_floor(projections)
+            own = pooled((own, self.history))
+        slow = () if self.history is not None and self.history.degrees >= _MANY_DEGREES else (_slow_floor(projections),)
+        return (own, *slow, *(() if self.borrowed is None else (self.borrowed,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +124,7 @@ class UnpairedNoise:
 
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
         """Estimate window by window, shapes `(T_b,)` and `(T_c,)`."""
-        own = summed([_law(projected(series)[:SLOW_COUNT]) for series in (baseline, canary)])
+        own = summed([_law(lasting_projections(series)) for series in (baseline, canary)])
         return (own,) if self.history is None else (own, self.history)
 
 
