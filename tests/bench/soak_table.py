@@ -55,9 +55,10 @@ class Opened:
         return float(judged["canary"]["p95_seconds"] / judged["baseline"]["p95_seconds"]) - 1
 
     @property
-    def expected(self) -> str:
-        """The right verdict."""
-        return "FAIL" if self.injected_fraction > 0 else "PASS"
+    def is_wrong(self) -> bool:
+        """Whether it was decided, and not as it was made."""
+        wrong = "PASS" if self.injected_fraction > 0 else "FAIL"
+        return bool(self.verdict["verdict"] == wrong)
 
     def holds(self, change: float) -> bool:
         """Whether the interval holds a change."""
@@ -67,14 +68,13 @@ class Opened:
     def row(self) -> str:
         """Return the line of the table."""
         verdict, cpu = self.verdict, self.manifest["experiment"]
-        right = "" if verdict["verdict"] == self.expected else " **(not as made)**"
         interval = "none"
         if verdict["increase_interval"] is not None:
             interval = " to ".join(f"{100 * end:+.1f} %" for end in verdict["increase_interval"])
         cells = (
             self.name,
             f"{100 * self.injected_fraction:+.0f} %",
-            verdict["verdict"] + right,
+            f"**{verdict['verdict']} (wrong)**" if self.is_wrong else verdict["verdict"],
             verdict["reason"],
             _percent(verdict["increase_fraction"]),
             interval,
@@ -131,7 +131,10 @@ def _counts(opened: Sequence[Opened]) -> str:
         text += f"| {100 * kind:+.0f} % | {found.total()} | {shares} |\n"
     undecided = Counter(one.verdict["reason"] for one in opened if one.verdict["verdict"] == "INCONCLUSIVE")
     reasons = ", ".join(f"{reason} ({count})" for reason, count in undecided.most_common())
-    return text + (f"\nReasons of the undecided ones: {reasons}.\n" if undecided else "\nNone was left undecided.\n")
+    wrong = ", ".join(one.name for one in opened if one.is_wrong) or "none"
+    return (
+        f"{text}\nDecided wrongly: {wrong}. Left undecided: {undecided.total()}{f', {reasons}' if reasons else ''}.\n"
+    )
 
 
 def _coverage(opened: Sequence[Opened]) -> str:
