@@ -24,7 +24,8 @@ def outputs(tmp_path: Path) -> Path:
     run = tmp_path / "outputs" / "runs" / "20261126T184000Z-1a2b"
     (run / "queue.answers").mkdir(parents=True)
     (run / "queue.answers" / "answers.json").write_text("raw")
-    for name in ("queue.html", "queue.es.html", "queue.ipynb", "queue.json", "queue.increments.csv", ".queue.json.tmp"):
+    kept = ("queue.increments.csv", "queue.increments.json.gz", ".queue.json.tmp")
+    for name in ("queue.html", "queue.es.html", "queue.ipynb", "queue.json", *kept):
         (run / name).write_text(name)
     (run / "secret.html").symlink_to("/etc/hostname")
     (run.parent / "unlisted").mkdir()

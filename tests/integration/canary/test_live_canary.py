@@ -96,3 +96,16 @@ def test_before_and_after_of_a_live_server_is_that_of_its_capture(served, run):
     assert run("--increments", "kept.json") == asked
     assert json.loads(asked[1])["comparison"] == "before-after"
     assert json.loads(asked[1])["load"]["shares"]
+
+
+@pytest.mark.parametrize("options", [ROUTES, ["-p", "margin_percent=2"]], ids=["route by route", "narrow"])
+def test_a_run_of_the_notebook_keeps_what_gives_the_verdict_again(run, tmp_path, options):
+    assert cli.run(["report", "canary", "--sample", "pass", *options]) == 0
+    (kept,) = tmp_path.glob("outputs/runs/*/canary_comparison.increments.json.gz")
+    report = json.loads((kept.parent / "canary_comparison.json").read_bytes())
+
+    again = run("--increments", kept)
+
+    assert again == run("--capture", "sample:pass", *options)
+    assert report["verdict"] == json.loads(again[1])["verdict"]
+    assert report["routes"] == json.loads(again[1])["routes"]
