@@ -343,4 +343,5 @@ def test_arms_side_by_side_give_the_estimate_of_one_after_the_other_with_a_narro
     paired, unpaired = judge_latency(counts), judge_latency(successive)
 
     assert unpaired.increase_fraction == pytest.approx(paired.increase_fraction, abs=0.01)
-    assert np.ptp(known(unpaired.increase_interval)) > np.ptp(known(paired.increase_interval))
+    narrow = np.ptp(known(paired.increase_interval))
+    assert unpaired.increase_interval is None or np.ptp(unpaired.increase_interval) > narrow  # None: no limit at all
