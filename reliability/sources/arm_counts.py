@@ -7,6 +7,7 @@ there are and what the sums mean does not belong here.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,27 @@ from reliability.sources.answer import FloatArray
 from reliability.sources.metrics import MetricNames
 from reliability.sources.replicas import BoolArray, IntArray, Replica
 from reliability.sources.scrape_grid import ScrapeGrid
+
+OTHER_ROUTES: Final = "(other routes)"
+_MOST_ROUTES: Final = 100  # a label with more values holds paths with names and numbers in them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSplit:
+    """How series are filed under routes.
+
+    Attributes:
+        label: Label whose values are the routes.
+        kept: The busiest values; all others are `OTHER_ROUTES`.
+    """
+
+    label: str
+    kept: frozenset[str]
+
+    def route_of(self, labels: Mapping[str, str]) -> str:
+        """Return the route of a series; empty when it lacks the label."""
+        value = labels.get(self.label, "")
+        return value if value in self.kept else OTHER_ROUTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,6 +118,17 @@ def count_arm(replicas: Sequence[Replica], grid: ScrapeGrid, place: int, *, name
     return CountedArm(parts=tuple(parts), grid=grid, columns=columns, rounds=rounds)
 
 
+def split_routes(arms: Sequence[CountedArm], label: str) -> RouteSplit:
+    """Find the busiest routes of both arms together."""
+    requests: Counter[str] = Counter()
+    for part in (part for arm in arms for part in arm.parts):
+        infinite = np.flatnonzero(part.replica.bounds_seconds == np.inf)
+        for row, count in zip(infinite.tolist(), part.gains[infinite].sum(axis=1).tolist(), strict=True):
+            requests[part.replica.rows[row].get(label, "")] += count
+    busiest = sorted(requests, key=lambda route: (-requests[route], route))
+    return RouteSplit(label=label, kept=frozenset(busiest[:_MOST_ROUTES]))
+
+
 def common_bounds(replicas: Iterable[Replica]) -> tuple[FloatArray, int]:
     """Return the bucket bounds that every histogram has, and how many others some have.
 
@@ -109,7 +142,7 @@ def common_bounds(replicas: Iterable[Replica]) -> tuple[FloatArray, int]:
 
 
 def sum_arm(
-    parts: Sequence[ReplicaCounts], *, bounds: FloatArray, names: MetricNames, route_label: str | None = None
+    parts: Sequence[ReplicaCounts], *, bounds: FloatArray, names: MetricNames, split: RouteSplit | None = None
 ) -> ArmSum:
     """Add up the replicas of an arm.
 
@@ -117,12 +150,12 @@ def sum_arm(
         parts: Counts of each replica, at least one.
         bounds: Common bounds in seconds, the last one `inf`.
         names: Names of the metrics.
-        route_label: Label whose values are the routes; None for one route of all requests.
+        split: How series are filed under routes; None for one route of all requests.
 
     Returns:
-        The counts of the arm; without a route label it has no routes.
+        The counts of the arm; without a split it has no routes.
     """
-    routes, can_split = _by_route(parts, bounds, names, route_label)
+    routes, can_split = _by_route(parts, bounds, names, split)
     total = _added(tuple(routes.values()))
     if not can_split:
         errors = np.sum([part.errors for part in parts], axis=0)
@@ -130,7 +163,7 @@ def sum_arm(
         routes = {route: replace(arm, errors=np.full(errors.size, np.nan)) for route, arm in routes.items()}
     return ArmSum(
         total=total,
-        routes=routes if route_label else {},
+        routes=routes if split else {},
         replicas=tuple(_totals(part, bounds, names) for part in parts if part.requests.any()),
         can_split_errors=can_split,
     )
@@ -163,10 +196,10 @@ def _count_replica(replica: Replica, columns: IntArray, names: MetricNames) -> R
 
 
 def _by_route(
-    parts: Sequence[ReplicaCounts], bounds: FloatArray, names: MetricNames, route_label: str | None
+    parts: Sequence[ReplicaCounts], bounds: FloatArray, names: MetricNames, split: RouteSplit | None
 ) -> tuple[dict[str, ArmCounts], bool]:
     """Add up the rows of each route of the histogram; tell whether all errors belong to these."""
-    values = [labels.get(route_label, "") if route_label else "" for part in parts for labels in part.replica.rows]
+    values = [split.route_of(labels) if split else "" for part in parts for labels in part.replica.rows]
     routes, route_of_row = np.unique(np.array(values, dtype=np.object_), return_inverse=True)
     gains = np.concatenate([part.gains for part in parts])
     bound_of_row = np.concatenate([part.replica.bounds_seconds for part in parts])

@@ -12,7 +12,15 @@ from reliability.errors import SelectorError
 from reliability.judge.counts import PairedCounts, RouteCounts, SuccessiveCounts, WindowCounts
 from reliability.judge.data_health import DataFacts, share_error_fraction
 from reliability.sources.answer import Answer, FloatArray
-from reliability.sources.arm_counts import ArmSum, CountedArm, common_bounds, count_arm, no_requests, sum_arm
+from reliability.sources.arm_counts import (
+    ArmSum,
+    CountedArm,
+    common_bounds,
+    count_arm,
+    no_requests,
+    split_routes,
+    sum_arm,
+)  # fmt: skip
 from reliability.sources.data_facts import Asked, gather_facts
 from reliability.sources.metrics import MetricNames
 from reliability.sources.pair_health import PairHealth, describe_health
@@ -79,7 +87,8 @@ def pair_counts(
         canary: Raw samples of the canary.
         names: Names of the metrics.
         window: Time to be judged.
-        route_label: Label by whose values the counts are split too; None for none.
+        route_label: Label by whose values the counts are split too; None for none. Routes behind the
+            hundred busiest are counted as one.
         matchers: Conditions that chose the series of the baseline and of the canary.
         as_of: Instant at which the comparison is judged, to find clocks that are ahead.
 
@@ -178,10 +187,9 @@ def _compared(
     arms = arms if len(arms) == len(asked) else []
     bounds, dropped_count = common_bounds(replica for one in asked for replica in one.replicas)
     health = describe_health(arms, [one.replicas for one in asked], has_bounds=bounds.size > 1)
-    sums = [
-        sum_arm(arm.parts, bounds=bounds, names=names, route_label=route_label) for arm in arms if not health.reason
-    ]
-    if any(not added.can_split_errors for added in sums) and route_label:
+    split = split_routes(arms, route_label) if route_label else None
+    sums = [] if health.reason else [sum_arm(arm.parts, bounds=bounds, names=names, split=split) for arm in arms]
+    if split and any(not added.can_split_errors for added in sums):
         health = replace(health, notes=(*health.notes, "route-errors-unknown"))
     facts = gather_facts(
         asked, arms, sums, health, names=names, bounds=bounds, dropped_bound_count=dropped_count, as_of=as_of

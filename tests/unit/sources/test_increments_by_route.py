@@ -6,6 +6,7 @@ from hypothesis import given, settings
 
 from reliability.judge.counts import ArmCounts, PairedCounts, ReplicaTotals, RouteCounts
 from reliability.sources.answer import Answer
+from reliability.sources.arm_counts import OTHER_ROUTES
 from reliability.sources.increments import pair_counts
 from tests.fake_prometheus import NAMES, FakePrometheus, FakeRequest
 from tests.unit.sources.scraped import (
@@ -60,7 +61,7 @@ def plain(arm: ArmCounts) -> tuple[object, ...]:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(server=services())
 def test_routes_and_replicas_add_up_to_their_arm_and_do_not_change_it(server: FakePrometheus):
     window = window_of(0, INTERVAL * (ROUNDS - 1))
@@ -127,3 +128,15 @@ def test_the_sum_of_a_route_is_unknown_when_a_replica_does_not_export_it():
 
     assert np.isnan(counts_of(pairing).canary.latency_sum_seconds).all()
     assert np.isfinite(counts_of(pairing).baseline.latency_sum_seconds).all()
+
+
+def test_routes_behind_the_hundred_busiest_are_counted_as_one():
+    rare = [FakeRequest(ZERO + 1 + number, 0.2, route=f"/guests/{number:03}") for number in range(120)]
+
+    counts = counts_of(pair([replica(requests=[*steady(), *rare])], label="route"))
+
+    routes = by_route(counts)
+    assert len(routes) == 101
+    assert routes["/search"].canary.requests.sum() == 150
+    assert routes[OTHER_ROUTES].canary.requests.sum() == 21
+    assert added([route.canary for route in counts.routes]) == plain(counts.canary)
