@@ -107,7 +107,7 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def _tally(task: tuple[str, str, float], *, n: int, seeds: Sequence[int]) -> tuple[tuple[str, str, float], Tallies]:
+def tally(task: tuple[str, str, float], *, n: int, seeds: Sequence[int]) -> tuple[tuple[str, str, float], Tallies]:
     """Answer one question on all runs of a cell at one true change."""
     question, name, effect = task
     tallies: Tallies = {method: Counter() for method in METHODS}
@@ -137,7 +137,7 @@ def measure(*, n: int, seeds: Sequence[int] = (1,), jobs: int = 1, cells: Iterab
     chosen = [name for name in CELLS if name in set(cells) or not set(cells)]
     tasks = [(q.name, name, effect) for q in QUESTIONS for name in chosen for effect in q.effects]
     with Pool(jobs) as pool:
-        return dict(pool.imap(partial(_tally, n=n, seeds=tuple(seeds)), tasks))
+        return dict(pool.imap(partial(tally, n=n, seeds=tuple(seeds)), tasks))
 
 
 def markdown(results: Results) -> list[str]:
