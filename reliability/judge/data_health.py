@@ -14,7 +14,7 @@ from reliability.judge.check import Check
 from reliability.judge.counts import PairedCounts
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, sum_variance
 from reliability.judge.quantile_ratio import MIN_CLUSTER_COUNT
-from reliability.judge.replica_spread import OddReplica
+from reliability.judge.replica_spread import OddReplica, ReplicaMargins
 from reliability.verdicts import Verdict
 
 MAX_MISSING_FRACTION: Final = 0.20
@@ -125,26 +125,6 @@ class DataFacts:
         return (("baseline", self.baseline), ("canary", self.canary))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Margins:
-    """What two replicas of one release may differ by."""
-
-    latency_fraction: float
-    absolute_fraction: float
-    relative_fraction: float
-
-    def limit_fraction(self, one: OddReplica) -> float:
-        if one.measure == "latency":
-            return self.latency_fraction
-        return max(self.absolute_fraction, self.relative_fraction * one.sibling_fraction)
-
-    def are_broken_by(self, one: OddReplica) -> bool:
-        difference = one.difference_fraction
-        if one.measure == "latency" and difference < 0:  # a replica that is faster: its siblings are slower
-            difference = 1 / (1 + difference) - 1 if difference > -1 else math.inf
-        return abs(difference) > self.limit_fraction(one)
-
-
 def judge_data(
     facts: DataFacts,
     *,
@@ -166,7 +146,7 @@ def judge_data(
         The checks `scrapes`, `split`, `restarts`, `births`, `replicas`, `clock`, `labels`,
         `warnings`, `units` and `bounds`. None of them is a FAIL.
     """
-    margins = _Margins(
+    margins = ReplicaMargins(
         latency_fraction=margin_fraction,
         absolute_fraction=error_margin_absolute_fraction,
         relative_fraction=error_margin_relative_fraction,
@@ -254,7 +234,7 @@ def _share(part: int, counted: int) -> float:
     return part / (part + counted) if part else 0.0
 
 
-def _replicas(facts: DataFacts, margins: _Margins) -> Check:
+def _replicas(facts: DataFacts, margins: ReplicaMargins) -> Check:
     odd = [(name, one) for name, arm in facts.arms for one in arm.odd_replicas if margins.are_broken_by(one)]
     values: dict[str, object] = {}
     if odd:

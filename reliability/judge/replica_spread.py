@@ -44,6 +44,34 @@ class OddReplica:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaMargins:
+    """What replicas of one release may differ by.
+
+    Attributes:
+        latency_fraction: Change of the P95.
+        absolute_fraction: Difference of the error rates,
+        relative_fraction: and the same as a part of the siblings' rate; the larger one counts.
+    """
+
+    latency_fraction: float
+    absolute_fraction: float
+    relative_fraction: float
+
+    def limit_fraction(self, one: OddReplica) -> float:
+        """Return the largest difference that does not matter."""
+        if one.measure == "latency":
+            return self.latency_fraction
+        return max(self.absolute_fraction, self.relative_fraction * one.sibling_fraction)
+
+    def are_broken_by(self, one: OddReplica) -> bool:
+        """Tell whether a replica, or its siblings, are worse by more than that."""
+        difference = one.difference_fraction
+        if one.measure == "latency" and difference < 0:  # a replica that is faster: its siblings are slower
+            difference = 1 / (1 + difference) - 1 if difference > -1 else math.inf
+        return abs(difference) > self.limit_fraction(one)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Difference:
     """A share of one replica's requests beside that of its siblings."""
 

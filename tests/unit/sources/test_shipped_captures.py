@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from reliability.judge.counts import ArmCounts
+from reliability.judge.data_health import judge_data
 from reliability.sources.captures import Capture, read_capture
 from reliability.sources.increments import Pairing, pair_counts
 from reliability.sources.metrics import MetricNames
 from reliability.sources.promql import parse_matchers
 from reliability.sources.samples import shipped_samples
+from reliability.verdicts import Verdict
 from reliability.window import Window
 
 ARMS = ("baseline", "canary")
@@ -39,7 +41,11 @@ def counted(capture: Capture, window: Window, *, canary: str = "canary") -> Pair
         )
         for arm in ("baseline", canary)
     ]
-    return pair_counts(answers[0], answers[1], names=names, window=window)
+    matchers = tuple(parse_matchers(capture.manifest.arms[arm].matchers) for arm in ("baseline", canary))
+    return pair_counts(
+        answers[0], answers[1], names=names, window=window, matchers=(matchers[0], matchers[1]),
+        as_of=capture.manifest.as_of,
+    )  # fmt: skip
 
 
 def with_edges(capture: Capture) -> Window:
@@ -105,6 +111,14 @@ def test_the_judged_part_misses_at_most_the_two_intervals_that_its_ends_cut(capt
         assert 0 <= missing <= gap + 2 * counts.requests.max()
         assert counts.errors.sum() <= truth["errors"]
     assert pairing.health.missing_fraction == 0
+
+
+def test_no_check_of_the_data_doubts_a_recording(capture: Capture):
+    facts = counted(capture, capture.manifest.window).facts
+
+    checks = judge_data(facts, canary_share_fraction=0.5)
+    assert {check.verdict for check in checks} == {Verdict.PASS}
+    assert facts.baseline.odd_replicas == facts.canary.odd_replicas == ()
 
 
 def test_an_arm_without_traffic_says_so(capture: Capture):
