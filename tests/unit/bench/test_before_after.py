@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from reliability.judge.load import compare_load
-from tests.bench.before_after import METHODS, tally, markdown, ours
+from tests.bench.before_after import METHODS, markdown, ours, tally
 from tests.bench.before_after_series import CELLS, draw
 from tests.bench.peers import linear_quantile
 

@@ -160,6 +160,22 @@ def test_swapping_the_arms_mirrors_the_likely_range(counts):
     assert judge_errors(swapped).interval == (interval and pytest.approx((-interval[1], -interval[0]), abs=1e-7))
 
 
+@given(counts=cases)
+@settings(max_examples=20)
+def test_the_direction_of_time_does_not_matter(counts):
+    backwards = with_errors(
+        counts.baseline.errors[::-1],
+        counts.canary.errors[::-1],
+        baseline_requests=counts.baseline.requests[::-1],
+        canary_requests=counts.canary.requests[::-1],
+    )
+
+    there, back = judge_errors(counts), judge_errors(backwards)
+
+    assert back.verdict is there.verdict
+    assert (back.fail_p_value, back.pass_p_value) == pytest.approx((there.fail_p_value, there.pass_p_value))
+
+
 @given(errors=st.tuples(st.integers(0, 20), st.integers(0, 20)), times=st.integers(2, 20))
 @example(errors=(0, 0), times=2)
 @settings(max_examples=50)
