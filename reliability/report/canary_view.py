@@ -34,8 +34,12 @@ def verdict_values(report: Data) -> dict[str, object]:
         "deciding_fraction": deciding(latency),
         "limit_seconds": baseline and baseline * (1 + margin),
         "reason_detail": "both" if len(blamed) > 1 else "".join(blamed),
-        "cause": next((check["values"] for check in report["checks"] if check.get("reason") == report["reason"]), {}),
+        "cause": next((check["values"] for check in report["checks"] if _carries(check, report["reason"])), {}),
     }
+
+
+def _carries(check: Data, reason: str) -> bool:
+    return reason in (check.get("reason"), f"{check.get('reason')}-{check['id']}")
 
 
 def range_inside(interval: Sequence[float | None] | None, limit: float | None) -> bool:
@@ -60,6 +64,7 @@ def view_latency(data: Data, words: Words) -> dict[str, object]:
             (moment(start, words), base, canary, canary / base - 1 if base and canary is not None else None)
             for start, base, canary in zip(series["starts"], *courses, strict=True)
         ],
+        "at_once": data.get("comparison") != "before-after",
         "has_course": any(value is not None for course in courses for value in course),
         "suggested": ", ".join(words.formats.ms(bound) for bound in data["suggested_bounds_seconds"]),
     }

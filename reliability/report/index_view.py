@@ -48,6 +48,8 @@ def headline_values(judgement: ReleaseJudgement, found: Mapping[str, Report], wo
     """Return what the headline names: release, first gate, counts; and the service under test."""
     canary = found.get("canary_comparison", {})
     release = canary.get("releases", {}).get("canary")
+    if canary.get("comparison") == "before-after" and release == "after":  # a window without a name of its own
+        release = None
     first = judgement.first_to_do or judgement.gates[0].report
     return {
         "service": canary.get("service"),

@@ -15,6 +15,7 @@ from reliability.report.words import Words
 
 Data = Mapping[str, Any]
 MOST_ROUTES_DRAWN: Final = 12
+_MOST_ROUTES_LISTED: Final = 25
 _PARTS: Final = ("name", "rule", "seen")
 
 
@@ -41,12 +42,15 @@ def view_routes(data: Data, words: Words) -> dict[str, object]:
     return {
         "sentence": told(data, "routes.sentence", words, **values),
         "verdict": next((name for name in ("FAIL", "INCONCLUSIVE", "PASS") if name in verdicts), "INCONCLUSIVE"),
+        "judged": routes["judged"][:_MOST_ROUTES_LISTED],
+        "more_judged": max(0, len(verdicts) - _MOST_ROUTES_LISTED),
+        "unjudged_title": told(data, "routes.unjudged_title", words, count=values["unjudged_count"]),
         "unjudged": [
-            {**row, "why": told(data, f"routes.unjudged.{row['reason']}", words, **row)}
-            if key_of(data, f"routes.unjudged.{row['reason']}", words)
-            else {**row, "why": row["reason"]}
-            for row in routes["not_judged"]
+            {**row, "why": told(data, key, words, **row) if key_of(data, key, words) else row["reason"]}
+            for row in routes["not_judged"][:_MOST_ROUTES_LISTED]
+            for key in [f"routes.unjudged.{row['reason']}"]
         ],
+        "more_unjudged": max(0, len(routes["not_judged"]) - _MOST_ROUTES_LISTED),
         "drawn_count": min(len(verdicts), MOST_ROUTES_DRAWN),
     }
 

@@ -15,7 +15,11 @@ from reliability.report.blocks import render_block
 from reliability.sources.samples import open_sample
 from tests.fakes import ManualClock
 
-CELLS = (nb.latency, nb.errors, nb.buckets, nb.exposure, nb.checks, nb.queries)
+CELLS = (nb.latency, nb.errors, nb.buckets, nb.routes, nb.exposure, nb.checks, nb.queries)
+TWO_WINDOWS = {
+    "baseline": 'arm="baseline"', "canary": 'arm="baseline"', "window_minutes": 9.0, "warmup_minutes": 0.5,
+    "window_end": "2026-11-26T18:07:00Z", "baseline_window_end": "2026-11-26T17:57:00Z", "route_label": "route",
+}  # fmt: skip
 
 
 def run_canary(folder, **parameters):
@@ -82,7 +86,7 @@ def test_a_narrow_margin_changes_the_verdict_but_not_the_measurement(tmp_path):
     wide, narrow = report(tmp_path), report(tmp_path, margin_percent=2.0)
 
     assert (wide["verdict"], narrow["verdict"]) == ("PASS", "INCONCLUSIVE")
-    assert wide["latency"]["increase_interval"] == narrow["latency"]["increase_interval"]
+    assert wide["latency"]["increase_interval"] == pytest.approx(narrow["latency"]["increase_interval"], abs=1e-6)
 
 
 @pytest.mark.parametrize("sample", ["pass", "fail", "unsure", "nodata"])
@@ -154,15 +158,54 @@ def test_a_window_outside_the_recording_is_no_data(tmp_path):
     assert (data["verdict"], data["reason"]) == ("NO_DATA", "missing-evidence")
 
 
-def test_an_arm_that_mixes_releases_is_a_caution_that_names_label_and_values(tmp_path):
+def test_an_arm_that_mixes_releases_decides_nothing_and_the_page_names_label_and_values(tmp_path):
     data = report(tmp_path, baseline='arm=~"baseline|standby"')
 
-    assert (data["verdict"], data["cautions"][-1]) == ("PASS", "mixed-labels")
+    assert (data["verdict"], data["reason"]) == ("INCONCLUSIVE", "mixed-releases")
     assert data["mixed_labels"] == [{"arm": "baseline", "label": "release", "values": ["2.7.3", "2.8.0"]}]
-    for language, named in (("en", "baseline release = 2.7.3, 2.8.0"), ("es", "referencia release = 2.7.3, 2.8.0")):
-        page = render_block("report", data, language=language)
-        assert 'class="verdict is-warn"' in page
-        assert named in page
+    for language in ("en", "es"):
+        assert "release = 2.7.3, 2.8.0" in render_block("report", data, language=language)
+    assert "baseline release = 2.7.3, 2.8.0" in render_block("checks", data, language="en")
+
+
+def test_the_json_says_why_and_what_would_speak_for_the_other_verdict(tmp_path):
+    data = report(tmp_path, source="sample:unsure")
+
+    assert data["comparison"] == "canary"
+    assert data["looks"] == {"used": 1, "planned": 1}
+    assert data["thresholds"]["alpha_pass"] == 0.05
+    assert data["other_case"]["for"] is None
+    (missing,) = data["undecided"]
+    assert missing["check"] == "latency"
+    assert missing["more_count"] == missing["needed_count"] - missing["had_count"] > 0
+    assert data["latency"]["more_requests_needed"] == missing["more_count"]
+    assert (data["history"], data["routes"], data["load"]) == (None, None, None)
+
+
+def test_routes_are_judged_and_named_when_their_label_is(tmp_path):
+    run = run_canary(tmp_path, route_label="route")
+
+    routes = close_run(run).data["routes"]
+
+    assert {row["route"] for row in routes["judged"] + routes["not_judged"]} == {"search", "session", "reserve"}
+    assert nb.routes(run).data["routes"] == routes
+    assert routes["gates"] is False
+
+
+def test_two_windows_of_one_arm_are_compared_each_by_its_own_clock(tmp_path):
+    run = run_canary(tmp_path, **TWO_WINDOWS)
+
+    data = json.loads(json.dumps(close_run(run).data, allow_nan=False))
+
+    assert (data["comparison"], data["verdict"]) == ("before-after", "PASS")
+    assert data["provenance"]["baseline_window"] == "2026-11-26T17:48:00Z / 2026-11-26T17:57:00Z"
+    assert {check["id"] for check in data["checks"]} >= {"load", "mix"}
+    assert sum(share["baseline_fraction"] for share in data["load"]["shares"]) == pytest.approx(1)
+    assert nb.latency(run).data["by_minute"]["starts"][:3] == [0, 1, 2]
+    assert "Measured at different times" in render_block("report", data, language="en")
+    frame = nb.frame(run)
+    ends = frame.groupby("arm")["end"].max()
+    assert ends["baseline"] < frame[frame["arm"] == "canary"]["start"].min() < ends["canary"]
 
 
 def test_a_body_that_curl_recorded_is_compared_like_its_capture(tmp_path):

@@ -99,14 +99,145 @@ def exposure(*, instance: str = "127.0.0.1:8101") -> Json:
 
 def checks() -> Json:
     """Data of the checks block."""
-    return {"checks": [
-        {"id": "traffic", "verdict": "PASS", "values": {"canary_count": 18897, "baseline_count": 19004}},
-        {"id": "scrapes", "verdict": "PASS", "values": {"used_count": 89, "expected_count": 90}},
-        {"id": "warnings", "verdict": "PASS", "values": {"count": 0}},
-        {"id": "latency", "verdict": "PASS", "values": {"deciding_fraction": 0.0731, "margin_fraction": 0.1}},
-        {"id": "errors", "verdict": "PASS", "values": {
-            "deciding_fraction": 0.0019, "allowed_difference_fraction": 0.005}},
-    ]}  # fmt: skip
+    passed = {check: next(iter(cases)) for check, cases in SEEN.items() if check not in ("load", "mix")}
+    return {
+        "comparison": "canary", **why(),
+        "checks": [
+            {"id": check, "verdict": "PASS", "reason": reason, "values": SEEN[check][reason]}
+            for check, reason in passed.items()
+        ],
+    }  # fmt: skip
+
+
+SEEN: dict[str, dict[str, Json]] = {
+    "traffic": {"enough-requests": {"canary_count": 18897, "baseline_count": 19004, "needed_count": None}},
+    "scrapes": {
+        "few-missing": {"used_count": 89, "expected_count": 90, "missing_fraction": 0.011},
+        "data-gap": {"used_count": 60, "expected_count": 90, "missing_fraction": 0.33},
+    },
+    "split": {
+        "not-declared": {"canary_fraction": 0.498, "expected_fraction": None, "standard_error_fraction": 0.004},
+        "not-compared": {"canary_fraction": None, "expected_fraction": 0.5, "standard_error_fraction": None},
+        "traffic-split": {"canary_fraction": 0.21, "expected_fraction": 0.5, "standard_error_fraction": 0.004},
+    },
+    "restarts": {
+        "restarted": {"count": 1, "lost_count": 104, "lost_fraction": 0.0055, "limit_fraction": 0.05},
+        "no-restart": {"count": 0, "lost_count": 0, "lost_fraction": 0.0, "limit_fraction": 0.05},
+        "restart-loss": {"count": 9, "lost_count": 2104, "lost_fraction": 0.1, "limit_fraction": 0.05},
+    },
+    "births": {
+        "no-birth": {"count": 0, "uncounted_count": 0, "unknown_count": 0, "unknown_fraction": 0.0,
+                     "limit_fraction": 0.05},
+        "birth-counted": {"count": 1, "uncounted_count": 0, "unknown_count": 0, "unknown_fraction": 0.0,
+                          "limit_fraction": 0.05},
+        "birth-unknown": {"count": 2, "uncounted_count": 1, "unknown_count": 1900, "unknown_fraction": 0.09,
+                          "limit_fraction": 0.05},
+    },
+    "replicas": {
+        "replicas-alike": {"baseline_count": 2, "canary_count": 2},
+        "one-replica": {"baseline_count": 1, "canary_count": 1},
+        "replicas-differ": {"baseline_count": 2, "canary_count": 2, "arm": "canary", "instance": HOSTILE,
+                            "measure": "latency", "difference_fraction": 0.31, "p_value_fraction": 0.0001,
+                            "limit_fraction": 0.1},
+    },
+    "clock": {
+        "clocks-agree": {"started_after_scrape_seconds": 0.0, "newest_after_as_of_seconds": -20.0,
+                         "newest_age_seconds": 3.9, "stale_limit_seconds": 20.0, "skew_limit_seconds": 5.0},
+        "clock-skew": {"started_after_scrape_seconds": 42.0, "newest_after_as_of_seconds": 61.0,
+                       "newest_age_seconds": 0.0, "stale_limit_seconds": None, "skew_limit_seconds": 5.0},
+        "stale-data": {"started_after_scrape_seconds": 0.0, "newest_after_as_of_seconds": None,
+                       "newest_age_seconds": 150.0, "stale_limit_seconds": 20.0, "skew_limit_seconds": 5.0},
+    },
+    "labels": {
+        "one-value": {"mixed": []},
+        "mixed-releases": {"mixed": [{"arm": "baseline", "label": "release", "values": [HOSTILE, "2.8.0"]}]},
+    },
+    "warnings": {"no-warning": {"count": 0}, "server-warning": {"count": 2}},
+    "units": {
+        "unit-plausible": {"metric": "http_request_duration_seconds", "unit": "seconds", "unit_of_name": "seconds",
+                           "arm": None, "mean_seconds": 0.11, "mean_low_seconds": 0.1, "mean_high_seconds": None},
+        "unit-doubtful": {"metric": "latency_ms", "unit": "seconds", "unit_of_name": "milliseconds", "arm": "canary",
+                          "mean_seconds": 110.0, "mean_low_seconds": 0.1, "mean_high_seconds": 0.2},
+    },
+    "bounds": {
+        "bounds-equal": {"common_count": 24, "dropped_count": 0},
+        "bounds-differ": {"common_count": 0, "dropped_count": 9},
+    },
+    "load": {
+        "load-alike": {"baseline_per_second": 35.4, "canary_per_second": 36.6, "change_fraction": 0.034},
+        "load-differs": {"baseline_per_second": 20.0, "canary_per_second": 41.0, "change_fraction": 1.05},
+        "load-not-known": {"baseline_per_second": 0.0, "canary_per_second": 41.0, "change_fraction": None},
+    },
+    "mix": {
+        "mix-not-known": {},
+        "mix-differs": {"route": HOSTILE, "baseline_fraction": 0.2, "canary_fraction": 0.5, "change_fraction": 0.3,
+                        "route_count": 3},
+    },
+    "latency": {"inside-budget": {"deciding_fraction": 0.0731, "margin_fraction": 0.1}},
+    "errors": {"inside-budget": {"deciding_fraction": 0.0019, "allowed_difference_fraction": 0.005}},
+    "routes": {
+        "routes-inside-budget": {"label": "route", "gates": False, "judged_count": 2, "not_judged_count": 1,
+                                 "over_budget": [], "undecided": []},
+        "over-budget": {"label": "route", "gates": True, "judged_count": 4, "not_judged_count": 0,
+                        "over_budget": ["a", "b", "c", "d"], "undecided": []},
+        "routes-undecided": {"label": "route", "gates": True, "judged_count": 4, "not_judged_count": 1,
+                             "over_budget": [], "undecided": ["a", "b", "c"]},
+        "no-route-judged": {"label": None, "gates": True, "judged_count": 0, "not_judged_count": 3,
+                            "over_budget": [], "undecided": []},
+    },
+}  # fmt: skip
+"""What each check saw, by the reasons that it may have."""
+
+
+def why(other: str | None = "FAIL", *, verdict: str = "PASS") -> Json:
+    """What the checks block holds beside the checks: thresholds, both sides, history."""
+    of_latency = {
+        "measure": "latency", "route": None, "verdict": verdict, "reason": "x", "estimate_fraction": 0.0305,
+        "allowed_fraction": 0.1, "lowest_fraction": -0.0188, "highest_fraction": 0.0731,
+        "fail_p_value_fraction": 0.98, "pass_p_value_fraction": 0.0004, "had_count": 18897, "needed_count": None,
+        "more_minutes": None,
+    }  # fmt: skip
+    of_errors = {
+        **of_latency, "measure": "errors", "estimate_fraction": 0.00084, "allowed_fraction": 0.005,
+        "lowest_fraction": -0.0004, "highest_fraction": 0.0019,
+    }  # fmt: skip
+    return {
+        "thresholds": {
+            "margin_fraction": 0.1, "error_margin_absolute_fraction": 0.005, "error_margin_relative_fraction": 0.5,
+            "gate_routes": False, "canary_share_fraction": None, "alpha_fail": 0.025, "alpha_pass": 0.05,
+            "quantile": 0.95, "bucket_policy": "guard",
+        },
+        "looks": {"used": 1, "planned": 1}, "undecided": [],
+        "other_case": {"for": other, "measures": [of_latency, of_errors]},
+        "history": {"minutes": 360.0, "measured_at": at(0), "latency_log_sd": 0.011, "latency_degrees": 90},
+    }  # fmt: skip
+
+
+def routes(count: int = 2, *, name: str = "/search") -> Json:
+    """Data of the routes block: one route over its budget, one that cannot be judged."""
+    judged = [
+        {"route": f"{name}{n}", "verdict": "PASS" if n else "FAIL", "reason": "x", "baseline_count": 9000,
+         "canary_count": 9100, "baseline_seconds": 0.2, "canary_seconds": 0.21, "increase_fraction": 0.05,
+         "increase_interval": [-0.02, 0.12] if n else None, "deciding_upper_fraction": 0.1,
+         "deciding_lower_fraction": -0.01, "p_value_fraction": 0.3, "adjusted_p_value_fraction": 0.6}
+        for n in range(count)
+    ]  # fmt: skip
+    not_judged = [{"route": "", "reason": "too-few-requests", "baseline_count": 30, "canary_count": 28,
+                   "needed_count": 8100},
+                  {"route": name, "reason": "no-traffic-canary", "baseline_count": 30, "canary_count": 0,
+                   "needed_count": None}]  # fmt: skip
+    simpson = {"pooled_increase_fraction": -0.02, "stratified_increase_fraction": 0.05, "differs": True}
+    told = {"label": "route", "gates": False, "judged": judged, "not_judged": not_judged, "simpson": simpson}
+    return {"comparison": "canary", "margin_fraction": 0.1, "routes": told}
+
+
+def before_after(data: Json, **changes: Any) -> Json:
+    """Make data of a block or a report those of two windows."""
+    made = copy.deepcopy({**data, "comparison": "before-after", **changes})
+    for course in ("by_minute", "by_step"):
+        if course in made:
+            made[course]["starts"] = [float(n) for n in range(len(made[course]["starts"]))]
+    return made
 
 
 def queries() -> Json:
@@ -124,6 +255,7 @@ def canary_report(**changes: Any) -> Json:
     report: Json = {
         "schema": "reliability.report/1", "report": "canary_comparison", "topic": "canary", "run_id": RUN_ID,
         "language": "en", "sample": "pass", "verdict": "PASS", "reason": "inside-budget", "cautions": [],
+        "comparison": "canary", **why(), "routes": None, "load": None,
         "headline": "Promote: latency and errors stay inside the budget.", "made_at": "2026-11-27T09:00:00Z",
         "as_of": "2026-11-26T18:40:00Z", "service": "staging reservations",
         "releases": {"baseline": "2.7.3", "canary": "2.8.0"},
@@ -249,12 +381,13 @@ def canary_notebook(report: Json, *cells: Any) -> Any:
     """An executed canary notebook in two languages; `cells` come before the last one."""
     shown: list[tuple[str, Json | None]] = [
         ("latency", report.get("latency")), ("errors", report.get("errors")), ("buckets", buckets()),
-        ("exposure", exposure()), ("checks", checks()), ("queries", queries()),
+        ("routes", routes()), ("exposure", exposure()), ("checks", checks()), ("queries", queries()),
     ]  # fmt: skip
     titles = {
         "latency": ("P95 latency", "Latencia P95"),
         "errors": ("Error rate", "Tasa de errores"),
         "buckets": ("Where the P95 falls", "Dónde cae el P95"),
+        "routes": ("Route by route", "Ruta por ruta"),
         "exposure": ("What was compared", "Qué se comparó"),
         "checks": ("How the result was reached", "Cómo se llegó al resultado"),
         "queries": ("For analysts", "Para analistas"),

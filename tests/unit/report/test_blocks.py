@@ -15,7 +15,7 @@ from tests.unit.report import examples
 BLOCKS: dict[str, Callable[[], dict[str, Any]]] = {
     "report": examples.canary_report, "latency": examples.latency, "errors": examples.errors,
     "buckets": examples.buckets,
-    "exposure": examples.exposure, "checks": examples.checks, "queries": examples.queries,
+    "exposure": examples.exposure, "checks": examples.checks, "routes": examples.routes, "queries": examples.queries,
     "missing": lambda: {"slug": "missing-evidence", "message": "no such file"},
     "error": lambda: {"ename": "ValueError", "evalue": "no"}, "run": lambda: {"report": "canary_comparison"},
 }  # fmt: skip
@@ -90,7 +90,17 @@ def test_words_of_users_are_inert() -> None:
     queries = {"source": hostile, "queries": [{"arm": "canary", "query": hostile, "series": 1, "samples": 1}]}
 
     missing, error = {"slug": "x", "message": hostile}, {"ename": hostile, "evalue": hostile}
-    blocks = {"report": report, "latency": latency, "errors": errors, "exposure": exposure, "queries": queries}
+    routes, mixed = examples.routes(name=hostile), examples.SEEN["labels"]["mixed-releases"]
+    checks = {"checks": [{"id": "labels", "verdict": "INCONCLUSIVE", "reason": "mixed-releases", "values": mixed}]}
+    blocks = {
+        "routes": routes,
+        "checks": checks,
+        "report": report,
+        "latency": latency,
+        "errors": errors,
+        "exposure": exposure,
+        "queries": queries,
+    }
 
     for kind, data in {**blocks, "missing": missing, "error": error}.items():
         html = render_block(kind, data, language="en")

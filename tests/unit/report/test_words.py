@@ -22,6 +22,8 @@ CANARY_REASONS = (
     "no-traffic", "no-traffic-baseline", "no-traffic-canary", "missing-evidence", "broken-evidence",
     "prometheus-unreachable", "prometheus-answer", "notebook-failed",
     "breaker-open", "prometheus-busy", "prometheus-auth", "query-too-big", "query-too-slow",
+    "traffic-split", "restart-loss", "birth-unknown", "replicas-differ", "clock-skew", "stale-data", "mixed-releases",
+    "unit-doubtful", "over-budget-routes", "routes-undecided", "no-route-judged", "mean-over-budget",
 )  # fmt: skip
 
 
@@ -77,6 +79,30 @@ def test_every_reason_has_a_short_headline_and_lead(reason: str, language: str) 
     assert 1 <= len(headline(report, language=language).split(" ")) <= 13
     assert 1 <= len(lead(report, language=language).split(" ")) <= 35
     assert Words(language).knows(f"canary.verdict.{reason}.headline")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", [*CANARY_REASONS, "load-differs", "mix-differs"])
+def test_two_windows_have_short_words_too_and_none_that_speak_of_promoting(reason: str, language: str) -> None:
+    report = examples.before_after(dict(_report_for(reason)))
+
+    said, more = headline(report, language=language), lead(report, language=language)
+
+    assert 1 <= len(said.split(" ")) <= 13
+    assert 1 <= len(more.split(" ")) <= 35
+    assert not re.search("promot|promov|roll back|revertir", f"{said} {more}", re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["inside-budget", "over-budget-latency", "over-budget-both", "over-budget-routes", "not-enough-evidence-latency",
+     "not-enough-evidence-both", "too-few-requests", "over-budget-late", "load-differs", "mix-differs"],
+)  # fmt: skip
+def test_a_lead_of_two_windows_says_that_they_lie_apart(reason: str) -> None:
+    report = examples.before_after(dict(_report_for(reason)))
+
+    assert lead(report, language="en").startswith("Measured at different times")
+    assert lead(report, language="es").startswith("Medido en momentos distintos")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -164,6 +190,10 @@ def _report_for(reason: str) -> Mapping[str, Any]:
     else:
         report = examples.undecided_report(reason=stem)
         report["verdict"] = "NO_DATA" if stem.startswith("no-traffic") else "INCONCLUSIVE"
+    for check, seen in examples.SEEN.items():
+        for code, values in seen.items():
+            if reason in (code, f"{code}-{check}"):
+                report["checks"].append({"id": check, "verdict": report["verdict"], "reason": code, "values": values})
     for check in report["checks"]:
         check["verdict"] = report["verdict"] if detail in (check["id"], "both") else "PASS"
     return report
