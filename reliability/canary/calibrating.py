@@ -126,7 +126,7 @@ def _noise_lines(told: ToldNoise, noise: NoiseHistory, *, margin: float) -> Iter
             f"  latency: over ten minutes the P95 of the groups differs by {told.latency_sd_fraction:.1%} "
             f"(one standard deviation){share};"
         )
-        yield f"  a canary with a margin of {margin:.0%} takes {told.minutes:.1f} minutes for it, whatever the traffic"
+        yield f"  it takes {told.minutes:.1f} minutes of a canary with margin {100 * margin:.3g}%, whatever the traffic"
     if told.error_sd_fraction is None:
         yield "  errors: too few to tell; a canary measures their noise by itself"
     elif told.error_sd_fraction == 0:

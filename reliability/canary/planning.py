@@ -4,7 +4,6 @@ Parses, asks for the baseline, tells. The formulas belong to `reliability.judge.
 """
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -195,8 +194,8 @@ def _lines(outlook: Outlook) -> Iterator[str]:
     at = latency.quantile_seconds
     p95 = "beyond the last bucket bound" if at is None else f"{1000 * at:.4g} ms"
     yield (
-        f"A canary with {traffic.canary_share_fraction:.0%} of {traffic.requests_per_second:.3g} requests a second, "
-        f"margin {outlook.rules.margin_fraction:.0%}: what decides in {POWER:.0%} of all cases"
+        f"A canary with {100 * traffic.canary_share_fraction:.3g}% of {traffic.requests_per_second:.3g} requests a "
+        f"second, margin {100 * outlook.rules.margin_fraction:.3g}%: what decides in {POWER:.0%} of all cases"
     )
     yield (
         f"  baseline: {outlook.origin.description}, {outlook.origin.judged_window('canary')}: "
@@ -204,7 +203,7 @@ def _lines(outlook: Outlook) -> Iterator[str]:
     )
     yield f"  P95 {p95}, {errors.baseline_fraction:.2%} errors"
     for decision in latency.decisions:
-        yield _row("P95", f"{decision.change_fraction:+.0%}", decision)
+        yield _row("P95", f"{100 * decision.change_fraction:+.3g}%", decision)
     for decision in errors.decisions:
         yield _row("errors", f"{100 * decision.change_fraction:+.2f} points", decision)
     yield from _bucket_lines(latency)
@@ -228,8 +227,13 @@ def _bucket_lines(latency: LatencyPlan) -> Iterator[str]:
         yield f"  buckets: fine enough; bounds near the P95 differ by a factor of {latency.bucket_ratio:.3g}"
         return
     bounds = ", ".join(f"{bound:g}" for bound in latency.suggested_bounds_seconds)
-    width = "end below it" if latency.overflows else f"differ by a factor of {latency.bucket_ratio or math.inf:.3g}"
-    yield f"  buckets: too coarse; bounds near the P95 {width}; add these (seconds): {bounds}"
+    if latency.overflows:
+        problem = "the last bucket bound lies below the P95 with the margin"
+    elif latency.bucket_ratio is None:
+        problem = "the P95 lies in the first bucket"
+    else:
+        problem = f"bounds near the P95 differ by a factor of {latency.bucket_ratio:.3g}"
+    yield f"  buckets: too coarse; {problem}; add these (seconds): {bounds}"
 
 
 def _noise_line(outlook: Outlook) -> str:

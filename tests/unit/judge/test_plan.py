@@ -20,7 +20,7 @@ from reliability.judge.planning import (
     requests_for_latency,
 )
 from reliability.verdicts import Verdict
-from tests.unit.judge.simulated import COARSE_BOUNDS, FINE_BOUNDS, expected_buckets, simulated, steady
+from tests.unit.judge.simulated import COARSE_BOUNDS, FINE_BOUNDS, SCRAPE_SECONDS, expected_buckets, simulated, steady
 
 RULES = PlanRules()
 shares = st.floats(0.02, 0.98)
@@ -113,6 +113,13 @@ def test_a_quantile_beyond_the_last_bound_overflows():
     assert plan.suggested_bounds_seconds
 
 
+def test_a_quantile_in_the_first_bucket_has_no_plan():
+    plan = plan_latency(traffic(bounds=np.array([1.0, 2.0, 5.0, np.inf])), RULES)
+
+    assert (plan.overflows, plan.bucket_ratio, seconds_of(plan)) == (False, None, [None, None, None])
+    assert plan.suggested_bounds_seconds
+
+
 @pytest.mark.parametrize(("errors", "published"), [(0.005, 4316), (0.0, 538), (0.05, 1467)])
 def test_with_a_long_history_error_plans_are_the_published_ones(errors, published):
     known = noise(errors=0.0, degrees=100_000)
@@ -174,8 +181,10 @@ def test_the_plan_says_what_an_open_verdict_says_it_still_needs():
     assert judged.requests_needed == pytest.approx(plan_latency(known, RULES).decisions[0].request_count, rel=0.02)
 
 
-def test_nine_of_ten_canaries_of_the_planned_length_decide():
-    counted = simulated(0, scrapes=120, per_scrape=300)
+@pytest.mark.parametrize("own_sd", [0.0, 0.06], ids=["independent requests", "noise of a history"])
+def test_nine_of_ten_canaries_of_the_planned_length_decide(own_sd):
+    counted = simulated(0, per_scrape=300)
+    history = noise(latency=2 * own_sd**2 * SCRAPE_SECONDS) if own_sd else None  # of two arms, each interval anew
     known = Traffic(
         upper_bounds_seconds=counted.upper_bounds_seconds,
         bucket_counts=counted.baseline.bucket_counts.sum(axis=0),
@@ -184,9 +193,11 @@ def test_nine_of_ten_canaries_of_the_planned_length_decide():
         canary_share_fraction=0.5,
         scrape_interval_seconds=15.0,
     )
-    unchanged = plan_latency(known, RULES).decisions[0]
+    unchanged = plan_latency(known, RULES, noise=history, is_pooled=True).decisions[0]
 
     scrapes = math.ceil(unchanged.seconds / 15)
-    verdicts = [judge_latency(simulated(seed, scrapes=scrapes, per_scrape=300)).verdict for seed in range(1000, 1080)]
+    canaries = [simulated(seed, scrapes=scrapes, per_scrape=300, own_sd=own_sd) for seed in range(1000, 1060)]
+    verdicts = [judge_latency(counts, history=history).verdict for counts in canaries]
 
-    assert 0.85 <= verdicts.count(Verdict.PASS) / len(verdicts) <= 0.97
+    assert (unchanged.noise_seconds > 0) is (own_sd > 0)
+    assert 0.82 <= verdicts.count(Verdict.PASS) / len(verdicts) <= 0.98
