@@ -17,11 +17,12 @@ _LARGEST_MEMORY = 0.97  # correlation of neighbours; with 15 s between scrapes i
 _CLEAR_CORRELATION = 0.1
 
 
-def lasting_projections(series: FloatArray) -> FloatArray:
+def lasting_projections(series: FloatArray, *, memory: float | None = None) -> FloatArray:
     """Project a series on its slowest cosines as if it had been observed without its memory.
 
     Args:
         series: One number per interval, shape `(T,)`, at least `MIN_INTERVAL_COUNT`.
+        memory: Correlation of neighbours in `[0, 1)`; None: estimated from the series.
 
     Returns:
         Up to four projections; their mean square estimates the long-run variance of `series.sum()`,
@@ -32,16 +33,22 @@ def lasting_projections(series: FloatArray) -> FloatArray:
         the bias of its estimate, `(1 + 4 phi) / T`, after Kendall 1954.
     """
     basis = cosines(series.size - 1)[:_COSINE_COUNT]
-    memory = _memory(series)
+    memory = memory_of(series) if memory is None else memory
     news = series[1:] - memory * series[:-1]
     growth = np.sqrt(series.size / max(series.size - 1, 1)) / (1 - memory)
     return np.asarray(basis @ news * growth, dtype=np.float64)
 
 
-def _memory(series: FloatArray) -> float:
+def memory_of(series: FloatArray) -> float:
     """Estimate the correlation of neighbours of what is not the chance of single requests.
 
     That chance has no memory: it lowers all correlations alike, so the second over the first is free of it.
+
+    Args:
+        series: One number per interval, shape `(T,)`.
+
+    Returns:
+        The correlation, in `[0, 0.97]`, corrected for the shortness of the series.
     """
     centred = series - series.mean()
     energy = float(centred @ centred)
