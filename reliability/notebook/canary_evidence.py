@@ -185,7 +185,8 @@ def fetch_inputs(parameters: Parameters, *, place: Place) -> CanaryInputs:
         margin_fraction=parameters["margin_percent"] / 100,
         error_margin_absolute_fraction=parameters["error_margin_points"] / 100,
         error_margin_relative_fraction=parameters["error_margin_percent"] / 100,
-        gate_routes=parameters["gate_routes"],
+        # the settings' own label is not that of a sample, so a sample without one has no routes to gate
+        gate_routes=parameters["gate_routes"] and not (origin.sample and origin.route_label is None),
         canary_share_fraction=None if share is None or origin.baseline_window else share / 100,
     )
     history = None

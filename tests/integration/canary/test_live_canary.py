@@ -98,6 +98,22 @@ def test_before_and_after_of_a_live_server_is_that_of_its_capture(served, run):
     assert json.loads(asked[1])["load"]["shares"]
 
 
+def test_plan_and_calibration_of_a_live_server_are_those_of_its_capture(served, run, tmp_path):
+    sample, url, window = served
+    told = {"source", "stored", "window"}
+
+    def without_place(answer):
+        return answer[0], {key: value for key, value in json.loads(answer[1]).items() if key not in told}
+
+    planned = run("plan", *live(url, window))
+    stored = run("calibrate", *live(url, window), "--to", "live.json")
+
+    assert without_place(planned) == without_place(run("plan", "--capture", f"sample:{sample}"))
+    assert without_place(stored) == without_place(run("calibrate", "--capture", f"sample:{sample}", "--to", "own.json"))
+    assert stored[0] == 0
+    assert url.rpartition("/")[2] not in (tmp_path / "live.json").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("options", [ROUTES, ["-p", "margin_percent=2"]], ids=["route by route", "narrow"])
 def test_a_run_of_the_notebook_keeps_what_gives_the_verdict_again(run, tmp_path, options):
     assert cli.run(["report", "canary", "--sample", "pass", *options]) == 0

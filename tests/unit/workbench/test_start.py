@@ -7,6 +7,7 @@ import pytest
 
 from reliability import cli
 from reliability.clock import SystemClock
+from reliability.judge.counts import PairedCounts
 from reliability.notebook.canary_evidence import load_evidence
 from reliability.notebook.run import Place
 from reliability.settings import FILE_NAME, CanarySettings, PrometheusSettings
@@ -173,7 +174,7 @@ def test_what_init_wrote_counts_each_request_and_each_failure(name: str, folder:
         found = load_evidence(resolve_parameters(settings, "canary", {}, report=name), place=place)
 
     counts = found.pairing.counts
-    assert counts is not None, found.pairing.health
+    assert isinstance(counts, PairedCounts), found.pairing.health
     failed = 0.1 if name == "envoy" else 0.01
     for arm in (counts.baseline, counts.canary):
         requests = float(arm.requests.sum())
