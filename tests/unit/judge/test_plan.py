@@ -20,7 +20,15 @@ from reliability.judge.planning import (
     requests_for_latency,
 )
 from reliability.verdicts import Verdict
-from tests.unit.judge.simulated import COARSE_BOUNDS, FINE_BOUNDS, SCRAPE_SECONDS, expected_buckets, simulated, steady
+from tests.unit.judge.simulated import (
+    COARSE_BOUNDS,
+    FINE_BOUNDS,
+    SCRAPE_SECONDS,
+    expected_buckets,
+    known,
+    simulated,
+    steady,
+)
 
 RULES = PlanRules()
 shares = st.floats(0.02, 0.98)
@@ -55,10 +63,10 @@ def seconds_of(plan):
 @pytest.mark.parametrize(("sigma", "published"), [(0.3, 758), (0.6, 3032), (1.0, 8421)])
 def test_over_a_long_horizon_the_plan_is_the_published_one_but_for_the_floor_of_slow_noise(sigma, published):
     slow = traffic(sigma=sigma, rate=0.4)  # hours: many degrees of freedom
-    known = plan_latency(slow, RULES, noise=noise(latency=0.0, degrees=100_000), is_pooled=True)
+    pooled = plan_latency(slow, RULES, noise=noise(latency=0.0, degrees=100_000), is_pooled=True)
     unknown = plan_latency(slow, RULES)
 
-    assert known.decisions[0].request_count == pytest.approx(published, rel=0.03)
+    assert pooled.decisions[0].request_count == pytest.approx(published, rel=0.03)
     assert published < unknown.decisions[0].request_count < 1.35 * published
 
 
@@ -76,15 +84,15 @@ def test_less_traffic_more_noise_and_smaller_margins_take_longer(rate, share, si
 @settings(max_examples=20)
 @given(rate=st.floats(0.5, 1e7), share=shares)
 def test_no_traffic_lowers_the_time_below_what_the_noise_asks_for(rate, share):
-    known = noise(latency=2.0)
+    history = noise(latency=2.0)
     floor = noise_floor_seconds(
-        2.0, log_distance=math.log(1.1), alpha=0.05, interval_seconds=15.0, known_degrees=known.latency_degrees
+        2.0, log_distance=math.log(1.1), alpha=0.05, interval_seconds=15.0, known_degrees=history.latency_degrees
     )
 
-    plan = plan_latency(traffic(rate=rate, share=share), RULES, noise=known, is_pooled=True)
+    unchanged = plan_latency(traffic(rate=rate, share=share), RULES, noise=history, is_pooled=True).decisions[0]
 
-    assert plan.decisions[0].seconds >= floor * 0.99
-    assert plan.decisions[0].noise_seconds <= plan.decisions[0].seconds
+    assert known(unchanged.seconds) >= floor * 0.99
+    assert known(unchanged.noise_seconds) <= known(unchanged.seconds)
 
 
 def test_a_clear_regression_needs_less_than_one_just_over_the_margin():
@@ -101,8 +109,8 @@ def test_coarse_buckets_leave_no_plan_but_the_bounds_that_would():
     plan = plan_latency(traffic(bounds=COARSE_BOUNDS), RULES)
 
     assert seconds_of(plan) == [None, None, None]
-    assert plan.guard_fraction > 0.1
-    assert min(plan.suggested_bounds_seconds) < plan.quantile_seconds < max(plan.suggested_bounds_seconds)
+    assert known(plan.guard_fraction) > 0.1
+    assert min(plan.suggested_bounds_seconds) < known(plan.quantile_seconds) < max(plan.suggested_bounds_seconds)
 
 
 def test_a_quantile_beyond_the_last_bound_overflows():
@@ -122,9 +130,9 @@ def test_a_quantile_in_the_first_bucket_has_no_plan():
 
 @pytest.mark.parametrize(("errors", "published"), [(0.005, 4316), (0.0, 538), (0.05, 1467)])
 def test_with_a_long_history_error_plans_are_the_published_ones(errors, published):
-    known = noise(errors=0.0, degrees=100_000)
+    history = noise(errors=0.0, degrees=100_000)
 
-    plan = plan_errors(traffic(errors=errors, rate=0.5), RULES, noise=known, is_pooled=True)
+    plan = plan_errors(traffic(errors=errors, rate=0.5), RULES, noise=history, is_pooled=True)
 
     assert plan.decisions[0].request_count == pytest.approx(published, rel=0.01)
 
@@ -166,7 +174,7 @@ def test_the_horizon_is_that_of_its_own_degrees(per_second):
 def test_the_plan_says_what_an_open_verdict_says_it_still_needs():
     counts = steady(scrapes=12, per_scrape=60)
     totals = counts.baseline
-    known = Traffic(
+    counted_traffic = Traffic(
         upper_bounds_seconds=counts.upper_bounds_seconds,
         bucket_counts=totals.bucket_counts.sum(axis=0),
         error_count=0.0,
@@ -178,14 +186,16 @@ def test_the_plan_says_what_an_open_verdict_says_it_still_needs():
     judged = judge_latency(counts)
 
     assert judged.verdict is Verdict.INCONCLUSIVE
-    assert judged.requests_needed == pytest.approx(plan_latency(known, RULES).decisions[0].request_count, rel=0.02)
+    assert judged.requests_needed == pytest.approx(
+        plan_latency(counted_traffic, RULES).decisions[0].request_count, rel=0.02
+    )
 
 
 @pytest.mark.parametrize("own_sd", [0.0, 0.06], ids=["independent requests", "noise of a history"])
 def test_nine_of_ten_canaries_of_the_planned_length_decide(own_sd):
     counted = simulated(0, per_scrape=300)
     history = noise(latency=2 * own_sd**2 * SCRAPE_SECONDS) if own_sd else None  # of two arms, each interval anew
-    known = Traffic(
+    counted_traffic = Traffic(
         upper_bounds_seconds=counted.upper_bounds_seconds,
         bucket_counts=counted.baseline.bucket_counts.sum(axis=0),
         error_count=0.0,
@@ -193,11 +203,11 @@ def test_nine_of_ten_canaries_of_the_planned_length_decide(own_sd):
         canary_share_fraction=0.5,
         scrape_interval_seconds=15.0,
     )
-    unchanged = plan_latency(known, RULES, noise=history, is_pooled=True).decisions[0]
+    unchanged = plan_latency(counted_traffic, RULES, noise=history, is_pooled=True).decisions[0]
 
-    scrapes = math.ceil(unchanged.seconds / 15)
+    scrapes = math.ceil(known(unchanged.seconds) / 15)
     canaries = [simulated(seed, scrapes=scrapes, per_scrape=300, own_sd=own_sd) for seed in range(1000, 1060)]
     verdicts = [judge_latency(counts, history=history).verdict for counts in canaries]
 
-    assert (unchanged.noise_seconds > 0) is (own_sd > 0)
+    assert (known(unchanged.noise_seconds) > 0) is (own_sd > 0)
     assert 0.82 <= verdicts.count(Verdict.PASS) / len(verdicts) <= 0.98
