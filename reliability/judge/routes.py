@@ -8,6 +8,7 @@ Whether routes gate is up to `canary`; words do not belong here.
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from reliability.judge.simpson import Counts, Simpson, both_arms, compare_pooled
 from reliability.judge.survival import survival_curve, tail_index
 from reliability.judge.traffic import no_traffic_reason
 from reliability.verdicts import Verdict
+
+OTHER_ROUTES: Final = "(other routes)"
+"""Name under which sources sum up the routes that are too many to tell apart; no route of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +81,10 @@ class UnjudgedRoute:
 
     Attributes:
         route: Value of the route label.
-        reason: Why not: a code of `NO_TRAFFIC_REASONS` or `too-few-requests`.
+        reason: Why not: a code of `NO_TRAFFIC_REASONS`, `too-few-requests`, or `other-routes` for a rest of many.
         baseline_count: Requests of the baseline.
         canary_count: Requests of the canary.
-        needed_count: Requests of the canary from which on it would be judged; None without traffic.
+        needed_count: Requests of the canary from which on it would be judged; None where none would do.
     """
 
     route: str
@@ -232,7 +236,7 @@ def _not_enough(
     """
     buckets = [arm.bucket_counts.sum(axis=0) for arm in both_arms(own)]
     baseline, canary = (float(counts[-1]) for counts in buckets)
-    reason = no_traffic_reason(baseline, canary)
+    reason = no_traffic_reason(baseline, canary) or ("other-routes" if route == OTHER_ROUTES else None)
     needed = None
     if reason is None:
         degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in both_arms(own))))

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from reliability.judge.counts import PairedCounts, SuccessiveCounts, WindowCounts
 from reliability.judge.latency import judge_latency
-from reliability.judge.routes import RoutesJudgement, judge_routes
+from reliability.judge.routes import OTHER_ROUTES, RoutesJudgement, judge_routes
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import by_route, known, simulated, steady
 
@@ -133,6 +133,12 @@ def test_a_route_without_traffic_in_one_arm_is_named():
     (route,) = judged(by_route({"/a": idle, "/b": steady()})).not_judged
 
     assert (route.route, route.reason, route.needed_count) == ("/a", "no-traffic-canary", None)
+
+
+def test_a_rest_of_many_routes_is_named_and_not_judged_as_one():
+    (rest,) = judged(by_route({OTHER_ROUTES: steady(increase=0.5), "/b": steady()})).not_judged
+
+    assert (rest.route, rest.reason, rest.needed_count) == (OTHER_ROUTES, "other-routes", None)
 
 
 def test_a_mix_that_differs_between_the_arms_does_not_pass_for_a_change():
