@@ -7,13 +7,14 @@ belongs to `quantile_ratio`.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtr
 
 from reliability.judge.counts import FloatArray
-from reliability.judge.long_run import cosines
+from reliability.judge.long_run import projected
 from reliability.judge.quantile_ratio import ArmTail
 
 _FINE_RATIO = 1.10 * (1 + 1e-9)  # a ladder of 1.1 is fine; rounding must not make it coarse
@@ -76,23 +77,25 @@ class BoundTests:
         return float(self.edges_seconds[self.p_within <= alpha].min())
 
 
-def bound_tests(arm: ArmTail, *, slower_share: float) -> BoundTests:
+def bound_tests(
+    arm: ArmTail, *, slower_share: float, projections: Callable[[FloatArray], FloatArray] = projected
+) -> BoundTests:
     """Test an arm's quantile against every bucket bound.
 
     Args:
         arm: One arm of the comparison.
         slower_share: Share of requests above the quantile.
+        projections: Numbers whose mean square is the variance of the sum of a series.
 
     Returns:
         P-values at each edge.
     """
-    basis = cosines(arm.weights.size)
-    projections = (arm.mass - slower_share * arm.weights) @ basis.T
-    long_run = np.mean(projections**2, axis=1)
+    by_edge = np.array([projections(row) for row in arm.mass - slower_share * arm.weights])
+    long_run = np.mean(by_edge**2, axis=1)
     binomial = slower_share * (1 - slower_share) / arm.effective_count
     difference = arm.mass.sum(axis=1) - slower_share
     statistic = difference / np.sqrt(np.maximum(long_run, binomial))
-    p_beyond, p_within = (stdtr(basis.shape[0], sign * statistic) for sign in (-1, 1))
+    p_beyond, p_within = (stdtr(by_edge.shape[1], sign * statistic) for sign in (-1, 1))
     p_beyond[0], p_beyond[-1], p_within[0], p_within[-1] = 0.0, 1.0, 1.0, 0.0
     return BoundTests(edges_seconds=np.array(arm.curve.edges_seconds), p_beyond=p_beyond, p_within=p_within)
 

@@ -15,6 +15,8 @@ from reliability.judge.long_run import MIN_INTERVAL_COUNT
 from reliability.judge.proportions import relative_noise
 from reliability.judge.quantile_ratio import arm_tails, pooled_tail_index, quantile_ratio_test
 
+_FEWEST_ERRORS = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseHistory:
@@ -70,9 +72,9 @@ def measure_history(counts: PairedCounts, *, quantile: float = 0.95) -> NoiseHis
 
 
 def _error_noise(counts: PairedCounts) -> tuple[float | None, int]:
-    """Measure the noise of the errors; nothing known where an arm had none."""
+    """Measure the noise of the errors; None where an arm had hardly any."""
     intervals = shared_intervals(counts, by_histogram=False)
-    enough = intervals.count >= MIN_INTERVAL_COUNT
-    if not (enough and intervals.baseline.errors.sum() > 0 and intervals.canary.errors.sum() > 0):
+    fewest = min(float(arm.errors.sum()) for arm in (intervals.baseline, intervals.canary))
+    if intervals.count < MIN_INTERVAL_COUNT or fewest < _FEWEST_ERRORS:
         return None, 0
     return relative_noise(intervals)

@@ -311,7 +311,8 @@ def _bound_limits(evidence: LatencyEvidence) -> _Limits:
 
 
 def _bound_tests(arm: ArmTail, evidence: LatencyEvidence) -> BoundTests:
-    return bucket_limits.bound_tests(arm, slower_share=evidence.rules.slower_share)
+    share, noise = evidence.rules.slower_share, evidence.plain_noise
+    return bucket_limits.bound_tests(arm, slower_share=share, projections=noise.projections)
 
 
 def _interval(evidence: LatencyEvidence, known: _Limits) -> tuple[float, float] | None:

@@ -16,6 +16,7 @@ from reliability.judge.counts import FloatArray, PairedCounts, ReplicaTotals, Su
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals, shared_intervals, successive_intervals
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
+from reliability.judge.memory import memory_of
 from reliability.judge.noise import Law, Noise, PairedNoise, UnpairedNoise
 from reliability.judge.quantile_ratio import (
     ArmTail,
@@ -212,8 +213,16 @@ def _noise(
         beyond = (share * index) ** 2 * history.latency_log_variance_seconds / intervals.effective_seconds
         law = Law(variance=chance + beyond, degrees=history.latency_degrees)
     if isinstance(intervals, SuccessiveIntervals):
-        return UnpairedNoise(history=law)
+        return UnpairedNoise(history=law, memories=(_memory(arms[0], share), _memory(arms[1], share)))
     return PairedNoise(history=law, borrowed=borrowed)
+
+
+def _memory(arm: ArmTail, share: float) -> float | None:
+    """Return the memory of an arm's slow share at its own quantile; None when that lies beyond the buckets."""
+    seconds = arm.curve.quantile_seconds(share)
+    if math.isinf(seconds) or arm.weights.size < MIN_INTERVAL_COUNT:
+        return None
+    return memory_of(arm.excess(seconds, slower_share=share))
 
 
 def _settling_intervals(evidence: LatencyEvidence, intervals: SharedIntervals) -> int:

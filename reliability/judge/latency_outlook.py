@@ -8,7 +8,7 @@ import math
 from reliability.judge.bucket_limits import suggested_bounds
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT, LatencyEvidence
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
-from reliability.judge.noise import SLOW_COUNT
+from reliability.judge.noise import MANY_DEGREES, SLOW_COUNT
 from reliability.judge.planning import planned_seconds, requests_for_latency
 from reliability.judge.quantile_ratio import pooled_tail_index
 
@@ -92,11 +92,12 @@ def _requests_for(log_change: float, evidence: LatencyEvidence) -> float | None:
         )
         return needed / per_second
 
+    known_degrees = 0 if rules.history is None else rules.history.latency_degrees
     return per_second * planned_seconds(
         seconds_for,
         alpha=rules.alpha_pass if room > 0 else rules.alpha_fail,
         interval_seconds=intervals.interval_seconds,
         noise_factor=noise_factor,
-        known_degrees=0 if rules.history is None else rules.history.latency_degrees,
-        slow_count=SLOW_COUNT if rules.history is None else 0,
+        known_degrees=known_degrees,
+        slow_count=SLOW_COUNT if known_degrees < MANY_DEGREES else 0,
     )

@@ -18,7 +18,7 @@ from reliability.judge.memory import lasting_projections
 
 SLOW_COUNT = 4
 """Cosines that stand for the slowest movements."""
-_MANY_DEGREES = 20  # a history this long knows slow movements better than the terms at hand
+MANY_DEGREES = 20  # a history this long knows slow movements better than the terms at hand
 _SMALLEST_PROBABILITY = 1e-300  # its normal deviate, 37, is the largest there is
 
 
@@ -84,6 +84,10 @@ def summed(laws: Sequence[Law]) -> Law:
 class Noise(Protocol):
     """What is known of the noise of a comparison."""
 
+    def projections(self, series: FloatArray) -> FloatArray:
+        """Return numbers whose mean square is the variance of the sum of one arm's series."""
+        ...
+
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
         """Estimate the laws of `canary.sum() - baseline.sum()` from the terms of both sums; the best one first."""
         ...
@@ -101,13 +105,17 @@ class PairedNoise:
     history: Law | None = None
     borrowed: Law | None = None
 
+    def projections(self, series: FloatArray) -> FloatArray:
+        """Project one arm's series, shape `(T,)`."""
+        return projected(series)
+
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
         """Estimate from the differences, shape `(T,)` both; a history is pooled in."""
         projections = projected(canary - baseline)
         own = _law(projections)
         if self.history is not None:
             own = pooled((own, self.history))
-        slow = () if self.history is not None and self.history.degrees >= _MANY_DEGREES else (_slow_floor(projections),)
+        slow = () if self.history is not None and self.history.degrees >= MANY_DEGREES else (_slow_floor(projections),)
         return (own, *slow, *(() if self.borrowed is None else (self.borrowed,)))
 
 
@@ -118,13 +126,21 @@ class UnpairedNoise:
     Attributes:
         history: Law measured on two arms of one version side by side. It lacks what arms of one time
             share, so that it is a law of its own, no estimate of the same variance.
+        memories: Correlation of neighbours in either window; None: estimated from the terms at hand.
+            Known once for all ratios, it keeps the statistic from jumping with them.
     """
 
     history: Law | None = None
+    memories: tuple[float | None, float | None] = (None, None)
+
+    def projections(self, series: FloatArray) -> FloatArray:
+        """Project one arm's series, shape `(T,)`, its memory taken out."""
+        return lasting_projections(series)
 
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
         """Estimate window by window, shapes `(T_b,)` and `(T_c,)`."""
-        own = summed([_law(lasting_projections(series)) for series in (baseline, canary)])
+        windows = zip((baseline, canary), self.memories, strict=True)
+        own = summed([_law(lasting_projections(series, memory=memory)) for series, memory in windows])
         return (own,) if self.history is None else (own, self.history)
 
 
