@@ -92,8 +92,16 @@ def test_two_named_groups_need_no_replicas_to_split(run):
         (("--a", 'arm="baseline"', "--b", 'arm="standby"'), 4, "cannot be compared"),
         (("--capture", "sample:pass", "-p", "source=sample:fail"), 2, "keep one"),
         (("-p", "window_minutes=6"), 3, "nothing is stored: too few scrapes"),
+        (("-p", "latency_unit=milliseconds"), 3, "not to be trusted: units (unit-doubtful)"),
     ],
-    ids=["a second group alone", "one replica", "a group without traffic", "two sources", "a minute"],
+    ids=[
+        "a second group alone",
+        "one replica",
+        "a group without traffic",
+        "two sources",
+        "a minute",
+        "a doubtful unit",
+    ],
 )
 def test_what_cannot_be_measured_says_why_by_words_and_status(run, project, options, status, told):
     ended, shown = run("calibrate", *options)
