@@ -14,7 +14,8 @@ from reliability.judge.long_run import cosines
 
 _COSINE_COUNT = 4  # as few as leave a usable t law: more see faster wandering only
 _LARGEST_MEMORY = 0.97  # correlation of neighbours; with 15 s between scrapes it is halved in 6 minutes
-_CLEAR_CORRELATION = 0.1
+_LEAST_CORRELATION = 0.1
+_CLEAR_ERRORS = 1.5  # standard errors of a correlation, 1 / sqrt(T), above which it is no chance
 
 
 def lasting_projections(series: FloatArray, *, memory: float | None = None) -> FloatArray:
@@ -55,5 +56,6 @@ def memory_of(series: FloatArray) -> float:
     if energy <= 0:
         return 0.0
     first, second = (float(centred[lag:] @ centred[:-lag]) / energy for lag in (1, 2))
-    memory = second / first if first > _CLEAR_CORRELATION else first
+    clear = max(_LEAST_CORRELATION, _CLEAR_ERRORS / np.sqrt(series.size))
+    memory = second / first if first > clear else first
     return float(np.clip(memory + (1 + 4 * max(memory, 0.0)) / series.size, 0.0, _LARGEST_MEMORY))
