@@ -4,6 +4,7 @@ The numbers come from `tally.condensed`; whether a goal is met is decided here, 
 `results_table`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -27,9 +28,13 @@ class Goal:
     limit: float
     side: Literal["at most", "at least"] = "at most"
 
+    def reached(self, row: Mapping[str, float]) -> float:
+        """Return the number of a method; NaN when it was not measured."""
+        return row.get(self.key, math.nan)
+
     def is_met(self, row: Mapping[str, float]) -> bool:
-        """Whether a method reaches it."""
-        value = round(row[self.key], 6)
+        """Whether a method reaches it; not when it was not measured."""
+        value = round(self.reached(row), 6)
         return value <= self.limit if self.side == "at most" else value >= self.limit
 
 

@@ -4,7 +4,7 @@ Run from the root of the project (long; it goes on where it stopped):
 
     python -m tests.bench.publish --n 200 --seeds 1,2,3,4,5 --history-n 20 --peers-n 40 --jobs 2
 
-The folder keeps tallies by seed. Those of the peers serve again; ours only as long as the judges' code
+The folder keeps tallies by cell and seed. Those of the peers serve again; ours only as long as the judges' code
 is the same. `--only-table` writes the table from what is there.
 """
 
@@ -15,16 +15,17 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
 
+from reliability.atomic import write_text_whole
 from reliability.clock import SystemClock
 from tests.bench import before_after, speed_bench, verdict_bench
-from tests.bench.cells import DRIFT, ERRORS, LATENCY, QUESTIONS
+from tests.bench.cells import DRIFT, ERRORS, LATENCY, QUESTIONS, Question
 from tests.bench.results_table import WITH_HISTORY, Measured, results_table
 from tests.bench.speed_bench import Speed
 from tests.bench.tally import OURS, Results, Tally
@@ -57,9 +58,14 @@ class Kind:
     questions: tuple[str, ...]
     renamed: str = OURS
 
-    def path(self, folder: Path, seed: int) -> Path:
-        """Return the file of one seed."""
-        return folder / f"{self.name}-n{self.plan.n}-seed{seed}.json"
+    def path(self, folder: Path, cell: str, seed: int) -> Path:
+        """Return the file of one cell and seed."""
+        return folder / f"{self.name}-n{self.plan.n}" / f"{cell}-seed{seed}.json"
+
+    def parts(self, seeds: Sequence[int]) -> list[tuple[Question, str, int]]:
+        """Return question, cell and seed of every file, seed by seed."""
+        asked = [question for question in QUESTIONS if question.name in self.questions]
+        return [(question, cell, seed) for seed in seeds for question in asked for cell in question.cells]
 
 
 def kinds(*, n: int, history_n: int, peers_n: int, jobs: int) -> tuple[Kind, ...]:
@@ -86,25 +92,25 @@ def code_digest() -> str:
 
 
 def measure(kind: Kind, folder: Path, seeds: Sequence[int]) -> None:
-    """Run the seeds of a kind that are not there yet."""
-    for seed in seeds:
-        path = kind.path(folder, seed)
+    """Run the cells and seeds of a kind that are not there yet."""
+    for question, cell, seed in kind.parts(seeds):
+        path = kind.path(folder, cell, seed)
         if path.exists():
             continue
-        plan = Plan(**{**asdict(kind.plan), "seeds": (seed,)})
-        found = {q.name: verdict_bench.measure(q, plan) for q in QUESTIONS if q.name in kind.questions}
-        path.write_text(json.dumps(verdict_bench.to_json(found, plan), indent=1) + "\n", encoding="utf-8")
+        plan = replace(kind.plan, seeds=(seed,), cells=frozenset({cell}))
+        document = verdict_bench.to_json({question.name: verdict_bench.measure(question, plan)}, plan)
+        write_text_whole(path, json.dumps(document, indent=1) + "\n")
 
 
 def read(chosen: Sequence[Kind], folder: Path, seeds: Sequence[int]) -> dict[str, Results]:
     """Pool what was measured, by question."""
     results: dict[str, Results] = {question.name: {} for question in QUESTIONS}
     for kind in chosen:
-        for seed in seeds:
-            path = kind.path(folder, seed)
-            document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"tallies": {}}
-            for question, cells in document["tallies"].items():
-                _add(results[question], cells, renamed=kind.renamed)
+        for question, cell, seed in kind.parts(seeds):
+            path = kind.path(folder, cell, seed)
+            if path.exists():
+                document = json.loads(path.read_text(encoding="utf-8"))
+                _add(results[question.name], document["tallies"][question.name], renamed=kind.renamed)
     return results
 
 
@@ -139,16 +145,28 @@ def facts(options: argparse.Namespace, results: dict[str, Results]) -> dict[str,
     command = ["git", "rev-parse", "--short=10", "HEAD"]
     commit = subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
     seeds = ",".join(str(seed) for seed in options.seeds)
-    counts = {method: tally.answers.total() for method, tally in next(iter(results["latency"].values())).items()}
-    runs = ", ".join(f"{counts[method]:,} {words}" for method, words in _COUNTED.items() if method in counts)
+    everywhere = [tallies for found in results.values() for tallies in found.values()]
+    counts = {name: max((t[name].answers.total() for t in everywhere if name in t), default=0) for name in _COUNTED}
+    runs = ", ".join(f"{counts[method]:,} {words}" for method, words in _COUNTED.items() if counts[method])
     sizes = " ".join(f"--{name} {vars(options)[name.replace('-', '_')]}" for name in _SIZES)
     return {
         "command": f"`python -m tests.bench.publish {sizes} --seeds {seeds}`",
         "runs for each cell and change": f"{runs}; seeds pooled. Drawing histories and asking the peers takes long",
+        "not measured": ", ".join(_unmeasured(results)) or "nothing",
         "history": f"{_HISTORY_MINUTES:g} minutes of two arms of one version, with the noise of the run",
         "made": f"{SystemClock().now():%Y-%m-%d}, commit {commit}, judges {code_digest()}",
         "versions": f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}",
     }
+
+
+def _unmeasured(results: dict[str, Results]) -> list[str]:
+    """Name the cells in which ours was not run."""
+    return [
+        cell
+        for question in QUESTIONS
+        for cell in question.cells
+        if any(OURS not in results[question.name].get((cell, effect), {}) for effect in question.effects)
+    ]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from tests.bench.cells import DRIFT, ERRORS, LATENCY, Cell, Question
 from tests.bench.goals import GOALS, Goal
 from tests.bench.peers import PEERS
 from tests.bench.speed_bench import Speed
-from tests.bench.tally import OURS, Results, condensed, held_by_cell, pooled
+from tests.bench.tally import OURS, Results, condensed, held_by_cell, methods_of, pooled
 
 WITH_HISTORY = "ours, history"
 _HELD_GOAL = (90.0, 99.0)
@@ -73,8 +73,8 @@ def _goals(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         [
             goal.question,
             f"{goal.says}, {goal.side} {goal.limit:g}",
-            *(_number(rows[goal.question][method][goal.key]) for method in methods),
-            "yes" if goal.is_met(rows[goal.question][OURS]) else "**no**",
+            *(_number(goal.reached(rows[goal.question].get(method, {}))) for method in methods),
+            "yes" if goal.is_met(rows[goal.question].get(OURS, {})) else "**no**",
         ]
         for goal in GOALS
     ]
@@ -92,7 +92,7 @@ class _Held:
 def _held(results: Results) -> _Held:
     lines, outside = [], []
     for method in (OURS, WITH_HISTORY):
-        if method not in next(iter(results.values())):
+        if method not in methods_of(results):
             continue
         found = held_by_cell(LATENCY, results, method)
         groups = {
@@ -123,7 +123,11 @@ def _span(shares: Sequence[float]) -> str:
 
 
 def _misses(rows: Mapping[str, Mapping[str, Mapping[str, float]]], held: _Held, speeds: Sequence[Speed]) -> str:
-    missed = [_miss(goal, rows[goal.question][OURS]) for goal in GOALS if not goal.is_met(rows[goal.question][OURS])]
+    missed = [
+        _miss(goal, rows[goal.question].get(OURS, {}))
+        for goal in GOALS
+        if not goal.is_met(rows[goal.question].get(OURS, {}))
+    ]
     missed += [f"95 % interval outside 90 to 99 %: {', '.join(held.outside)}"] if held.outside else []
     missed += [f"time, {speed.what}: {speed.ours_ms:.1f} ms" for speed in speeds if not speed.is_met]
     count = len(GOALS) + 1 + len(speeds)
@@ -136,7 +140,7 @@ def _misses(rows: Mapping[str, Mapping[str, Mapping[str, float]]], held: _Held, 
 
 
 def _miss(goal: Goal, row: Mapping[str, float]) -> str:
-    return f"{goal.question}, {goal.says}: {_number(row[goal.key])}, wanted {goal.side} {goal.limit:g}"
+    return f"{goal.question}, {goal.says}: {_number(goal.reached(row))}, wanted {goal.side} {goal.limit:g}"
 
 
 def _speed(speeds: Sequence[Speed]) -> str:
@@ -206,7 +210,7 @@ def _setting(cell: Cell) -> str:
 def _reasons(results: Mapping[str, Results]) -> str:
     lines = []
     for question in (LATENCY, ERRORS):
-        total: Counter[str] = pooled(tallies[OURS] for tallies in results[question.name].values()).answers
+        total: Counter[str] = pooled(t[OURS] for t in results[question.name].values() if OURS in t).answers
         for answer, count in total.most_common():
             verdict, _, reason = answer.partition(":")
             lines.append([question.name, verdict, reason, f"{100 * count / total.total():.2f}"])

@@ -93,8 +93,9 @@ class Columns:
     method: str
 
     def shares(self, cells: Sequence[str], effect: float, verdict: str) -> list[float]:
-        """Return the share of a verdict in each cell; NaN for no cell."""
-        return [self.results[cell, effect][self.method].percent(verdict) for cell in cells] or [float("nan")]
+        """Return the share of a verdict in each cell that was measured; NaN for no cell."""
+        found = [self.results.get((cell, effect), {}).get(self.method) for cell in cells]
+        return [tally.percent(verdict) for tally in found if tally is not None] or [float("nan")]
 
     def worst(self, cells: Sequence[str], effect: float, verdict: str) -> float:
         """Return the largest share."""
@@ -110,6 +111,11 @@ def cells_of(question: Question, results: Results, *, notes: Iterable[str]) -> l
     return [name for name, cell in question.cells.items() if cell.note in notes and (name, 0.0) in results]
 
 
+def methods_of(results: Results) -> list[str]:
+    """Return all methods that answered anywhere."""
+    return list(dict.fromkeys(method for tallies in results.values() for method in tallies))
+
+
 def condensed(question: Question, results: Results) -> dict[str, dict[str, float]]:
     """Condense the cells of a question with a margin: worst and mean, the goals' numbers.
 
@@ -120,7 +126,7 @@ def condensed(question: Question, results: Results) -> dict[str, dict[str, float
     fair, hard = (cells_of(question, results, notes=notes) for notes in (("", "low", "coarse"), ("hard",)))
     boundary = question.boundary or 0.0
     rows: dict[str, dict[str, float]] = {}
-    for method in next(iter(results.values())):
+    for method in methods_of(results):
         look = Columns(question, results, method)
         row = {}
         for effect in question.effects:
@@ -154,5 +160,8 @@ def _wrong(look: Columns, boundary: float) -> float:
 
 def held_by_cell(question: Question, results: Results, method: str) -> dict[str, float]:
     """Return how often the 95 % interval held the truth, by cell, all changes together, in percent."""
-    names = dict.fromkeys(name for name, _ in results)
-    return {name: pooled(results[name, effect][method] for effect in question.effects).held_percent for name in names}
+    found: dict[str, Tally] = {}
+    for (name, effect), tallies in results.items():
+        if method in tallies and effect in question.effects:
+            found.setdefault(name, Tally()).merge(tallies[method])
+    return {name: tally.held_percent for name, tally in found.items()}
