@@ -15,7 +15,7 @@ from reliability.judge.counts import FloatArray
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import scrapes_to_merge
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT
-from reliability.judge.noise import SLOW_COUNT
+from reliability.judge.noise import MANY_DEGREES, SLOW_COUNT
 from reliability.judge.planning import (
     error_variance_seconds,
     latency_variance_seconds,
@@ -256,7 +256,7 @@ def _latency_decision(
         )
         return max(count, least_count) / rate
 
-    slow = 0 if degrees else SLOW_COUNT
+    slow = SLOW_COUNT if degrees < MANY_DEGREES else 0
     return _decision(traffic, target, seconds_for, noise_factor=factor, known_degrees=degrees, slow_count=slow)
 
 
