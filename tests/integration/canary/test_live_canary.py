@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +14,7 @@ from reliability.staging.prometheus_server import running_prometheus
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prometheus_program")]
 
 SECONDS = 120
+HEAVY = ("pandas", "matplotlib", "papermill", "nbconvert", "nbclient")
 SAMPLES = ("pass", "fail")
 ROUTES = ["-p", "route_label=route"]
 WINDOW = ["-p", "window_minutes=9", "-p", "warmup_minutes=1"]
@@ -125,3 +127,12 @@ def test_a_run_of_the_notebook_keeps_what_gives_the_verdict_again(run, tmp_path,
     assert again == run("--capture", "sample:pass", *options)
     assert report["verdict"] == json.loads(again[1])["verdict"]
     assert report["routes"] == json.loads(again[1])["routes"]
+
+
+def test_a_verdict_loads_no_library_of_notebooks_and_pages():
+    modules = "reliability.canary.judging, reliability.canary.telling"
+    script = f"import sys; import {modules}; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

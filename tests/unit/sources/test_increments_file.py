@@ -75,7 +75,7 @@ JUDGED = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(judged=JUDGED, suffix=st.sampled_from(["json", "json.gz"]))
 def test_every_number_comes_back_as_it_was(tmp_path_factory, judged, suffix):
     path = tmp_path_factory.getbasetemp() / f"increments.{suffix}"
