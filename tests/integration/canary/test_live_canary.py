@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
 from reliability import cli
 from reliability.clock import format_instant
+from reliability.notebook import canary
+from reliability.notebook.run import open_run
 from reliability.sources.samples import open_sample
 from reliability.staging.prometheus_server import running_prometheus
 
@@ -98,6 +101,21 @@ def test_before_and_after_of_a_live_server_is_that_of_its_capture(served, run):
     assert run("--increments", "kept.json") == asked
     assert json.loads(asked[1])["comparison"] == "before-after"
     assert json.loads(asked[1])["load"]["shares"]
+
+
+def test_stored_answers_of_a_run_remember_windows_and_routes(served, run, tmp_path):
+    _, url, window = served
+    windows = {
+        "window_end": format_instant(window.end), "window_minutes": 4.0, "warmup_minutes": 1.0,
+        "baseline_window_end": format_instant(window.end - timedelta(minutes=5)), "route_label": "route",
+    }  # fmt: skip
+    open_run("canary_comparison", canary, {"source": url, **windows}, folder=tmp_path)
+
+    asked = run("-p", f"source={url}", *(part for name, value in windows.items() for part in ("-p", f"{name}={value}")))
+    stored = run("--capture", "outputs/answers/canary_comparison")
+
+    assert judged(stored[1]) == judged(asked[1])
+    assert json.loads(stored[1])["releases"] == json.loads(asked[1])["releases"]
 
 
 def test_plan_and_calibration_of_a_live_server_are_those_of_its_capture(served, run, tmp_path):
