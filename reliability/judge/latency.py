@@ -11,8 +11,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reliability.judge import bucket_limits
-from reliability.judge.bucket_limits import BoundTests
 from reliability.judge.counts import ArmCounts, PairedCounts, SuccessiveCounts
 from reliability.judge.history import NoiseHistory
 from reliability.judge.latency_evidence import (
@@ -22,13 +20,12 @@ from reliability.judge.latency_evidence import (
     last_third,
     latency_evidence,
 )
+from reliability.judge.latency_limits import bound_limits, curve_limits, increase_interval
 from reliability.judge.latency_outlook import helpful_bounds, no_interval_reason, open_reason, requests_needed
 from reliability.judge.mean_latency import mean_change
-from reliability.judge.quantile_ratio import ArmTail
 from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
-_INTERVAL_ALPHA: Final = 0.025  # each side of the 95 % interval
 _LATE_ALPHA_PART: Final = 5  # the last third alone may FAIL a canary at a fifth of the level
 _CURABLE_BY_REQUESTS: Final = frozenset({"too-few-requests", "not-enough-evidence"})
 
@@ -225,10 +222,10 @@ def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJ
     """Add the limits, provided there is enough to rest them on."""
     if not evidence.is_enough:
         return replace(described, no_interval_reason=no_interval_reason(evidence))
-    by_curve = limits = _curve_limits(evidence)
+    by_curve = limits = curve_limits(evidence)
     if evidence.guard > 0 or evidence.rules.policy == "strict":
-        limits = by_curve.or_better(_bound_limits(evidence))
-    interval = _interval(evidence, by_curve)
+        limits = by_curve.or_better(bound_limits(evidence))
+    interval = increase_interval(evidence, by_curve)
     return replace(
         described,
         increase_interval=interval,
@@ -259,73 +256,6 @@ def _vetoed(limited: LatencyJudgement, late: LatencyEvidence) -> LatencyJudgemen
         late_lower_fraction=lower,
         fail_p_value=_LATE_ALPHA_PART * p_value,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Limits:
-    """One-sided limits of the ratio, and the p-values that agree with them."""
-
-    lowest: float | None = None
-    highest: float | None = None
-    p_fail: float = 1.0
-    p_pass: float = 1.0
-
-    def or_better(self, other: "_Limits") -> "_Limits":
-        """Take from either what says more."""
-        return _Limits(
-            lowest=max((x for x in (self.lowest, other.lowest) if x is not None), default=None),
-            highest=min((x for x in (self.highest, other.highest) if x is not None), default=None),
-            p_fail=min(self.p_fail, other.p_fail),
-            p_pass=min(self.p_pass, other.p_pass),
-        )
-
-
-def _curve_limits(evidence: LatencyEvidence) -> _Limits:
-    """Return what the curve between the bounds says, the guard folded in."""
-    rules, guard, test, margin_ratio = evidence.rules, evidence.guard, evidence.test, evidence.rules.margin_ratio
-    if test is None or not evidence.curve_decides:
-        return _Limits()
-    lowest = test.lower_limit(rules.alpha_fail, start=margin_ratio * (1 + guard))
-    p_fail = test.p_above(margin_ratio * (1 + guard))
-    if guard >= 1:
-        return _Limits(lowest=None if lowest is None else lowest / (1 + guard), p_fail=p_fail)
-    highest = test.upper_limit(rules.alpha_pass, start=margin_ratio * (1 - guard))
-    return _Limits(
-        lowest=None if lowest is None else lowest / (1 + guard),
-        highest=None if highest is None else highest / (1 - guard),
-        p_fail=p_fail,
-        p_pass=test.p_below(margin_ratio * (1 - guard)),
-    )
-
-
-def _bound_limits(evidence: LatencyEvidence) -> _Limits:
-    """Return what the counts at the bounds alone say."""
-    rules = evidence.rules
-    baseline, canary = (_bound_tests(arm, evidence) for arm in (evidence.baseline, evidence.canary))
-    return _Limits(
-        lowest=bucket_limits.lowest_ratio(baseline, canary, alpha=rules.alpha_fail),
-        highest=bucket_limits.highest_ratio(baseline, canary, alpha=rules.alpha_pass),
-        p_fail=bucket_limits.p_ratio_above(baseline, canary, ratio=rules.margin_ratio),
-        p_pass=bucket_limits.p_ratio_below(baseline, canary, ratio=rules.margin_ratio),
-    )
-
-
-def _bound_tests(arm: ArmTail, evidence: LatencyEvidence) -> BoundTests:
-    share, noise = evidence.rules.slower_share, evidence.plain_noise
-    return bucket_limits.bound_tests(arm, slower_share=share, projections=noise.projections)
-
-
-def _interval(evidence: LatencyEvidence, known: _Limits) -> tuple[float, float] | None:
-    """Return the 95 % interval without the guard, searched from the limits that are known already."""
-    test, guard = evidence.test, evidence.guard
-    if test is None:
-        return None
-    low = None if known.lowest is None else known.lowest * (1 + guard)
-    if low is None or evidence.rules.alpha_fail != _INTERVAL_ALPHA:
-        low = test.lower_limit(_INTERVAL_ALPHA, start=low or test.ratio)
-    start = test.ratio if known.highest is None else known.highest * (1 - guard)
-    high = test.upper_limit(_INTERVAL_ALPHA, start=start)
-    return None if low is None or high is None else (low - 1, high - 1)
 
 
 def _explained(limited: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
