@@ -88,19 +88,24 @@ def planned_critical(
 
     Returns:
         The number that, with the normal quantile of `POWER` added, is the distance from the margin in
-        true standard errors at which the test decides with probability `POWER`.
+        assumed standard errors at which the test decides with probability `POWER`.
     """
+    total, chance = degrees + known_degrees, 1 / noise_factor
     slow = chdtri(slow_count, _CHANCES)[:, None] if slow_count else np.zeros((1, 1))
     rest = chdtri(degrees - slow_count, _CHANCES)[None, :] if degrees > slow_count else np.zeros((1, 1))
-    total = degrees + known_degrees
-    estimated = np.maximum((slow + rest + known_degrees) / total, 1 / noise_factor)  # in units of the true variance
+    true = np.ones((1, 1))  # variance over the assumed one: the history is an estimate too
+    if known_degrees and not slow_count:
+        true = chance + (1 - chance) * known_degrees / chdtri(known_degrees, _CHANCES)[:, None]
+    estimated = np.maximum((true * (slow + rest) + known_degrees) / total, chance)
     used: FloatArray = np.sqrt(estimated) * critical_value(alpha, degrees=total)
     if slow_count:
         used = np.maximum(used, -float(ndtri(alpha)) * np.sqrt(slow / slow_count))
+    error = np.sqrt(true)
     distance = float(used.mean()) + float(ndtri(POWER))
     for _ in range(_NEWTON_STEPS):
-        power, slope = float(ndtr(distance - used).mean()), float(np.exp(-((distance - used) ** 2) / 2).mean())
-        distance += (POWER - power) * math.sqrt(2 * math.pi) / slope
+        ahead = (distance - used) / error
+        slope = float((np.exp(-(ahead**2) / 2) / error).mean()) / math.sqrt(2 * math.pi)
+        distance += (POWER - float(ndtr(ahead).mean())) / slope
     return distance - float(ndtri(POWER))
 
 

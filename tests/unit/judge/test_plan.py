@@ -152,8 +152,9 @@ def test_the_planned_distance_gives_the_power_that_it_promises(degrees, factor, 
     rng = np.random.default_rng(5)
     critical = planned_critical(0.05, degrees=degrees, noise_factor=factor, known_degrees=known)
 
-    estimated = (rng.chisquare(degrees, 4000) + known) / (degrees + known)
-    statistic = (critical - float(ndtri(0.1)) + rng.standard_normal(4000)) / np.sqrt(np.maximum(estimated, 1 / factor))
+    true = 1 / factor + (1 - 1 / factor) * known / rng.chisquare(known, 4000) if known else np.ones(4000)
+    estimated = np.maximum((true * rng.chisquare(degrees, 4000) + known) / (degrees + known), 1 / factor)
+    statistic = (critical - float(ndtri(0.1)) + np.sqrt(true) * rng.standard_normal(4000)) / np.sqrt(estimated)
 
     assert np.mean(statistic > critical_value(0.05, degrees=degrees + known)) == pytest.approx(0.90, abs=0.025)
 
