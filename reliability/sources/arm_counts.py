@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 
 from reliability.judge.counts import ArmCounts, ReplicaTotals
+from reliability.judge.routes import OTHER_ROUTES
 from reliability.sources.answer import FloatArray
 from reliability.sources.metrics import MetricNames
 from reliability.sources.replicas import BoolArray, IntArray, Replica
 from reliability.sources.scrape_grid import ScrapeGrid
 
-OTHER_ROUTES: Final = "(other routes)"
 _MOST_ROUTES: Final = 100  # a label with more values holds paths with names and numbers in them
 
 

@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given, settings
 
 from reliability.judge.counts import ArmCounts, PairedCounts, ReplicaTotals, RouteCounts
+from reliability.judge.routes import OTHER_ROUTES
 from reliability.sources.answer import Answer
-from reliability.sources.arm_counts import OTHER_ROUTES
 from reliability.sources.increments import pair_counts
 from tests.fake_prometheus import NAMES, FakePrometheus, FakeRequest
 from tests.unit.sources.scraped import (
