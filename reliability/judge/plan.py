@@ -266,14 +266,15 @@ def _error_decision(
     usual, rate = traffic.error_fraction, traffic.canary_requests_per_second
     if usual + target.change > 1 or usual + allowed >= 1:
         return _never(target)
+    shift = max(0.0, target.change - allowed) / (1 + traffic.ratio)  # see `requests_for_errors`
     independent = error_variance_seconds(
-        baseline_fraction=usual,
+        baseline_fraction=min(usual + shift, 1.0),
         margin_fraction=allowed,
         traffic_ratio=traffic.ratio,
         canary_requests_per_second=rate,
     )
     relative = noise.error_relative_variance_seconds if noise else None
-    factor = 1 + (relative or 0.0) * (usual + allowed) ** 2 / independent
+    factor = 1 + (relative or 0.0) * (usual + shift + allowed) ** 2 / independent
     degrees = noise.error_degrees if noise and is_pooled and relative is not None else 0
 
     def seconds_for(critical: float) -> float:

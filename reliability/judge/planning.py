@@ -233,6 +233,10 @@ def requests_for_errors(
     if distance == 0:
         return math.inf
     baseline = baseline_fraction * (1 - baseline_fraction) / traffic_ratio
-    at_margin, at_truth = limit * (1 - limit) + baseline, canary_fraction * (1 - canary_fraction) + baseline
+    at_truth = canary_fraction * (1 - canary_fraction) + baseline
+    # A test against a canary beyond the margin sees more failures in all, so a larger variance on the margin.
+    shift = max(0.0, canary_fraction - limit) / (1 + traffic_ratio)
+    fractions = [min(baseline_fraction + shift, 1.0), min(limit + shift, 1.0)]
+    at_margin = fractions[1] * (1 - fractions[1]) + fractions[0] * (1 - fractions[0]) / traffic_ratio
     errors = critical * math.sqrt(at_margin) + float(ndtri(POWER)) * math.sqrt(at_truth)
     return (errors / distance) ** 2 * noise_factor
