@@ -74,7 +74,7 @@ def _goals(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
             goal.question,
             f"{goal.says}, {goal.side} {goal.limit:g}",
             *(_number(goal.reached(rows[goal.question].get(method, {}))) for method in methods),
-            "yes" if goal.is_met(rows[goal.question].get(OURS, {})) else "**no**",
+            _met(goal, rows[goal.question].get(OURS, {})),
         ]
         for goal in GOALS
     ]
@@ -130,13 +130,17 @@ def _misses(rows: Mapping[str, Mapping[str, Mapping[str, float]]], held: _Held, 
     ]
     missed += [f"95 % interval outside 90 to 99 %: {', '.join(held.outside)}"] if held.outside else []
     missed += [f"time, {speed.what}: {speed.ours_ms:.1f} ms" for speed in speeds if not speed.is_met]
-    count = len(GOALS) + 1 + len(speeds)
+    count = len(reached) + 1 + len(speeds)
     if not missed:
-        return f"All {count} goals are met without history. Percent of runs.\n\n"
+        return f"All {count} measured goals are met without history. Percent of runs.\n\n"
     listed = "".join(f"- {text}\n" for text in missed)
-    return (
-        f"{count - len(missed)} of {count} goals are met without history. **Missed:**\n\n{listed}\nPercent of runs:\n\n"
-    )
+    return f"{count - len(missed)} of {count} measured goals are met without history. **Missed:**\n\n{listed}\nPercent of runs:\n\n"
+
+
+def _met(goal: Goal, row: Mapping[str, float]) -> str:
+    if np.isnan(goal.reached(row)):
+        return "not measured"
+    return "yes" if goal.is_met(row) else "**no**"
 
 
 def _miss(goal: Goal, row: Mapping[str, float]) -> str:
