@@ -95,7 +95,7 @@ def test_a_frame_that_there_is_not_is_refused_with_those_there_are(project, topi
 def test_a_csv_of_the_increments_is_kept_on_request(project, monkeypatch):
     monkeypatch.setenv(RUN_FILES, str(project / "files"))
     opened(project)
-    assert not (project / "files").exists()
+    assert not (project / "files" / "increments.csv").exists()
     monkeypatch.setenv(RUN_CSV, "1")
 
     run = opened(project)

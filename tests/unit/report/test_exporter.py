@@ -102,7 +102,7 @@ def test_code_parameters_and_hidden_cells_are_not_shown(english: str) -> None:
 def test_every_section_of_the_notebook_is_in_the_contents(english: str) -> None:
     listed = re.findall(r'<li><a href="#([^"]+)">', english)
 
-    assert listed == ["next", "latency", "errors", "buckets", "exposure", "checks", "queries", "source"]
+    assert listed == ["next", "latency", "errors", "buckets", "routes", "exposure", "checks", "queries", "source"]
 
 
 def test_both_languages_show_the_same_numbers(english: str, spanish: str) -> None:
