@@ -137,9 +137,9 @@ ERROR_CELLS: Mapping[str, Cell] = {
     "B11": Cell(mess=True),
 }
 DRIFT_CELLS: Mapping[str, Cell] = {
-    "C1": Cell(minutes=60, drifting=True),
-    "C2": Cell(minutes=60, rps=5, drifting=True),
-    "C3": Cell(minutes=30, drifting=True),
+    "D1": Cell(minutes=60, drifting=True),
+    "D2": Cell(minutes=60, rps=5, drifting=True),
+    "D3": Cell(minutes=30, drifting=True),
 }
 
 

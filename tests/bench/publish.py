@@ -11,6 +11,7 @@ is the same. `--only-table` writes the table from what is there.
 import argparse
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -38,6 +39,7 @@ _LIST_JUDGES = (
 )
 _HISTORY_MINUTES = 360.0
 _SPEED_ROUNDS = 15
+_WHOLE = 1000  # runs for each cell and change
 _SIZES = ("n", "history-n", "peers-n", "before-n")
 _COUNTED = {OURS: "of ours", WITH_HISTORY: "with a history", "naive": "of the others"}
 
@@ -149,14 +151,25 @@ def facts(options: argparse.Namespace, results: dict[str, Results]) -> dict[str,
     counts = {name: max((t[name].answers.total() for t in everywhere if name in t), default=0) for name in _COUNTED}
     runs = ", ".join(f"{counts[method]:,} {words}" for method, words in _COUNTED.items() if counts[method])
     sizes = " ".join(f"--{name} {vars(options)[name.replace('-', '_')]}" for name in _SIZES)
+    pooled = options.n * len(options.seeds)
+    few = (
+        f"few runs so far: a share of 5 % is known to {_points(pooled):.0f} points; `make bench-table` makes the whole"
+    )
     return {
+        "state": "complete" if pooled >= _WHOLE else few,
         "command": f"`python -m tests.bench.publish {sizes} --seeds {seeds}`",
         "runs for each cell and change": f"{runs}; seeds pooled. Drawing histories and asking the peers takes long",
         "not measured": ", ".join(_unmeasured(results)) or "nothing",
+        "machine": f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.0f} while the table was written",
         "history": f"{_HISTORY_MINUTES:g} minutes of two arms of one version, with the noise of the run",
         "made": f"{SystemClock().now():%Y-%m-%d}, commit {commit}, judges {code_digest()}",
         "versions": f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}",
     }
+
+
+def _points(runs: int) -> float:
+    """Return two standard errors of a share of 5 %, in points."""
+    return float(200 * np.sqrt(0.05 * 0.95 / runs))
 
 
 def _unmeasured(results: dict[str, Results]) -> list[str]:

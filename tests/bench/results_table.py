@@ -16,6 +16,7 @@ from tests.bench.speed_bench import Speed
 from tests.bench.tally import OURS, Results, condensed, held_by_cell, methods_of, pooled
 
 WITH_HISTORY = "ours, history"
+_GAP = "\n\n"
 _HELD_GOAL = (90.0, 99.0)
 _TITLES = {
     OURS: "**ours**",
@@ -123,18 +124,15 @@ def _span(shares: Sequence[float]) -> str:
 
 
 def _misses(rows: Mapping[str, Mapping[str, Mapping[str, float]]], held: _Held, speeds: Sequence[Speed]) -> str:
-    missed = [
-        _miss(goal, rows[goal.question].get(OURS, {}))
-        for goal in GOALS
-        if not goal.is_met(rows[goal.question].get(OURS, {}))
-    ]
+    measured = [(goal, rows[goal.question].get(OURS, {})) for goal in GOALS]
+    measured = [(goal, row) for goal, row in measured if not np.isnan(goal.reached(row))]
+    missed = [_miss(goal, row) for goal, row in measured if not goal.is_met(row)]
     missed += [f"95 % interval outside 90 to 99 %: {', '.join(held.outside)}"] if held.outside else []
     missed += [f"time, {speed.what}: {speed.ours_ms:.1f} ms" for speed in speeds if not speed.is_met]
-    count = len(reached) + 1 + len(speeds)
-    if not missed:
-        return f"All {count} measured goals are met without history. Percent of runs.\n\n"
+    count = len(measured) + 1 + len(speeds)
+    met = f"{count - len(missed)} of {count} measured goals are met without history."
     listed = "".join(f"- {text}\n" for text in missed)
-    return f"{count - len(missed)} of {count} measured goals are met without history. **Missed:**\n\n{listed}\nPercent of runs:\n\n"
+    return f"{met} {f'**Missed:**{_GAP}{listed}' if missed else ''}\nPercent of runs:\n\n"
 
 
 def _met(goal: Goal, row: Mapping[str, float]) -> str:
