@@ -24,7 +24,7 @@ __all__ = ["CanaryJudgement", "Check", "judge_canary"]
 _LITTLE_ROOM_FRACTION: Final = 0.01
 _VAGUE_REASON: Final = "not-enough-evidence"
 _MEASURES: Final = ("latency", "errors", "routes")
-_CAUTIONS_OF_CHECKS: Final = DATA_CAUTIONS | {"load-changed"}  # reasons of a PASS
+_CAUTIONS_OF_CHECKS: Final = DATA_CAUTIONS | {"load-changed", "mix-not-known"}  # reasons of a PASS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
