@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
+from scipy.special import ndtri
+
 from reliability import __version__
 from reliability.canary.asking import Split, fetch_arm, pair_groups, split_replicas, thresholds_of
+from reliability.canary.horizons import PlanRules, Traffic, plan_latency
 from reliability.errors import MissingEvidenceError, ParameterError
 from reliability.judge.check import Check
 from reliability.judge.counts import PairedCounts
 from reliability.judge.history import NoiseHistory, measure_history
-from reliability.judge.plan import PlanRules, Traffic, plan_latency
-from reliability.judge.planning import latency_variance_seconds, noise_floor_seconds
+from reliability.judge.planning import POWER, planned_seconds
 from reliability.notebook.canary_evidence import CanaryEvidence, CanaryInputs, judge_inputs
 from reliability.notebook.origin import Origin, Parameters, find_origin
 from reliability.notebook.run import Place
@@ -147,6 +149,36 @@ def tell_noise(measured: Calibration, noise: NoiseHistory) -> ToldNoise:
     )
 
 
+def noise_floor_seconds(
+    log_variance_seconds: float, *, log_distance: float, alpha: float, interval_seconds: float, known_degrees: int
+) -> float:
+    """Return the time that the noise between arms alone asks for, however much traffic there is.
+
+    Args:
+        log_variance_seconds: `latency_log_variance_seconds` of a history.
+        log_distance: Distance of the true change from the margin, as a log ratio.
+        alpha: One-sided level of the test.
+        interval_seconds: Length of one compared interval.
+        known_degrees: Degrees of freedom of the history, which is pooled in.
+
+    Returns:
+        The time in seconds; 0 without noise.
+    """
+
+    def seconds_for(critical: float) -> float:
+        return log_variance_seconds * ((critical + float(ndtri(POWER))) / log_distance) ** 2
+
+    if log_variance_seconds <= 0:
+        return 0.0
+    return planned_seconds(
+        seconds_for,
+        alpha=alpha,
+        interval_seconds=interval_seconds,
+        noise_factor=math.inf,
+        known_degrees=known_degrees,
+    )
+
+
 def _chance_variance_seconds(counts: PairedCounts) -> float | None:
     """Return the variance that chance of single requests gives the log ratio, times the seconds."""
     requests = [float(arm.bucket_counts[:, -1].sum()) for arm in (counts.baseline, counts.canary)]
@@ -159,10 +191,7 @@ def _chance_variance_seconds(counts: PairedCounts) -> float | None:
         scrape_interval_seconds=counts.scrape_interval_seconds,
     )
     index = plan_latency(traffic, PlanRules()).tail_index
-    if index is None:
-        return None
-    rate = traffic.canary_requests_per_second
-    return latency_variance_seconds(tail_index=index, traffic_ratio=traffic.ratio, canary_requests_per_second=rate)
+    return None if index is None else traffic.latency_variance_seconds(index)
 
 
 def to_store(measured: Calibration, noise: NoiseHistory) -> StoredHistory:

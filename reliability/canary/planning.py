@@ -1,6 +1,6 @@
 """The command `canary plan`: how many requests and minutes this canary needs, told before it starts.
 
-Parses, asks for the baseline, tells. The formulas belong to `reliability.judge.plan`.
+Parses, asks for the baseline, tells. The numbers belong to `horizons`.
 """
 
 import json
@@ -12,10 +12,7 @@ from typing import Any
 import click
 
 from reliability.canary.asking import chosen_source, fetch_arm, pair_groups, printable, split_replicas, thresholds_of
-from reliability.errors import MissingEvidenceError, ParameterError
-from reliability.judge.counts import SuccessiveCounts, WindowCounts
-from reliability.judge.history import NoiseHistory, measure_history
-from reliability.judge.plan import (
+from reliability.canary.horizons import (
     ErrorPlan,
     LatencyPlan,
     PlannedDecision,
@@ -24,6 +21,9 @@ from reliability.judge.plan import (
     plan_errors,
     plan_latency,
 )
+from reliability.errors import MissingEvidenceError, ParameterError
+from reliability.judge.counts import SuccessiveCounts, WindowCounts
+from reliability.judge.history import NoiseHistory, measure_history
 from reliability.judge.planning import POWER
 from reliability.notebook.block import plain
 from reliability.notebook.origin import Origin, Parameters, find_origin

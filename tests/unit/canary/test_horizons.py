@@ -9,16 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
+from reliability.canary.calibration import noise_floor_seconds
+from reliability.canary.horizons import PlanRules, Traffic, plan_errors, plan_latency
 from reliability.judge.history import NoiseHistory
 from reliability.judge.latency import judge_latency
 from reliability.judge.long_run import critical_value
-from reliability.judge.plan import PlanRules, Traffic, plan_errors, plan_latency
-from reliability.judge.planning import (
-    noise_floor_seconds,
-    planned_critical,
-    planned_seconds,
-    requests_for_latency,
-)
+from reliability.judge.planning import planned_critical, planned_seconds, requests_for_latency
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import (
     COARSE_BOUNDS,

@@ -1,8 +1,8 @@
 """What a canary needs before it starts: requests and minutes, from the baseline's own traffic.
 
 Fed with what the baseline counted over a window and with the share that the canary will get; the
-formulas stand in `planning`, where the numbers beside an INCONCLUSIVE come from too. It judges
-nobody; queries and words do not belong here.
+formulas stand in `reliability.judge.planning`, where the numbers beside an INCONCLUSIVE come from
+too. Queries and words do not belong here.
 """
 
 import math
@@ -16,13 +16,7 @@ from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import scrapes_to_merge
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT
 from reliability.judge.noise import MANY_DEGREES, SLOW_COUNT
-from reliability.judge.planning import (
-    error_variance_seconds,
-    latency_variance_seconds,
-    planned_seconds,
-    requests_for_errors,
-    requests_for_latency,
-)
+from reliability.judge.planning import planned_seconds, requests_for_errors, requests_for_latency
 from reliability.judge.survival import survival_curve, tail_index
 from reliability.verdicts import Verdict
 
@@ -75,6 +69,15 @@ class Traffic:
         in_a_scrape = min(self.ratio, 1.0) * self.canary_requests_per_second * self.scrape_interval_seconds
         return self.scrape_interval_seconds * scrapes_to_merge(in_a_scrape)
 
+    def latency_variance_seconds(self, tail_index: float, *, slower_share: float = 0.05) -> float:
+        """Return the variance of the log ratio of two quantiles, times the seconds it is measured over.
+
+        Of independent requests: a history's `latency_log_variance_seconds` is what noise adds to it.
+        `tail_index` is `-d log S / d log x` at the quantile that `slower_share` of the requests exceed.
+        """
+        odds = (1 - slower_share) / slower_share
+        return odds / tail_index**2 * (1 + 1 / self.ratio) / self.canary_requests_per_second
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRules:
@@ -99,7 +102,7 @@ class PlanRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedDecision:
-    """After how long one decision is reached with the probability `planning.POWER`.
+    """After how long one decision is reached with the probability `POWER` of `planning`.
 
     Attributes:
         verdict: The decision: PASS or FAIL.
@@ -235,12 +238,7 @@ def _latency_decision(
     if tail_index is None or distance <= 0:
         return _never(target)
     share, rate = 1 - rules.quantile, traffic.canary_requests_per_second
-    independent = latency_variance_seconds(
-        tail_index=tail_index,
-        traffic_ratio=traffic.ratio,
-        canary_requests_per_second=rate,
-        slower_share=share,
-    )
+    independent = traffic.latency_variance_seconds(tail_index, slower_share=share)
     factor = 1 + (noise.latency_log_variance_seconds / independent if noise else 0.0)
     degrees = noise.latency_degrees if noise and is_pooled else 0
     least_count = MIN_SLOW_COUNT / share / (1 + traffic.ratio)
@@ -267,12 +265,9 @@ def _error_decision(
     if usual + target.change > 1 or usual + allowed >= 1:
         return _never(target)
     shift = max(0.0, target.change - allowed) / (1 + traffic.ratio)  # see `requests_for_errors`
-    independent = error_variance_seconds(
-        baseline_fraction=min(usual + shift, 1.0),
-        margin_fraction=allowed,
-        traffic_ratio=traffic.ratio,
-        canary_requests_per_second=rate,
-    )
+    low = min(usual + shift, 1.0)
+    high = min(low + allowed, 1.0)
+    independent = (high * (1 - high) + low * (1 - low) / traffic.ratio) / rate  # as of `latency_variance_seconds`
     relative = noise.error_relative_variance_seconds if noise else None
     factor = 1 + (relative or 0.0) * (usual + shift + allowed) ** 2 / independent
     degrees = noise.error_degrees if noise and is_pooled and relative is not None else 0
