@@ -49,10 +49,11 @@ def arm(in_buckets, errors=None, *, bounds=FINE_BOUNDS) -> ArmCounts:
 
 
 def expected_buckets(requests, *, median_seconds=0.07, sigma=0.6, bounds=FINE_BOUNDS):
-    """Return what each bucket of a lognormal law holds on average."""
-    below = ndtr((np.log(bounds[:-1]) - np.log(median_seconds)) / sigma)
-    shares = np.diff(np.concatenate([[0.0], below, [1.0]]))
-    return np.outer(np.atleast_1d(requests), shares)
+    """Return what each bucket of a lognormal law holds on average; `median_seconds` may differ per scrape."""
+    medians = np.atleast_1d(median_seconds)[:, None]
+    below = ndtr((np.log(bounds[:-1]) - np.log(medians)) / sigma)
+    edges = np.zeros((medians.size, 1))
+    return np.atleast_1d(requests)[:, None] * np.diff(np.hstack([edges, below, edges + 1]), axis=1)
 
 
 def steady(*, increase=0.0, scrapes=40, per_scrape=500, ratio=1.0, bounds=FINE_BOUNDS, median_seconds=0.07, sigma=0.6):
@@ -69,16 +70,11 @@ def simulated(seed, *, increase=0.0, scrapes=120, per_scrape=200, ratio=1.0, bou
     shared = 0.1 * np.sin(np.arange(scrapes) / 9)
 
     def drawn(rate, change):
-        slowness = shared + own_sd * rng.standard_normal(scrapes)
-        rows = [rng.multinomial(rng.poisson(rate), _shares(0.07 * (1 + change) * np.exp(s), bounds)) for s in slowness]
-        return arm(rows, bounds=bounds)
+        slowness = np.exp(shared + own_sd * rng.standard_normal(scrapes))
+        rows = expected_buckets(np.full(scrapes, rate), median_seconds=0.07 * (1 + change) * slowness, bounds=bounds)
+        return arm(rng.poisson(rows), bounds=bounds)
 
     return paired(drawn(ratio * per_scrape, 0.0), drawn(per_scrape, increase), bounds=bounds)
-
-
-def _shares(median_seconds, bounds):
-    row = expected_buckets(1.0, median_seconds=median_seconds, bounds=bounds)[0]
-    return row / row.sum()
 
 
 def with_errors(baseline_errors, canary_errors, *, baseline_requests, canary_requests) -> PairedCounts:

@@ -403,17 +403,18 @@ def test_the_strict_policy_trusts_counts_at_the_bounds_only():
 
 
 def test_a_canary_that_settles_late_is_judged_by_what_follows():
-    counts = simulated(9, per_scrape=800)
-    slow = simulated(9, increase=1.5, per_scrape=800).canary
     settling = (np.arange(120) < 12)[:, None]
-    rows = np.diff(
-        np.column_stack([np.zeros(120), np.where(settling, slow.bucket_counts, counts.canary.bucket_counts)])
-    )
 
-    judged = judge_latency(replace(counts, canary=arm(rows)))
+    def settles(seed):
+        counts, slow = simulated(seed, per_scrape=800), simulated(seed, increase=1.5, per_scrape=800).canary
+        cumulative = np.where(settling, slow.bucket_counts, counts.canary.bucket_counts)
+        return judge_latency(replace(counts, canary=arm(np.diff(cumulative, axis=1, prepend=0.0))))
 
-    assert judged.verdict is Verdict.PASS
-    assert 150 <= judged.settling_seconds <= 300
+    judged = [settles(seed) for seed in range(8)]
+
+    assert {one.verdict for one in judged} == {Verdict.PASS}
+    assert min(one.settling_seconds for one in judged) == 180  # all of the slow start, by chance some more
+    assert np.median([one.settling_seconds for one in judged]) <= 240
 
 
 @pytest.mark.parametrize(("scrapes", "verdict"), [(240, Verdict.FAIL), (60, Verdict.INCONCLUSIVE)])
