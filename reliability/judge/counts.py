@@ -4,7 +4,7 @@
 them. Queries, labels and clocks do not belong here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -31,6 +31,15 @@ class ArmCounts:
     requests: FloatArray
     errors: FloatArray
     latency_sum_seconds: FloatArray
+
+    def each(self, change: Callable[[FloatArray], FloatArray]) -> "ArmCounts":
+        """Return the counts with the same change of each array, whose first axis is time."""
+        return ArmCounts(
+            bucket_counts=change(self.bucket_counts),
+            requests=change(self.requests),
+            errors=change(self.errors),
+            latency_sum_seconds=change(self.latency_sum_seconds),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,10 @@ class RouteCounts:
     baseline: ArmCounts
     canary: ArmCounts
 
+    def each(self, change: Callable[[FloatArray], FloatArray]) -> "RouteCounts":
+        """Return the route with the same change of each array of both arms."""
+        return RouteCounts(route=self.route, baseline=self.baseline.each(change), canary=self.canary.each(change))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedCounts:
@@ -87,6 +100,16 @@ class PairedCounts:
     routes: tuple[RouteCounts, ...] = ()
     baseline_replicas: tuple[ReplicaTotals, ...] = ()
     canary_replicas: tuple[ReplicaTotals, ...] = ()
+
+    @property
+    def arms(self) -> tuple[ArmCounts, ArmCounts]:
+        """Counts of baseline and canary."""
+        return self.baseline, self.canary
+
+    @property
+    def edges(self) -> tuple[FloatArray, FloatArray]:
+        """Scrapes of baseline and canary."""
+        return self.edges_seconds, self.edges_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +144,16 @@ class SuccessiveCounts:
     baseline: WindowCounts
     canary: WindowCounts
     scrape_interval_seconds: float
+
+    @property
+    def arms(self) -> tuple[ArmCounts, ArmCounts]:
+        """Counts of baseline and canary."""
+        return self.baseline.total, self.canary.total
+
+    @property
+    def edges(self) -> tuple[FloatArray, FloatArray]:
+        """Scrapes of baseline and canary."""
+        return self.baseline.edges_seconds, self.canary.edges_seconds
+
+
+Counts: TypeAlias = PairedCounts | SuccessiveCounts

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reliability.judge.counts import PairedCounts, SuccessiveCounts
+from reliability.judge.counts import Counts, SuccessiveCounts
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import shared_intervals
 from reliability.judge.long_run import critical_value
@@ -70,7 +70,7 @@ class ErrorEvidence:
         )
 
 
-def error_evidence(counts: PairedCounts | SuccessiveCounts, *, history: NoiseHistory | None) -> ErrorEvidence | None:
+def error_evidence(counts: Counts, *, history: NoiseHistory | None) -> ErrorEvidence | None:
     """Prepare both arms.
 
     Args:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reliability.judge.counts import PairedCounts, SuccessiveCounts, WindowCounts
+from reliability.judge.counts import Counts
 from reliability.judge.error_evidence import ErrorEvidence, error_evidence
 from reliability.judge.history import NoiseHistory
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
@@ -124,7 +124,7 @@ class ErrorJudgement:
 
 
 def judge_errors(
-    counts: PairedCounts | SuccessiveCounts,
+    counts: Counts,
     *,
     margin_absolute_fraction: float = 0.005,
     margin_relative_fraction: float = 0.50,
@@ -147,16 +147,16 @@ def judge_errors(
     Returns:
         The judgement.
     """
-    totals = [arm.total if isinstance(arm, WindowCounts) else arm for arm in (counts.baseline, counts.canary)]
-    baseline, canary = (round(float(arm.requests.sum())) for arm in totals)
+    baseline, canary = (round(float(arm.requests.sum())) for arm in counts.arms)
+    baseline_errors, canary_errors = (round(float(arm.errors.sum())) for arm in counts.arms)
     blank = ErrorJudgement(
         reason=no_traffic_reason(baseline, canary) or "too-few-scrapes",
         margin_absolute_fraction=margin_absolute_fraction,
         margin_relative_fraction=margin_relative_fraction,
         baseline_request_count=baseline,
         canary_request_count=canary,
-        baseline_error_count=round(float(totals[0].errors.sum())),
-        canary_error_count=round(float(totals[1].errors.sum())),
+        baseline_error_count=baseline_errors,
+        canary_error_count=canary_errors,
     )
     evidence = error_evidence(counts, history=history)
     if evidence is None:

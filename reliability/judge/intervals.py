@@ -8,6 +8,7 @@ scrapes are merged first. Of two windows, one after the other, all intervals cou
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -77,16 +78,17 @@ class SharedIntervals:
 
     def part(self, chosen: Choice) -> "SharedIntervals":
         """Return some of the intervals, with weights of their own."""
+
+        def rows(counts: FloatArray) -> FloatArray:
+            return counts[chosen]
+
         return SharedIntervals(
-            baseline=_rows(self.baseline, chosen),
-            canary=_rows(self.canary, chosen),
+            baseline=self.baseline.each(rows),
+            canary=self.canary.each(rows),
             baseline_requests=self.baseline_requests[chosen],
             canary_requests=self.canary_requests[chosen],
             seconds=self.seconds[chosen],
-            routes=tuple(
-                RouteCounts(route=r.route, baseline=_rows(r.baseline, chosen), canary=_rows(r.canary, chosen))
-                for r in self.routes
-            ),
+            routes=tuple(route.each(rows) for route in self.routes),
         )
 
 
@@ -194,18 +196,11 @@ def shared_intervals(counts: PairedCounts, *, by_histogram: bool) -> SharedInter
     size = min(scrapes_to_merge(fewest / seconds.size), seconds.size) if fewest > 0 else 1
     if size > 1:
         starts = np.arange(0, seconds.size, size)
-        baseline, canary = merge_intervals(baseline, starts), merge_intervals(canary, starts)
-        routes = tuple(
-            RouteCounts(
-                route=r.route,
-                baseline=merge_intervals(r.baseline, starts),
-                canary=merge_intervals(r.canary, starts),
-            )
-            for r in routes
-        )
-        seconds = np.add.reduceat(seconds, starts)
+        merged = partial(np.add.reduceat, indices=starts, axis=0)
+        baseline, canary, seconds = baseline.each(merged), canary.each(merged), merged(seconds)
+        routes = tuple(route.each(merged) for route in routes)
     baseline_requests, canary_requests = (_requests(arm, by_histogram=by_histogram) for arm in (baseline, canary))
-    merged = SharedIntervals(
+    every = SharedIntervals(
         baseline=baseline,
         canary=canary,
         baseline_requests=baseline_requests,
@@ -213,7 +208,7 @@ def shared_intervals(counts: PairedCounts, *, by_histogram: bool) -> SharedInter
         seconds=seconds,
         routes=routes,
     )
-    return merged.part((baseline_requests > 0) & (canary_requests > 0))
+    return every.part((baseline_requests > 0) & (canary_requests > 0))
 
 
 def _requests(arm: ArmCounts, *, by_histogram: bool) -> FloatArray:
@@ -230,30 +225,3 @@ def scrapes_to_merge(requests_per_scrape: float) -> int:
         1 to 8.
     """
     return min(math.ceil(_FEW_REQUESTS_PER_SCRAPE / requests_per_scrape), _MAX_MERGED_SCRAPES)
-
-
-def merge_intervals(arm: ArmCounts, starts: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> ArmCounts:
-    """Sum neighbouring intervals of one arm.
-
-    Args:
-        arm: Counts of `T` intervals.
-        starts: First interval of each group, increasing from 0.
-
-    Returns:
-        Counts of one interval a group.
-    """
-    return ArmCounts(
-        bucket_counts=np.add.reduceat(arm.bucket_counts, starts, axis=0),
-        requests=np.add.reduceat(arm.requests, starts),
-        errors=np.add.reduceat(arm.errors, starts),
-        latency_sum_seconds=np.add.reduceat(arm.latency_sum_seconds, starts),
-    )
-
-
-def _rows(arm: ArmCounts, chosen: Choice) -> ArmCounts:
-    return ArmCounts(
-        bucket_counts=arm.bucket_counts[chosen],
-        requests=arm.requests[chosen],
-        errors=arm.errors[chosen],
-        latency_sum_seconds=arm.latency_sum_seconds[chosen],
-    )

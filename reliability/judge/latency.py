@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reliability.judge.counts import ArmCounts, PairedCounts, SuccessiveCounts
+from reliability.judge.counts import Counts
 from reliability.judge.history import NoiseHistory
 from reliability.judge.latency_evidence import (
     BucketPolicy,
@@ -133,7 +133,7 @@ class LatencyJudgement:
 
 
 def judge_latency(
-    counts: PairedCounts | SuccessiveCounts,
+    counts: Counts,
     *,
     margin_fraction: float = 0.10,
     alpha_fail: float = 0.025,
@@ -165,7 +165,7 @@ def judge_latency(
         policy=bucket_policy,
         history=history,
     )
-    baseline, canary = (round(float(arm.bucket_counts[:, -1].sum())) for arm in _arms(counts))
+    baseline, canary = (round(float(arm.bucket_counts[:, -1].sum())) for arm in counts.arms)
     blank = LatencyJudgement(
         reason=no_traffic_reason(baseline, canary) or "too-few-scrapes",
         margin_fraction=margin_fraction,
@@ -178,12 +178,6 @@ def judge_latency(
     limited = _limited(_described(blank, evidence), evidence)
     late = last_third(evidence, scrape_interval_seconds=counts.scrape_interval_seconds)
     return _explained(limited if late is None else _vetoed(limited, late), evidence)
-
-
-def _arms(counts: PairedCounts | SuccessiveCounts) -> tuple[ArmCounts, ArmCounts]:
-    if isinstance(counts, SuccessiveCounts):
-        return counts.baseline.total, counts.canary.total
-    return counts.baseline, counts.canary
 
 
 def unjudged_latency(reason: str, *, margin_fraction: float) -> LatencyJudgement:

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from reliability.judge.bucket_limits import bucket_ratio, guard_fraction
-from reliability.judge.counts import FloatArray, PairedCounts, ReplicaTotals, SuccessiveCounts
+from reliability.judge.counts import Counts, FloatArray, ReplicaTotals, SuccessiveCounts
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals, shared_intervals, successive_intervals
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
@@ -122,7 +122,7 @@ class LatencyEvidence:
         return self.test is not None and math.isfinite(self.guard) and self.rules.policy == "guard"
 
 
-def latency_evidence(counts: PairedCounts | SuccessiveCounts, rules: LatencyRules) -> LatencyEvidence | None:
+def latency_evidence(counts: Counts, rules: LatencyRules) -> LatencyEvidence | None:
     """Prepare both arms.
 
     Args:

@@ -12,14 +12,14 @@ from typing import Final
 
 import numpy as np
 
-from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, WindowCounts
+from reliability.judge.counts import Counts, FloatArray, PairedCounts, WindowCounts
 from reliability.judge.error_rate import ErrorJudgement
 from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement, judge_latency
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT, BucketPolicy
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
 from reliability.judge.planning import requests_for_latency
-from reliability.judge.simpson import Counts, Simpson, both_arms, compare_pooled
+from reliability.judge.simpson import Simpson, compare_pooled
 from reliability.judge.survival import survival_curve, tail_index
 from reliability.judge.traffic import no_traffic_reason
 from reliability.verdicts import Verdict
@@ -213,17 +213,8 @@ def _by_route(counts: Counts) -> Iterator[tuple[str, Counts]]:
 
 
 def _window(window: WindowCounts, route: str) -> WindowCounts:
-    total = window.routes.get(route) or _nothing(window.total)
+    total = window.routes.get(route) or window.total.each(np.zeros_like)
     return WindowCounts(edges_seconds=window.edges_seconds, total=total)
-
-
-def _nothing(arm: ArmCounts) -> ArmCounts:
-    return ArmCounts(
-        bucket_counts=np.zeros_like(arm.bucket_counts),
-        requests=np.zeros_like(arm.requests),
-        errors=np.zeros_like(arm.errors),
-        latency_sum_seconds=np.zeros_like(arm.latency_sum_seconds),
-    )
 
 
 def _not_enough(
@@ -234,12 +225,12 @@ def _not_enough(
     The floor looks at traffic and at the shape of both arms together, never at their difference: a
     choice by the outcome would spoil the p-values.
     """
-    buckets = [arm.bucket_counts.sum(axis=0) for arm in both_arms(own)]
+    buckets = [arm.bucket_counts.sum(axis=0) for arm in own.arms]
     baseline, canary = (float(counts[-1]) for counts in buckets)
     reason = no_traffic_reason(baseline, canary) or ("other-routes" if route == OTHER_ROUTES else None)
     needed = None
     if reason is None:
-        degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in both_arms(own))))
+        degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in own.arms)))
         needed = _floor(
             buckets[0] + buckets[1], own.upper_bounds_seconds, traffic_ratio=baseline / canary,
             log_margin=math.log1p(margin_fraction), critical=critical_value(alpha_pass, degrees=degrees),

@@ -7,15 +7,14 @@ change; the pooled one is what other tools show. Fed by the routes judge; words 
 
 import math
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 
-from reliability.judge.counts import ArmCounts, PairedCounts, SuccessiveCounts
+from reliability.judge.counts import Counts, PairedCounts
 from reliability.judge.latency import LatencyJudgement
 from reliability.judge.survival import survival_curve
 
-Counts: TypeAlias = PairedCounts | SuccessiveCounts
 _PART_OF_MARGIN: Final = 0.5  # a pooled change this much off is worth a word
 
 
@@ -48,7 +47,7 @@ def compare_pooled(counts: Counts, latency: LatencyJudgement, *, slower_share: f
     first = 0
     if isinstance(counts, PairedCounts):  # a head that the stratified change left out is left out here too
         first = int(np.searchsorted(counts.edges_seconds, counts.edges_seconds[0] + latency.settling_seconds))
-    buckets = [arm.bucket_counts[first:].sum(axis=0) for arm in both_arms(counts)]
+    buckets = [arm.bucket_counts[first:].sum(axis=0) for arm in counts.arms]
     stratified, interval, margin = latency.increase_fraction, latency.increase_interval, latency.margin_fraction
     if stratified is None or min(each[-1] for each in buckets) <= 0:
         return None
@@ -64,10 +63,3 @@ def compare_pooled(counts: Counts, latency: LatencyJudgement, *, slower_share: f
     far = abs(pooled - stratified) > _PART_OF_MARGIN * margin or (pooled > margin) != (stratified > margin)
     outside = interval is not None and not interval[0] <= pooled <= interval[1]
     return Simpson(pooled_increase_fraction=pooled, stratified_increase_fraction=stratified, differs=far and outside)
-
-
-def both_arms(counts: Counts) -> tuple[ArmCounts, ArmCounts]:
-    """Return the counts of baseline and canary."""
-    if isinstance(counts, PairedCounts):
-        return counts.baseline, counts.canary
-    return counts.baseline.total, counts.canary.total

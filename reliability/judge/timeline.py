@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, SuccessiveCounts
-from reliability.judge.intervals import merge_intervals
+from reliability.judge.counts import ArmCounts, Counts, FloatArray, PairedCounts
 from reliability.judge.survival import survival_curve
 
 _FEWEST_REQUESTS: Final = 20
@@ -63,7 +62,7 @@ class _Step:
     errors: float
 
 
-def draw_timeline(counts: PairedCounts | SuccessiveCounts, *, step_seconds: float) -> Timeline:
+def draw_timeline(counts: Counts, *, step_seconds: float) -> Timeline:
     """Group the intervals of each arm into steps; two windows run side by side, each by its own clock.
 
     Args:
@@ -73,13 +72,8 @@ def draw_timeline(counts: PairedCounts | SuccessiveCounts, *, step_seconds: floa
     Returns:
         One entry per step that holds an interval of an arm.
     """
-    if isinstance(counts, PairedCounts):
-        start, edges = float(counts.edges_seconds[0]), [counts.edges_seconds] * 2
-        arms = [counts.baseline, counts.canary]
-    else:
-        start, edges = 0.0, [counts.baseline.edges_seconds, counts.canary.edges_seconds]
-        arms = [counts.baseline.total, counts.canary.total]
-    merged = [_in_steps(*arm, step_seconds=step_seconds) for arm in zip(edges, arms, strict=True)]
+    start = float(counts.edges_seconds[0]) if isinstance(counts, PairedCounts) else 0.0
+    merged = [_in_steps(*arm, step_seconds=step_seconds) for arm in zip(counts.edges, counts.arms, strict=True)]
     steps, bounds = sorted({step for arm in merged for step in arm}), counts.upper_bounds_seconds
     nothing = _Step(bucket_counts=np.zeros(bounds.size), requests=0.0, errors=0.0)
     baseline, canary = ([arm.get(step, nothing) for step in steps] for arm in merged)
@@ -128,7 +122,7 @@ def _p95(upper_bounds_seconds: FloatArray, cumulative: FloatArray) -> float | No
 def _in_steps(edges_seconds: FloatArray, arm: ArmCounts, *, step_seconds: float) -> dict[int, _Step]:
     places = np.ceil((edges_seconds[1:] - edges_seconds[0]) / step_seconds - 1e-6).astype(int) - 1
     steps, first = np.unique(places, return_index=True)
-    merged = merge_intervals(arm, first)
+    merged = arm.each(lambda counts: np.add.reduceat(counts, first, axis=0))
     return {
         int(step): _Step(bucket_counts=buckets, requests=float(requests), errors=float(errors))
         for step, buckets, requests, errors in zip(

@@ -7,10 +7,10 @@ nothing but `CanaryInputs`, which a file can keep. What the cells show belongs t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from reliability.judge.canary import CanaryJudgement, judge_canary
-from reliability.judge.counts import PairedCounts, SuccessiveCounts
+from reliability.judge.counts import Counts, SuccessiveCounts
 from reliability.judge.data_health import DataFacts, judge_data
 from reliability.judge.error_rate import ErrorJudgement, judge_errors, unjudged_errors
 from reliability.judge.latency import LatencyJudgement, judge_latency, unjudged_latency
@@ -26,8 +26,6 @@ from reliability.sources.increments import Pairing, Succession, pair_counts, win
 from reliability.sources.increments_file import as_kept, write_inputs
 from reliability.sources.pair_health import PairHealth
 from reliability.window import Window
-
-Counts: TypeAlias = PairedCounts | SuccessiveCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

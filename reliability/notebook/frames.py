@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reliability.atomic import write_text_whole
 from reliability.errors import ParameterError, SourceError
-from reliability.judge.counts import ArmCounts, FloatArray, PairedCounts, SuccessiveCounts
+from reliability.judge.counts import ArmCounts, Counts, FloatArray
 from reliability.notebook.canary_evidence import CanaryEvidence
 from reliability.notebook.parts import present
 from reliability.notebook.run import FrameSource, Place, Run
@@ -137,12 +137,10 @@ def _by_arm(found: CanaryEvidence, of_arm: Callable[[ArmCounts], Columns], *, re
     return pd.concat(frames, ignore_index=True)
 
 
-def counts_of(counts: PairedCounts | SuccessiveCounts, name: str) -> tuple[FloatArray, ArmCounts]:
+def counts_of(counts: Counts, name: str) -> tuple[FloatArray, ArmCounts]:
     """Return the scrapes of an arm and its counts, whether it shares them or has a window of its own."""
-    if isinstance(counts, PairedCounts):
-        return counts.edges_seconds, counts.baseline if name == "baseline" else counts.canary
-    window = counts.baseline if name == "baseline" else counts.canary
-    return window.edges_seconds, window.total
+    place = ("baseline", "canary").index(name)
+    return counts.edges[place], counts.arms[place]
 
 
 INCREMENTS: Final = FrameSource(

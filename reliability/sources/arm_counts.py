@@ -169,14 +169,6 @@ def sum_arm(
     )
 
 
-def no_requests(like: ArmCounts) -> ArmCounts:
-    """Return the counts of a route that an arm did not serve."""
-    nothing = np.zeros_like(like.requests)
-    return ArmCounts(
-        bucket_counts=np.zeros_like(like.bucket_counts), requests=nothing, errors=nothing, latency_sum_seconds=nothing
-    )
-
-
 def _count_replica(replica: Replica, columns: IntArray, names: MetricNames) -> ReplicaCounts:
     """Sum up what a replica gained between neighbouring rounds; `columns` as in `ReplicaCounts`."""
     totals = np.cumsum(np.insert(replica.gains, 0, 0, axis=1), axis=1)

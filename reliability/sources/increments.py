@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
+
 from reliability.errors import SelectorError
 from reliability.judge.counts import PairedCounts, RouteCounts, SuccessiveCounts, WindowCounts
 from reliability.judge.data_health import DataFacts, share_error_fraction
@@ -17,7 +19,6 @@ from reliability.sources.arm_counts import (
     CountedArm,
     common_bounds,
     count_arm,
-    no_requests,
     split_routes,
     sum_arm,
 )  # fmt: skip
@@ -201,8 +202,8 @@ def _paired_routes(baseline: ArmSum, canary: ArmSum) -> tuple[RouteCounts, ...]:
     return tuple(
         RouteCounts(
             route=route,
-            baseline=baseline.routes.get(route) or no_requests(baseline.total),
-            canary=canary.routes.get(route) or no_requests(canary.total),
+            baseline=baseline.routes.get(route) or baseline.total.each(np.zeros_like),
+            canary=canary.routes.get(route) or canary.total.each(np.zeros_like),
         )
         for route in sorted({*baseline.routes, *canary.routes})
     )
