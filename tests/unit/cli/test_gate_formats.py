@@ -194,7 +194,7 @@ def test_text_of_users_is_inert_in_the_summary(title: str, name: str, problem: s
 
 
 def test_a_summary_stays_under_a_megabyte() -> None:
-    long = "ñ" * 100_000
+    long = "ñ" * 20_000
     reports = [examples.own_report(report=f"r{n}", title={"en": long}, headline=long) for n in range(300)]
     for report in reports:
         report["checks"][0]["values"]["name"] = long

@@ -172,7 +172,7 @@ def test_a_name_that_is_no_name_is_refused(name):
         ("a: {{'__import__': ['os']}}", "a is a dict"),
         ("a: !!binary aGk=", "a is a bytes"),
         ("a: &a [x]\nb: &b [*a, *a]", "a is a list"),
-        ("[" * 3000, "cannot be read"),
+        ("[" * 1000, "cannot be read"),
     ],
 )
 def test_a_parameter_file_runs_nothing_and_is_refused_with_place_and_cure(tmp_path, text, place):

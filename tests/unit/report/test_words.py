@@ -29,6 +29,8 @@ CANARY_REASONS = (
 
 def placeholders(text: str) -> set[str]:
     """Return the names that a string needs values for."""
+    if "{" not in text:
+        return set()
     for name in ("number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant",
                  "day", "clock", "interval", "plural"):  # fmt: skip
         SYNTAX.filters.setdefault(name, str)
@@ -57,13 +59,7 @@ def test_lists_have_as_many_lines_in_both_languages() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_words_hold_no_markup_so_that_one_string_serves_pages_and_terminals(language: str) -> None:
-    marked = {
-        key
-        for key, text in read_catalogue(language).items()
-        if set("<>&") & set(SYNTAX.from_string(_bare(text)).render())
-    }
-
-    assert marked == set()
+    assert {key for key, text in read_catalogue(language).items() if set("<>&") & set(_bare(text))} == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
