@@ -14,7 +14,7 @@ from reliability.judge.data_health import DATA_CAUTIONS
 from reliability.judge.error_rate import ErrorJudgement
 from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement
-from reliability.judge.other_case import MeasureFigures, OtherCase, Undecided, figures_of, other_case, still_needed
+from reliability.judge.other_case import MeasureFigures, OtherCase, Undecided, figures_of
 from reliability.judge.routes import RoutesJudgement, p_of_fail
 from reliability.judge.traffic import no_traffic_reason
 from reliability.verdicts import Verdict, worst
@@ -23,6 +23,7 @@ __all__ = ["CanaryJudgement", "Check", "judge_canary"]
 
 _LITTLE_ROOM_FRACTION: Final = 0.01
 _VAGUE_REASON: Final = "not-enough-evidence"
+_OPPOSITE: Final = {Verdict.PASS: Verdict.FAIL, Verdict.FAIL: Verdict.PASS}
 _MEASURES: Final = ("latency", "errors", "routes")
 _CAUTIONS_OF_CHECKS: Final = DATA_CAUTIONS | {"load-changed", "mix-not-known"}  # reasons of a PASS
 
@@ -70,13 +71,16 @@ class CanaryJudgement:
         if self.verdict is not Verdict.INCONCLUSIVE:
             return ()
         distrusted = (Undecided(check=check.id, reason=check.reason) for check in self._distrusted)
-        measures = (still_needed(each) for each in self.figures if each.verdict is Verdict.INCONCLUSIVE)
+        measures = (each.still_needed for each in self.figures if each.verdict is Verdict.INCONCLUSIVE)
         return (*distrusted, *measures)
 
     @property
     def other_case(self) -> OtherCase | None:
         """Numbers for the case for the other verdict; None without data."""
-        return other_case(self.verdict, self.figures)
+        verdict = self.verdict
+        return (
+            None if verdict is Verdict.NO_DATA else OtherCase(speaks_for=_OPPOSITE.get(verdict), measures=self.figures)
+        )
 
     def check(self, name: str) -> Check:
         """Return one of the checks by its id."""
@@ -138,8 +142,8 @@ def judge_canary(
         _traffic(latency, errors),
         *data,
         *load,
-        _latency_check(latency, *counted[0], adjusted_p=adjusted[0]),
-        _errors_check(errors, *counted[1], adjusted_p=adjusted[1]),
+        _measure_check(latency, *counted[0], adjusted_p=adjusted[0]),
+        _measure_check(errors, *counted[1], adjusted_p=adjusted[1]),
         *_routes_check(routes, gates=gate_routes),
     )
     figures = [
@@ -148,7 +152,7 @@ def judge_canary(
     ]
     shown = () if routes is None else (r for r in routes.judged if gate_routes or r.verdict is Verdict.FAIL)
     figures += [figures_of(r.latency, verdict=r.verdict, reason=r.reason, level=level, route=r.route) for r in shown]
-    found = (*_cautions(latency), *_cautions_of((*data, *load)), *_route_cautions(routes, gates=gate_routes), *cautions)
+    found = (*_cautions(latency, (*data, *load), routes, gates=gate_routes), *cautions)
     return CanaryJudgement(checks=checks, cautions=tuple(dict.fromkeys(found)), figures=tuple(figures), routes=routes)
 
 
@@ -172,26 +176,22 @@ def _traffic(latency: LatencyJudgement, errors: ErrorJudgement) -> Check:
     return Check(id="traffic", verdict=Verdict.PASS, reason="enough-requests", values=values)
 
 
-def _latency_check(judged: LatencyJudgement, verdict: Verdict, reason: str, *, adjusted_p: float) -> Check:
-    values = {
-        "margin_fraction": judged.margin_fraction,
-        "increase_fraction": judged.increase_fraction,
+def _measure_check(
+    judged: LatencyJudgement | ErrorJudgement, verdict: Verdict, reason: str, *, adjusted_p: float
+) -> Check:
+    values: dict[str, object]
+    if isinstance(judged, LatencyJudgement):
+        name = "latency"
+        values = {"margin_fraction": judged.margin_fraction, "increase_fraction": judged.increase_fraction}
+    else:
+        name, allowed = "errors", judged.allowed_difference_fraction
+        values = {"allowed_difference_fraction": allowed, "difference_fraction": judged.difference_fraction}
+    values |= {
         "deciding_fraction": judged.deciding_limit_fraction,
         "p_value_fraction": judged.fail_p_value,
         "adjusted_p_value_fraction": adjusted_p,
     }
-    return Check(id="latency", verdict=verdict, reason=reason, values=values)
-
-
-def _errors_check(judged: ErrorJudgement, verdict: Verdict, reason: str, *, adjusted_p: float) -> Check:
-    values = {
-        "allowed_difference_fraction": judged.allowed_difference_fraction,
-        "difference_fraction": judged.difference_fraction,
-        "deciding_fraction": judged.deciding_limit_fraction,
-        "p_value_fraction": judged.fail_p_value,
-        "adjusted_p_value_fraction": adjusted_p,
-    }
-    return Check(id="errors", verdict=verdict, reason=reason, values=values)
+    return Check(id=name, verdict=verdict, reason=reason, values=values)
 
 
 def _routes_check(routes: RoutesJudgement | None, *, gates: bool) -> tuple[Check, ...]:
@@ -217,29 +217,16 @@ def _routes_check(routes: RoutesJudgement | None, *, gates: bool) -> tuple[Check
     return (Check(id="routes", verdict=verdict if gates else Verdict.PASS, reason=reason, values=values),)
 
 
-def _cautions(latency: LatencyJudgement) -> tuple[str, ...]:
-    """Say what a reader should know although latency is inside its budget."""
-    if latency.verdict is not Verdict.PASS:
-        return ()
-    upper = latency.deciding_upper_fraction
+def _cautions(
+    latency: LatencyJudgement, checks: Sequence[Check], routes: RoutesJudgement | None, *, gates: bool
+) -> tuple[str, ...]:
+    """Say what a reader should know all the same; a route over its budget cautions unless it gates."""
+    passes, upper = latency.verdict is Verdict.PASS, latency.deciding_upper_fraction
     found = {
-        "little-room": upper is not None and upper > latency.margin_fraction - _LITTLE_ROOM_FRACTION,
-        "late-ramp": latency.settling_seconds > 0,
-    }
-    return tuple(code for code, holds in found.items() if holds)
-
-
-def _cautions_of(checks: Sequence[Check]) -> tuple[str, ...]:
-    passed = (check.reason for check in checks if check.verdict is Verdict.PASS)
-    return tuple(reason for reason in passed if reason in _CAUTIONS_OF_CHECKS)
-
-
-def _route_cautions(routes: RoutesJudgement | None, *, gates: bool) -> tuple[str, ...]:
-    """A route over its budget cautions unless it gates; a mix that deceives always does."""
-    if routes is None:
-        return ()
-    found = {
-        "route-over-budget": bool(routes.over_budget) and not gates,
-        "simpson": routes.simpson is not None and routes.simpson.differs,
+        "little-room": passes and upper is not None and upper > latency.margin_fraction - _LITTLE_ROOM_FRACTION,
+        "late-ramp": passes and latency.settling_seconds > 0,
+        **{c.reason: c.reason in _CAUTIONS_OF_CHECKS for c in checks if c.verdict is Verdict.PASS},
+        "route-over-budget": routes is not None and bool(routes.over_budget) and not gates,
+        "simpson": routes is not None and routes.simpson is not None and routes.simpson.differs,
     }
     return tuple(code for code, holds in found.items() if holds)

@@ -5,9 +5,7 @@ belong here.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from scipy.special import ndtri
 
@@ -16,7 +14,28 @@ from reliability.judge.latency import LatencyJudgement
 from reliability.judge.planning import POWER
 from reliability.verdicts import Verdict
 
-_OPPOSITE: Final = {Verdict.PASS: Verdict.FAIL, Verdict.FAIL: Verdict.PASS}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """One check that keeps a verdict open.
+
+    Attributes:
+        check: Id of the check; `route` for one route.
+        route: The route, when it is one.
+        reason: Code of it.
+        had_count: Requests of the canary; None when requests are no cure.
+        needed_count: Requests in all after which a decision is likely; None when no number is known.
+        more_count: How many more that are.
+        more_minutes: How many more minutes of the present traffic.
+    """
+
+    check: str
+    route: str | None = None
+    reason: str
+    had_count: int | None = None
+    needed_count: int | None = None
+    more_count: int | None = None
+    more_minutes: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,28 +72,19 @@ class MeasureFigures:
     needed_count: int | None
     more_minutes: float | None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undecided:
-    """One check that keeps a verdict open.
-
-    Attributes:
-        check: Id of the check; `route` for one route.
-        route: The route, when it is one.
-        reason: Code of it.
-        had_count: Requests of the canary; None when requests are no cure.
-        needed_count: Requests in all after which a decision is likely; None when no number is known.
-        more_count: How many more that are.
-        more_minutes: How many more minutes of the present traffic.
-    """
-
-    check: str
-    route: str | None = None
-    reason: str
-    had_count: int | None = None
-    needed_count: int | None = None
-    more_count: int | None = None
-    more_minutes: float | None = None
+    @property
+    def still_needed(self) -> Undecided:
+        """What it still needs, when it is undecided."""
+        needed, had = self.needed_count, self.had_count
+        return Undecided(
+            check=self.measure,
+            route=self.route,
+            reason=self.reason,
+            had_count=had,
+            needed_count=needed,
+            more_count=None if needed is None else max(0, needed - had),
+            more_minutes=self.more_minutes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,27 +138,6 @@ def figures_of(
         needed_count=needed,
         more_minutes=judged.more_minutes_needed,
     )
-
-
-def still_needed(figures: MeasureFigures) -> Undecided:
-    """Say what an undecided measure still needs."""
-    needed, had = figures.needed_count, figures.had_count
-    return Undecided(
-        check=figures.measure,
-        route=figures.route,
-        reason=figures.reason,
-        had_count=had,
-        needed_count=needed,
-        more_count=None if needed is None else max(0, needed - had),
-        more_minutes=figures.more_minutes,
-    )
-
-
-def other_case(verdict: Verdict, figures: Iterable[MeasureFigures]) -> OtherCase | None:
-    """Return the case for the other verdict; None without data."""
-    if verdict is Verdict.NO_DATA:
-        return None
-    return OtherCase(speaks_for=_OPPOSITE.get(verdict), measures=tuple(figures))
 
 
 def _requests_to_stand(had_count: int, p_value: float | None, *, level: float) -> int | None:
