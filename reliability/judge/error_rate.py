@@ -173,15 +173,6 @@ def judge_errors(
     return _explained(limited, evidence, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
 
 
-def unjudged_errors(reason: str, *, margin_absolute_fraction: float, margin_relative_fraction: float) -> ErrorJudgement:
-    """Return the judgement when no counts could be paired."""
-    return ErrorJudgement(
-        reason=reason,
-        margin_absolute_fraction=margin_absolute_fraction,
-        margin_relative_fraction=margin_relative_fraction,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MarginTest:
     """One margin: limits in differences of the fraction, and whether the margin is broken or kept."""

@@ -21,7 +21,7 @@ from reliability.judge.latency_evidence import (
     latency_evidence,
 )
 from reliability.judge.latency_limits import bound_limits, curve_limits, increase_interval
-from reliability.judge.latency_outlook import helpful_bounds, no_interval_reason, open_reason, requests_needed
+from reliability.judge.latency_outlook import helpful_bounds, open_reason, requests_needed
 from reliability.judge.mean_latency import mean_change
 from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
@@ -180,18 +180,14 @@ def judge_latency(
     return _explained(limited if late is None else _vetoed(limited, late), evidence)
 
 
-def unjudged_latency(reason: str, *, margin_fraction: float) -> LatencyJudgement:
-    """Return the judgement when no counts could be paired, for example because bounds differ."""
-    return LatencyJudgement(reason=reason, margin_fraction=margin_fraction)
-
-
 def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
     """Fill in what holds whatever the verdict: estimates, buckets, means."""
     share = evidence.rules.slower_share
     quantiles = [arm.curve.quantile_seconds(share) for arm in (evidence.baseline, evidence.canary)]
     buckets = [evidence.baseline.curve.bucket(q) for q in quantiles]
     (baseline_low, baseline_high), (canary_low, canary_high) = buckets
-    mean = mean_change(evidence.baseline, evidence.canary, evidence.plain_noise, alpha=evidence.rules.alpha_fail)
+    noise, alpha = evidence.plain_noise, evidence.rules.alpha_fail
+    mean_increase, mean_lower = mean_change(evidence.baseline, evidence.canary, noise, alpha=alpha)
     return replace(
         blank,
         scrape_count=evidence.intervals.count,
@@ -207,23 +203,24 @@ def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJud
             canary_low / baseline_high - 1,
             _finite(canary_high / baseline_low - 1) if baseline_low > 0 else None,
         ),
-        mean_increase_fraction=None if mean is None else mean.increase_fraction,
-        mean_lower_fraction=None if mean is None else mean.lower_fraction,
+        mean_increase_fraction=mean_increase,
+        mean_lower_fraction=mean_lower,
     )
 
 
 def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
     """Add the limits, provided there is enough to rest them on."""
     if not evidence.is_enough:
-        return replace(described, no_interval_reason=no_interval_reason(evidence))
+        return replace(described, no_interval_reason=evidence.shortage)
     by_curve = limits = curve_limits(evidence)
     if evidence.guard > 0 or evidence.rules.policy == "strict":
         limits = by_curve.or_better(bound_limits(evidence))
     interval = increase_interval(evidence, by_curve)
+    missing = "overflow-bucket" if evidence.test is None else "no-limit"
     return replace(
         described,
         increase_interval=interval,
-        no_interval_reason=None if interval is not None else no_interval_reason(evidence),
+        no_interval_reason=missing if interval is None else None,
         deciding_lower_fraction=None if limits.lowest is None else limits.lowest - 1,
         deciding_upper_fraction=None if limits.highest is None else limits.highest - 1,
         fail_p_value=limits.p_fail,

@@ -112,9 +112,16 @@ class LatencyEvidence:
         return float(self.baseline.curve.edges_seconds[-2])
 
     @property
+    def shortage(self) -> str | None:
+        """Code of what there is too little of to rest a decision on; None when there is enough."""
+        if self.intervals.count < MIN_INTERVAL_COUNT:
+            return "too-few-scrapes"
+        return "too-few-requests" if self.slow_count < MIN_SLOW_COUNT else None
+
+    @property
     def is_enough(self) -> bool:
-        """Whether there are scrapes and slow requests enough to rest a decision on."""
-        return self.intervals.count >= MIN_INTERVAL_COUNT and self.slow_count >= MIN_SLOW_COUNT
+        """Whether a decision may rest on it."""
+        return self.shortage is None
 
     @property
     def curve_decides(self) -> bool:

@@ -4,7 +4,7 @@ Every limit is the inversion of a test, so that it agrees with its p-value. Fed 
 with evidence that is enough to rest limits on; verdicts and reasons belong to `latency`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reliability.judge import bucket_limits
@@ -40,16 +40,14 @@ def curve_limits(evidence: LatencyEvidence) -> Limits:
     if test is None or not evidence.curve_decides:
         return Limits()
     lowest = test.lower_limit(rules.alpha_fail, start=margin_ratio * (1 + guard))
-    p_fail = test.p_above(margin_ratio * (1 + guard))
-    if guard >= 1:
-        return Limits(lowest=None if lowest is None else lowest / (1 + guard), p_fail=p_fail)
-    highest = test.upper_limit(rules.alpha_pass, start=margin_ratio * (1 - guard))
-    return Limits(
-        lowest=None if lowest is None else lowest / (1 + guard),
-        highest=None if highest is None else highest / (1 - guard),
-        p_fail=p_fail,
-        p_pass=test.p_below(margin_ratio * (1 - guard)),
+    limits = Limits(
+        lowest=None if lowest is None else lowest / (1 + guard), p_fail=test.p_above(margin_ratio * (1 + guard))
     )
+    if guard >= 1:
+        return limits
+    edge = margin_ratio * (1 - guard)
+    highest = test.upper_limit(rules.alpha_pass, start=edge)
+    return replace(limits, highest=None if highest is None else highest / (1 - guard), p_pass=test.p_below(edge))
 
 
 def bound_limits(evidence: LatencyEvidence) -> Limits:

@@ -18,10 +18,8 @@ _LARGEST_EXTENSION = 100  # a run this many times longer is no plan
 def open_reason(evidence: LatencyEvidence) -> str:
     """Say what keeps a comparison from a decision."""
     rules, test = evidence.rules, evidence.test
-    if evidence.intervals.count < MIN_INTERVAL_COUNT:
-        return "too-few-scrapes"
-    if evidence.slow_count < MIN_SLOW_COUNT:
-        return "too-few-requests"
+    if evidence.shortage is not None:
+        return evidence.shortage
     if test is None or evidence.overflows:
         return "overflow-bucket"
     hopeless = rules.margin_ratio * (1 - evidence.guard) <= 1  # not even an unchanged canary could pass
@@ -29,15 +27,6 @@ def open_reason(evidence: LatencyEvidence) -> str:
         test.p_above(rules.margin_ratio) <= rules.alpha_fail or test.p_below(rules.margin_ratio) <= rules.alpha_pass
     )
     return "buckets-too-coarse" if hopeless or decided_without_guard else "not-enough-evidence"
-
-
-def no_interval_reason(evidence: LatencyEvidence) -> str:
-    """Say why no interval of the increase can be given."""
-    if evidence.intervals.count < MIN_INTERVAL_COUNT:
-        return "too-few-scrapes"
-    if evidence.slow_count < MIN_SLOW_COUNT:
-        return "too-few-requests"
-    return "overflow-bucket" if evidence.test is None else "no-limit"
 
 
 def helpful_bounds(evidence: LatencyEvidence) -> tuple[float, ...]:

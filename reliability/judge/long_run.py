@@ -10,7 +10,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from reliability.judge.counts import FloatArray
 
@@ -82,6 +82,6 @@ def upper_tail(statistic: float, *, degrees: int) -> float:
     return float(stdtr(degrees, -statistic))
 
 
-def critical_value(alpha: float, *, degrees: int) -> float:
-    """Return the point that Student's t exceeds with probability `alpha`."""
-    return float(-stdtrit(degrees, alpha))
+def critical_value(alpha: float, *, degrees: float) -> float:
+    """Return the point that Student's t exceeds with probability `alpha`; normal at `inf` degrees."""
+    return float(-stdtrit(degrees, alpha)) if math.isfinite(degrees) else float(-ndtri(alpha))

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import ndtri, stdtr
 
 from reliability.judge.counts import FloatArray
-from reliability.judge.long_run import projected
+from reliability.judge.long_run import critical_value, projected
 from reliability.judge.memory import lasting_projections
 
 SLOW_COUNT = 4
@@ -45,12 +45,7 @@ class Law:
 
     def reach(self, alpha: float) -> float:
         """Return the difference that this law exceeds with probability `alpha`."""
-        return normal_or_t_point(alpha, degrees=self.degrees) * math.sqrt(self.variance)
-
-
-def normal_or_t_point(alpha: float, *, degrees: float) -> float:
-    """Return the point that Student's t exceeds with probability `alpha`; normal at `inf` degrees."""
-    return float(-stdtrit(degrees, alpha)) if math.isfinite(degrees) else float(-ndtri(alpha))
+        return critical_value(alpha, degrees=self.degrees) * math.sqrt(self.variance)
 
 
 def weakest_deviate(difference: float, laws: Sequence[Law]) -> float:
@@ -142,11 +137,6 @@ class UnpairedNoise:
         windows = zip((baseline, canary), self.memories, strict=True)
         own = summed([_law(lasting_projections(series, memory=memory)) for series, memory in windows])
         return (own,) if self.history is None else (own, self.history)
-
-
-def long_run_law(series: FloatArray) -> Law:
-    """Estimate the law of `series.sum()`, shape `(T,)`, from its lowest frequencies."""
-    return _law(projected(series))
 
 
 def _law(projections: FloatArray) -> Law:

@@ -18,7 +18,8 @@ from scipy.special import ndtr
 from reliability.judge.counts import FloatArray, ReplicaTotals
 from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals
 from reliability.judge.inversion import crossing, root
-from reliability.judge.noise import Law, Noise, PairedNoise, normal_or_t_point, summed, weakest_deviate
+from reliability.judge.long_run import critical_value
+from reliability.judge.noise import Law, Noise, PairedNoise, summed, weakest_deviate
 from reliability.judge.strata import WeighedArm, weighed_arms
 from reliability.judge.survival import SurvivalCurve, survival_curve, tail_index
 
@@ -164,11 +165,11 @@ class QuantileRatioTest:
 
     def lower_limit(self, alpha: float, *, start: float) -> float | None:
         """Return the largest ratio that the test at level `alpha` calls too small."""
-        return self._limit(normal_or_t_point(alpha, degrees=math.inf), start)
+        return self._limit(critical_value(alpha, degrees=math.inf), start)
 
     def upper_limit(self, alpha: float, *, start: float) -> float | None:
         """Return the smallest ratio that the test at level `alpha` calls too large."""
-        return self._limit(-normal_or_t_point(alpha, degrees=math.inf), start)
+        return self._limit(-critical_value(alpha, degrees=math.inf), start)
 
     def _limit(self, level: float, start: float) -> float | None:
         @lru_cache(maxsize=2)

@@ -7,13 +7,13 @@ nothing but `CanaryInputs`, which a file can keep. What the cells show belongs t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from reliability.judge.canary import CanaryJudgement, judge_canary
 from reliability.judge.counts import Counts, SuccessiveCounts
 from reliability.judge.data_health import DataFacts, judge_data
-from reliability.judge.error_rate import ErrorJudgement, judge_errors, unjudged_errors
-from reliability.judge.latency import LatencyJudgement, judge_latency, unjudged_latency
+from reliability.judge.error_rate import ErrorJudgement, judge_errors
+from reliability.judge.latency import LatencyJudgement, judge_latency
 from reliability.judge.latency_evidence import BucketPolicy
 from reliability.judge.load import LoadComparison, compare_load
 from reliability.judge.routes import RoutesJudgement, judge_routes
@@ -265,18 +265,19 @@ def judge_inputs(inputs: CanaryInputs) -> CanaryEvidence:
 def _measured(inputs: CanaryInputs) -> tuple[LatencyJudgement, ErrorJudgement]:
     counts, health, limits = inputs.counts, inputs.health, inputs.thresholds
     margin = limits.margin_fraction
-    margins = {
+    margins: dict[str, Any] = {
         "margin_absolute_fraction": limits.error_margin_absolute_fraction,
         "margin_relative_fraction": limits.error_margin_relative_fraction,
     }
     if counts is None:
         reason = health.reason or "no-traffic"
-        latency = replace(  # one arm may well have served
-            unjudged_latency(reason, margin_fraction=margin),
+        latency = LatencyJudgement(  # one arm may well have served
+            reason=reason,
+            margin_fraction=margin,
             baseline_request_count=sum(replica.requests for replica in health.baseline),
             canary_request_count=sum(replica.requests for replica in health.canary),
         )
-        return latency, unjudged_errors(reason, **margins)
+        return latency, ErrorJudgement(reason=reason, **margins)
     history = inputs.history.noise_history if inputs.history else None
     levels = {"alpha_fail": limits.alpha_fail, "alpha_pass": limits.alpha_pass}
     return (

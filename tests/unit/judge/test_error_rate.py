@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from reliability.judge.error_rate import judge_errors, unjudged_errors
+from reliability.judge.error_rate import ErrorJudgement, judge_errors
 from reliability.judge.intervals import shared_intervals
 from reliability.judge.likeliest import difference_fractions, ratio_fractions
 from reliability.judge.proportions import ErrorArm, error_score_test
@@ -332,7 +332,7 @@ def test_more_errors_than_requests_count_as_all_failed():
 
 
 def test_without_counts_the_reason_stands_alone():
-    judged = unjudged_errors("no-traffic", margin_absolute_fraction=0.005, margin_relative_fraction=0.5)
+    judged = ErrorJudgement(reason="no-traffic", margin_absolute_fraction=0.005, margin_relative_fraction=0.5)
 
     assert judged.verdict is Verdict.NO_DATA
     assert judged.allowed_difference_fraction == 0.005

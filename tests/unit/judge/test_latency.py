@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reliability.judge.counts import PairedCounts
-from reliability.judge.latency import LatencyJudgement, judge_latency, unjudged_latency
+from reliability.judge.latency import LatencyJudgement, judge_latency
 from reliability.judge.latency_evidence import LatencyRules, latency_evidence
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import COARSE_BOUNDS, FINE_BOUNDS, arm, known, paired, simulated, steady
@@ -456,7 +456,7 @@ def test_the_deciding_limit_is_the_one_to_compare_with_the_margin():
 
 
 def test_without_counts_the_reason_stands_alone():
-    judged = unjudged_latency("bounds-differ", margin_fraction=0.10)
+    judged = LatencyJudgement(reason="bounds-differ", margin_fraction=0.10)
 
     assert judged.verdict is Verdict.INCONCLUSIVE
     assert judged == LatencyJudgement(reason="bounds-differ", margin_fraction=0.10)

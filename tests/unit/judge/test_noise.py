@@ -17,7 +17,6 @@ from reliability.judge.noise import (
     Law,
     PairedNoise,
     UnpairedNoise,
-    long_run_law,
     pooled,
     summed,
     weakest_deviate,
@@ -56,17 +55,6 @@ def test_the_widest_law_alone_decides_at_its_level(several, alpha):
 
     edge = widest.reach(alpha)
     assert stats.norm.sf(weakest_deviate(edge, several)) == pytest.approx(alpha, rel=1e-4)
-
-
-def test_the_long_run_law_is_the_mean_square_of_the_cosines():
-    series = np.random.default_rng(3).standard_normal(60)
-    t = np.arange(60) + 0.5
-    squares = [(series @ (math.sqrt(2) * np.cos(math.pi * j * t / 60))) ** 2 for j in range(1, 7)]
-
-    law = long_run_law(series)
-
-    assert law.degrees == len(squares)
-    assert law.variance == pytest.approx(np.mean(squares))
 
 
 def test_pooled_and_summed_laws_are_those_of_the_books():
