@@ -7,7 +7,9 @@ pictures do not belong here.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from reliability.judge.counts import Counts
@@ -94,11 +96,8 @@ class ErrorJudgement:
         """PASS or FAIL only when a deciding limit lies on its side of the allowed difference."""
         if self.reason in NO_TRAFFIC_REASONS:
             return Verdict.NO_DATA
-        lower, upper, allowed = (
-            self.deciding_lower_fraction,
-            self.deciding_upper_fraction,
-            self.allowed_difference_fraction,
-        )
+        lower, upper = self.deciding_lower_fraction, self.deciding_upper_fraction
+        allowed = self.allowed_difference_fraction
         if lower is not None and lower > allowed:
             return Verdict.FAIL
         if upper is not None and upper <= allowed:
@@ -188,10 +187,9 @@ class _MarginTest:
 def _limited(
     described: ErrorJudgement, test: ErrorScoreTest, *, alpha_fail: float, alpha_pass: float
 ) -> ErrorJudgement:
-    absolute = _absolute_margin(described.margin_absolute_fraction, test, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
-    relative = _relative_margin(
-        1 + described.margin_relative_fraction, test, alpha_fail=alpha_fail, alpha_pass=alpha_pass
-    )
+    margin_test = partial(_margin_test, test, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
+    absolute = margin_test(test.difference_statistic, test.difference_limit, edge=described.margin_absolute_fraction)
+    relative = margin_test(test.ratio_statistic, test.ratio_limit, edge=1 + described.margin_relative_fraction)
     wide, narrow = (absolute, relative) if described.wider_margin == "absolute" else (relative, absolute)
     low = test.difference_limit(_INTERVAL_ALPHA, upper=False, start=test.difference)
     high = test.difference_limit(_INTERVAL_ALPHA, upper=True, start=test.difference)
@@ -206,29 +204,24 @@ def _limited(
     )
 
 
-def _absolute_margin(margin: float, test: ErrorScoreTest, *, alpha_fail: float, alpha_pass: float) -> _MarginTest:
-    statistic = test.difference_statistic(margin)
+def _margin_test(
+    test: ErrorScoreTest,
+    statistic: Callable[[float], float],
+    limit: Callable[..., float | None],
+    *,
+    edge: float,
+    alpha_fail: float,
+    alpha_pass: float,
+) -> _MarginTest:
+    at_edge = statistic(edge)
+    p_fail, p_pass = test.p_above(at_edge), test.p_above(-at_edge)
     return _MarginTest(
-        upper=test.difference_limit(alpha_pass, upper=True, start=margin),
-        lower=test.difference_limit(alpha_fail, upper=False, start=margin),
-        p_fail=test.p_above(statistic),
-        p_pass=test.p_above(-statistic),
-        kept=test.p_above(-statistic) <= alpha_pass,
-        broken=test.p_above(statistic) <= alpha_fail,
-    )
-
-
-def _relative_margin(ratio: float, test: ErrorScoreTest, *, alpha_fail: float, alpha_pass: float) -> _MarginTest:
-    statistic, baseline = test.ratio_statistic(ratio), test.baseline.fraction
-    upper = test.ratio_limit(alpha_pass, upper=True, start=ratio)
-    lower = test.ratio_limit(alpha_fail, upper=False, start=ratio)
-    return _MarginTest(
-        upper=None if upper is None else (upper - 1) * baseline,
-        lower=None if lower is None else (lower - 1) * baseline,
-        p_fail=test.p_above(statistic),
-        p_pass=test.p_above(-statistic),
-        kept=test.p_above(-statistic) <= alpha_pass,
-        broken=test.p_above(statistic) <= alpha_fail,
+        upper=limit(alpha_pass, upper=True, start=edge),
+        lower=limit(alpha_fail, upper=False, start=edge),
+        p_fail=p_fail,
+        p_pass=p_pass,
+        kept=p_pass <= alpha_pass,
+        broken=p_fail <= alpha_fail,
     )
 
 
@@ -247,12 +240,12 @@ def _explained(
         alpha = alpha_fail if test.difference > allowed else alpha_pass
         needed = evidence.requests_needed(seen, margin_fraction=allowed, alpha=alpha)
         if not had < needed < _LARGEST_EXTENSION * had:
-            return replace(limited, reason="not-enough-evidence")
+            needed = math.inf
+    undecided = replace(limited, reason="not-enough-evidence")
     if math.isinf(needed):
-        return replace(limited, reason="not-enough-evidence")
+        return undecided
     return replace(
-        limited,
-        reason="not-enough-evidence",
+        undecided,
         requests_needed=math.ceil(needed),
         minutes_needed=needed / had * evidence.canary_seconds / 60,
     )

@@ -18,6 +18,7 @@ from reliability.judge.inversion import crossing
 from reliability.judge.likeliest import difference_fractions, ratio_fractions
 from reliability.judge.long_run import cosine_count, cosines, critical_value, upper_tail
 from reliability.judge.memory import lasting_projections
+from reliability.judge.noise import Law, summed
 
 _NEARLY_ONE = 1 - 1e-9
 _FIRST_DIFFERENCE_STEP = 0.002
@@ -53,20 +54,6 @@ class ErrorArm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownNoise:
-    """Over-dispersion that an earlier comparison of one version with itself has measured.
-
-    Attributes:
-        relative_variance: What the difference of the fractions varies beyond the binomial law over
-            the present intervals, over the square of the fraction.
-        degrees: Degrees of freedom of that measurement.
-    """
-
-    relative_variance: float
-    degrees: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorScoreTest:
     """The tests over one set of intervals.
 
@@ -75,19 +62,20 @@ class ErrorScoreTest:
         canary: Canary arm.
         own_degrees: Degrees of freedom of the noise measured here.
         paired: Whether both arms were measured at once, so that noise they share cancels.
-        known: Noise measured before; None without such a measurement.
+        known: What the difference of the fractions varied beyond the binomial law, over the square of
+            the fraction, between two arms of one version; None when it was not measured.
     """
 
     baseline: ErrorArm
     canary: ErrorArm
     own_degrees: int
     paired: bool = True
-    known: KnownNoise | None = None
+    known: Law | None = None
 
     @property
     def degrees(self) -> int:
         """Degrees of freedom of the t law."""
-        return self.own_degrees + (0 if self.known is None else self.known.degrees)
+        return self.own_degrees + (0 if self.known is None else int(self.known.degrees))
 
     @property
     def difference(self) -> float:
@@ -135,7 +123,7 @@ class ErrorScoreTest:
         )
 
     def ratio_limit(self, alpha: float, *, upper: bool, start: float) -> float | None:
-        """Return the one-sided limit of `canary / baseline` at level `alpha`, searched from `start`."""
+        """Return the limit of `canary / baseline` likewise, told as a difference from the baseline's fraction."""
         found = crossing(
             lambda log_ratio: self.ratio_statistic(math.exp(log_ratio)),
             self._level(alpha, upper=upper),
@@ -144,7 +132,7 @@ class ErrorScoreTest:
             low=-_LARGEST_LOG_RATIO,
             high=_LARGEST_LOG_RATIO,
         )
-        return None if found is None else math.exp(found)
+        return None if found is None else (math.exp(found) - 1) * self.baseline.fraction
 
     def _level(self, alpha: float, *, upper: bool) -> float:
         critical = critical_value(alpha, degrees=self.degrees)
@@ -166,7 +154,7 @@ class ErrorScoreTest:
         excess = _mean_square(projections) - binomial
         if self.known is not None:
             excess *= self.own_degrees / self.degrees
-            excess += max(canary, other) ** 2 * self.known.relative_variance * self.known.degrees / self.degrees
+            excess += max(canary, other) ** 2 * self.known.variance * self.known.degrees / self.degrees
         return max(0.0, excess)
 
     def _variance(self, canary: float, baseline: float, *, factor: float) -> float:
@@ -191,7 +179,7 @@ def error_score_test(
     known = None
     if relative_variance_seconds is not None:
         seconds = effective_count(intervals.weights, intervals.seconds)
-        known = KnownNoise(relative_variance=relative_variance_seconds / seconds, degrees=known_degrees)
+        known = Law(variance=relative_variance_seconds / seconds, degrees=known_degrees)
     return ErrorScoreTest(
         baseline=_error_arm(intervals.baseline.errors, intervals.baseline_requests, intervals.weights),
         canary=_error_arm(intervals.canary.errors, intervals.canary_requests, intervals.weights),
@@ -250,13 +238,16 @@ def successive_error_test(counts: SuccessiveCounts) -> ErrorScoreTest:
 
 def _joint_degrees(canary: ErrorArm, baseline: ErrorArm) -> int:
     """Return Satterthwaite's degrees of freedom of a difference of two independent fractions."""
-    variances = [
-        max(_mean_square(arm.relative_projections), arm.relative_binomial_variance) for arm in (canary, baseline)
+    laws = [
+        Law(
+            variance=max(_mean_square(arm.relative_projections), arm.relative_binomial_variance),
+            degrees=arm.relative_projections.size,
+        )
+        for arm in (canary, baseline)
     ]
-    degrees = [arm.relative_projections.size for arm in (canary, baseline)]
-    if min(variances) <= 0:  # an arm without errors tells nothing about its noise
-        return min(degrees)
-    return int(sum(variances) ** 2 / sum(v**2 / n for v, n in zip(variances, degrees, strict=True)))
+    if min(law.variance for law in laws) <= 0:  # an arm without errors tells nothing about its noise
+        return int(min(law.degrees for law in laws))
+    return int(summed(laws).degrees)
 
 
 def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray, *, alone: bool = False) -> ErrorArm:
