@@ -29,11 +29,6 @@ def test_a_block_needs_no_script_and_no_style_attribute(kind: str, language: str
     assert not re.search(r"<script|style=|\son\w+=|https?://", html)
 
 
-@pytest.mark.parametrize("kind", BLOCKS)
-def test_equal_data_give_equal_bytes(kind: str) -> None:
-    assert render_block(kind, BLOCKS[kind](), language="en") == render_block(kind, BLOCKS[kind](), language="en")
-
-
 @given(low=st.floats(-0.5, 0.5), width=st.floats(0, 0.5), margin=st.floats(0, 0.5))
 def test_a_whole_range_is_called_inside_only_when_it_is(low: float, width: float, margin: float) -> None:
     data = {**examples.latency(), "increase_interval": [low, low + width], "margin_fraction": margin}

@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from reliability.errors import WriteError
@@ -21,6 +22,16 @@ def page(report: dict[str, Any], *cells: Any, language: str = "en", siblings: tu
         main_language="en",
         siblings=siblings,
     )
+
+
+def own_page(report: dict[str, Any], *cells: Any, siblings: tuple[str, ...] = SIBLINGS) -> str:
+    """Return a page whose notebook has only the cells given and the one that closes the run: no charts to draw."""
+    return render_page(bare(report, *cells), report, language="en", main_language="en", siblings=siblings)
+
+
+def bare(report: dict[str, Any], *cells: Any) -> Any:
+    closing = code("nb.finish(run)", result("report", {**report, "run_id": None}))
+    return nbformat.v4.new_notebook(cells=[*cells, closing])
 
 
 def visible(html: str) -> str:
@@ -64,7 +75,7 @@ def test_the_policy_admits_the_styles_that_an_analyst_brings_with_the_rest() -> 
     cell = "<table><tr><td id=T_1 style='font-weight: bold'>7</td></tr></table>"
     styled = f"<style>#T_1 {{color: red; position: fixed}}</style>{cell}"
 
-    html = page(canary_report(), code("a", output({"text/html": styled})))
+    html = own_page(canary_report(), code("a", output({"text/html": styled})))
     (css,) = re.findall(r"<style>(.*?)</style>", html, flags=re.DOTALL)
 
     assert css.startswith(page_css())
@@ -138,7 +149,7 @@ def test_a_page_links_the_reports_of_its_run_and_the_overview(english: str, span
 
 
 def test_a_page_of_a_single_report_links_the_overview_only() -> None:
-    html = page(canary_report(), siblings=("canary_comparison",))
+    html = own_page(canary_report(), siblings=("canary_comparison",))
 
     assert crumbs(html) == ["../../index.html", "canary_comparison.html"]
 
@@ -147,7 +158,7 @@ def test_a_sample_says_so_at_the_top_and_live_data_do_not(english: str) -> None:
     assert "Recorded sample that ships with the program, judged as of 26 Nov 2026, 18:40" in english.replace(
         "\u00a0", " "
     )
-    assert "Recorded sample" not in page(canary_report(sample=None))
+    assert "Recorded sample" not in own_page(canary_report(sample=None))
 
 
 def test_the_footer_says_where_the_numbers_come_from(english: str) -> None:
@@ -180,7 +191,7 @@ def test_a_cell_that_raised_is_shown_as_an_error_and_not_as_code() -> None:
     )
     cell = code("secret = 'password'", failed("ValueError", f"bad {HOSTILE}"))
 
-    html = page(report, markdown("## Own analysis"), cell)
+    html = own_page(report, markdown("## Own analysis"), cell)
 
     assert "A cell of the notebook failed" in html
     assert "ValueError" in html
@@ -203,7 +214,7 @@ def test_outputs_of_an_analyst_are_shown_safely() -> None:
         code("h", result("of_tomorrow", {"x": 1})),
     ]
 
-    html = page(canary_report(), *cells)
+    html = own_page(canary_report(), *cells)
 
     assert not re.search(r"<script|<[a-z][^>]*\son[a-z]+=|<h2>head|javascript:alert\(1\)\"|src=\"http", html)
     assert html.count("&lt;script&gt;") >= 2
@@ -225,7 +236,7 @@ def test_equal_input_gives_equal_bytes(english: str) -> None:
 def test_pages_are_written_whole_with_the_main_language_first(tmp_path: Path) -> None:
     report = canary_report()
 
-    written = export_pages(canary_notebook(report), report, main_language="es", siblings=SIBLINGS, folder=tmp_path)
+    written = export_pages(bare(report), report, main_language="es", siblings=SIBLINGS, folder=tmp_path)
 
     assert [path.name for path in written] == ["canary_comparison.html", "canary_comparison.en.html"]
     assert '<html lang="es"' in written[0].read_text(encoding="utf-8")
@@ -238,4 +249,4 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path
     report = canary_report()
 
     with pytest.raises(WriteError, match="could not be written"):
-        export_pages(canary_notebook(report), report, main_language="en", siblings=(), folder=blocked)
+        export_pages(bare(report), report, main_language="en", siblings=(), folder=blocked)

@@ -42,18 +42,10 @@ def test_an_old_run_is_rendered_in_both_languages_and_indexed_without_a_kernel(o
     assert capsys.readouterr().out.splitlines()[-1] == "outputs/index.html"
 
 
-def test_some_reports_of_a_named_run_are_rendered(outputs):
-    assert cli.run(["render", "canary", "--run", OLD.name]) == 0
-    assert {name for name in names(outputs) if name.endswith("html")} == {
-        "canary_comparison.html",
-        "canary_comparison.es.html",
-    }
-
-
-def test_another_main_language_names_the_pages_anew(outputs):
+def test_one_report_of_a_named_run_is_rendered_and_another_main_language_names_its_pages_anew(outputs):
     (outputs.parent / "reliability.toml").write_text('language = "es"\n')
 
-    assert cli.run(["render", "rollback"]) == 0
+    assert cli.run(["render", "rollback", "--run", OLD.name]) == 0
     assert {name for name in names(outputs) if name.endswith("html")} == {
         "rollback_readiness.html",
         "rollback_readiness.en.html",

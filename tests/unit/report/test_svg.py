@@ -54,12 +54,6 @@ def test_a_chart_names_and_describes_itself(drawn: str) -> None:
         assert len(description.text) > 40
 
 
-def test_the_same_data_give_the_same_bytes() -> None:
-    first, second = (draw_chart("canary.latency", examples.latency(), words=words_in("en"), uid="u-") for _ in range(2))
-
-    assert first == second
-
-
 def test_a_minute_without_data_is_a_gap_and_not_a_zero() -> None:
     data = examples.latency()
     data["by_minute"]["canary_seconds"][7] = None
