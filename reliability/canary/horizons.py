@@ -17,7 +17,7 @@ from reliability.judge.intervals import scrapes_to_merge
 from reliability.judge.latency_evidence import MIN_SLOW_COUNT
 from reliability.judge.noise import MANY_DEGREES, SLOW_COUNT
 from reliability.judge.planning import planned_seconds, requests_for_errors, requests_for_latency
-from reliability.judge.survival import survival_curve, tail_index
+from reliability.judge.survival import counted_curve, tail_index
 from reliability.verdicts import Verdict
 
 _MARGINS_TO_FAIL: Final = (1.5, 2.0)  # true changes that a FAIL is planned for, in margins
@@ -173,8 +173,7 @@ def plan_latency(
         The plan.
     """
     share, ratio = 1 - rules.quantile, 1 + rules.margin_fraction
-    above = 1 - traffic.bucket_counts / traffic.request_count
-    curve = survival_curve(traffic.upper_bounds_seconds, above, request_count=traffic.request_count)
+    curve = counted_curve(traffic.upper_bounds_seconds, traffic.bucket_counts)
     at, last = curve.quantile_seconds(share), curve.edges_seconds[-2]
     overflows = ratio * at > last
     width = math.inf if overflows else max(bucket_ratio(curve.bucket(place)) for place in (at, ratio * at))

@@ -103,13 +103,13 @@ def compare_load(counts: SuccessiveCounts) -> LoadComparison:
 
 def _load(before: float, after: float) -> Check:
     values = {"baseline_per_second": before, "canary_per_second": after, "change_fraction": _change(before, after)}
-    if min(before, after) <= 0:
-        return Check(id="load", verdict=Verdict.PASS, reason="load-not-known", values=values)
-    ratio = math.exp(abs(math.log(after / before)))
-    if ratio > DIFFERENT_LOAD_RATIO:
-        return Check(id="load", verdict=Verdict.INCONCLUSIVE, reason="load-differs", values=values)
-    reason = "load-changed" if ratio > CHANGED_LOAD_RATIO else "load-alike"
-    return Check(id="load", verdict=Verdict.PASS, reason=reason, values=values)
+    verdict, reason = Verdict.PASS, "load-not-known"
+    if min(before, after) > 0:
+        ratio = math.exp(abs(math.log(after / before)))
+        reason = "load-changed" if ratio > CHANGED_LOAD_RATIO else "load-alike"
+        if ratio > DIFFERENT_LOAD_RATIO:
+            verdict, reason = Verdict.INCONCLUSIVE, "load-differs"
+    return Check(id="load", verdict=verdict, reason=reason, values=values)
 
 
 def _mix(shares: tuple[RouteShare, ...]) -> Check:

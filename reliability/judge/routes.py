@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from reliability.judge.counts import Counts, FloatArray, PairedCounts, WindowCounts
+from reliability.judge.counts import Counts, PairedCounts, WindowCounts
 from reliability.judge.error_rate import ErrorJudgement
 from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement, judge_latency
@@ -20,7 +20,7 @@ from reliability.judge.latency_evidence import MIN_SLOW_COUNT, BucketPolicy
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
 from reliability.judge.planning import requests_for_latency
 from reliability.judge.simpson import Simpson, compare_pooled
-from reliability.judge.survival import survival_curve, tail_index
+from reliability.judge.survival import counted_curve, tail_index
 from reliability.judge.traffic import no_traffic_reason
 from reliability.verdicts import Verdict
 
@@ -196,20 +196,12 @@ def p_of_fail(judged: LatencyJudgement | ErrorJudgement) -> float:
 def _by_route(counts: Counts) -> Iterator[tuple[str, Counts]]:
     """Yield the counts of each route, as if there were no other."""
     if isinstance(counts, PairedCounts):
+        alone = replace(counts, routes=(), baseline_replicas=(), canary_replicas=())
         for own in counts.routes:
-            yield (
-                own.route,
-                replace(
-                    counts, baseline=own.baseline, canary=own.canary, routes=(),
-                    baseline_replicas=(), canary_replicas=(),
-                ),
-            )  # fmt: skip
+            yield own.route, replace(alone, baseline=own.baseline, canary=own.canary)
         return
     for route in sorted({*counts.baseline.routes, *counts.canary.routes}):
-        yield (
-            route,
-            replace(counts, baseline=_window(counts.baseline, route), canary=_window(counts.canary, route)),
-        )
+        yield route, replace(counts, baseline=_window(counts.baseline, route), canary=_window(counts.canary, route))
 
 
 def _window(window: WindowCounts, route: str) -> WindowCounts:
@@ -225,17 +217,11 @@ def _not_enough(
     The floor looks at traffic and at the shape of both arms together, never at their difference: a
     choice by the outcome would spoil the p-values.
     """
-    buckets = [arm.bucket_counts.sum(axis=0) for arm in own.arms]
-    baseline, canary = (float(counts[-1]) for counts in buckets)
+    baseline, canary = (float(arm.bucket_counts[:, -1].sum()) for arm in own.arms)
     reason = no_traffic_reason(baseline, canary) or ("other-routes" if route == OTHER_ROUTES else None)
     needed = None
     if reason is None:
-        degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in own.arms)))
-        needed = _floor(
-            buckets[0] + buckets[1], own.upper_bounds_seconds, traffic_ratio=baseline / canary,
-            log_margin=math.log1p(margin_fraction), critical=critical_value(alpha_pass, degrees=degrees),
-            slower_share=slower_share,
-        )  # fmt: skip
+        needed = _floor(own, margin_fraction=margin_fraction, alpha_pass=alpha_pass, slower_share=slower_share)
         if canary >= needed:
             return None
     return UnjudgedRoute(
@@ -247,23 +233,17 @@ def _not_enough(
     )
 
 
-def _floor(
-    buckets: FloatArray,
-    bounds: FloatArray,
-    *,
-    traffic_ratio: float,
-    log_margin: float,
-    critical: float,
-    slower_share: float,
-) -> int:
+def _floor(own: Counts, *, margin_fraction: float, alpha_pass: float, slower_share: float) -> int:
     """Return the canary requests that let an unchanged route pass, were they independent."""
-    least = MIN_SLOW_COUNT / slower_share / (1 + traffic_ratio)
-    pooled = survival_curve(bounds, 1.0 - buckets / buckets[-1], request_count=float(buckets[-1]))
-    index = tail_index(pooled, slower_share=slower_share)
+    baseline, canary = (arm.bucket_counts.sum(axis=0) for arm in own.arms)
+    ratio = float(baseline[-1] / canary[-1])
+    least = MIN_SLOW_COUNT / slower_share / (1 + ratio)
+    index = tail_index(counted_curve(own.upper_bounds_seconds, baseline + canary), slower_share=slower_share)
     if index is None:  # the judge itself says that buckets hide the quantile
         return math.ceil(least)
+    degrees = cosine_count(max(MIN_INTERVAL_COUNT, min(arm.requests.size for arm in own.arms)))
     planned = requests_for_latency(
-        log_distance=log_margin, tail_index=index, traffic_ratio=traffic_ratio, critical=critical,
-        slower_share=slower_share,
+        log_distance=math.log1p(margin_fraction), tail_index=index, traffic_ratio=ratio,
+        critical=critical_value(alpha_pass, degrees=degrees), slower_share=slower_share,
     )  # fmt: skip
     return math.ceil(max(least, planned))

@@ -13,7 +13,7 @@ import numpy as np
 
 from reliability.judge.counts import Counts, PairedCounts
 from reliability.judge.latency import LatencyJudgement
-from reliability.judge.survival import survival_curve
+from reliability.judge.survival import counted_curve
 
 _PART_OF_MARGIN: Final = 0.5  # a pooled change this much off is worth a word
 
@@ -52,10 +52,7 @@ def compare_pooled(counts: Counts, latency: LatencyJudgement, *, slower_share: f
     if stratified is None or min(each[-1] for each in buckets) <= 0:
         return None
     baseline, canary = (
-        survival_curve(
-            counts.upper_bounds_seconds, 1.0 - each / each[-1], request_count=float(each[-1])
-        ).quantile_seconds(slower_share)
-        for each in buckets
+        counted_curve(counts.upper_bounds_seconds, each).quantile_seconds(slower_share) for each in buckets
     )
     if math.isinf(baseline) or math.isinf(canary):
         return None

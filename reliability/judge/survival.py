@@ -143,6 +143,12 @@ def survival_curve(upper_bounds_seconds: FloatArray, shares: FloatArray, *, requ
     )
 
 
+def counted_curve(upper_bounds_seconds: FloatArray, cumulative: FloatArray) -> SurvivalCurve:
+    """Lay the curve through requests at or below the bounds, shape `(K,)`, at least one; see `survival_curve`."""
+    total = float(cumulative[-1])
+    return survival_curve(upper_bounds_seconds, 1.0 - cumulative / total, request_count=total)
+
+
 def _monotone_cubic(x: FloatArray, y: FloatArray) -> FloatArray:
     """Return the coefficients of the monotone cubic between knots, shape `(K - 1, 4)`, highest power first.
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from reliability.judge.counts import ArmCounts, Counts, FloatArray, PairedCounts
-from reliability.judge.survival import survival_curve
+from reliability.judge.survival import counted_curve
 
 _FEWEST_REQUESTS: Final = 20
 _SLOWER_SHARE: Final = 0.05
@@ -111,11 +111,9 @@ def wilson_interval(errors: float, requests: float, *, confidence: float = 0.95)
 
 
 def _p95(upper_bounds_seconds: FloatArray, cumulative: FloatArray) -> float | None:
-    total = float(cumulative[-1])
-    if total < _FEWEST_REQUESTS:
+    if cumulative[-1] < _FEWEST_REQUESTS:
         return None
-    curve = survival_curve(upper_bounds_seconds, 1.0 - cumulative / total, request_count=total)
-    seconds = curve.quantile_seconds(_SLOWER_SHARE)
+    seconds = counted_curve(upper_bounds_seconds, cumulative).quantile_seconds(_SLOWER_SHARE)
     return seconds if math.isfinite(seconds) else None
 
 

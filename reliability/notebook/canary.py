@@ -15,7 +15,7 @@ from reliability.judge.timeline import Timeline, draw_timeline
 from reliability.notebook.block import Block
 from reliability.notebook.canary_evidence import CanaryEvidence, keep_inputs, load_evidence
 from reliability.notebook.canary_reasons import by_route, load_change, mixed_labels, reasons
-from reliability.notebook.frames import BUCKETS, INCREMENTS, counts_of, keep_increments
+from reliability.notebook.frames import BUCKETS, INCREMENTS, keep_increments
 from reliability.notebook.parts import present
 from reliability.notebook.run import Frames, Place, Run, show
 
@@ -177,8 +177,8 @@ def _buckets(found: CanaryEvidence) -> Data:
         "increase_bounds": judged.bounds_interval,
         "ratio": judged.bucket_ratio,
         "upper_bounds_seconds": counts.upper_bounds_seconds.tolist() if counts else [],
-        "baseline_share": _shares(counts_of(counts, "baseline")[1]) if counts else [],
-        "canary_share": _shares(counts_of(counts, "canary")[1]) if counts else [],
+        "baseline_share": _shares(counts.arms[0]) if counts else [],
+        "canary_share": _shares(counts.arms[1]) if counts else [],
     }
 
 
@@ -222,7 +222,8 @@ def _arms(found: CanaryEvidence) -> list[Data]:
     counts, health = found.pairing.counts, found.pairing.health
     arms: list[Data] = []
     for name, arm in found.origin.arms.items():
-        edges, counted = counts_of(counts, name) if counts else (None, None)
+        place = ("baseline", "canary").index(name)
+        edges, counted = (counts.edges[place], counts.arms[place]) if counts else (None, None)
         seconds = found.judged_window.seconds if edges is None else float(np.ptp(edges))
         replicas = getattr(health, name)
         requests = round(float(counted.requests.sum())) if counted else sum(each.requests for each in replicas)

@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 
 from reliability.notebook.canary_evidence import CanaryEvidence
-from reliability.notebook.frames import counts_of
 from reliability.report.formats import DASH
 
 Data = dict[str, Any]
@@ -37,7 +36,7 @@ def _history(found: CanaryEvidence) -> Data | None:
     stored, counts = found.history, found.pairing.counts
     if stored is None:
         return None
-    seconds = float(np.ptp(counts_of(counts, "canary")[0])) if counts else found.judged_window.seconds
+    seconds = float(np.ptp(counts.edges[1])) if counts else found.judged_window.seconds
     noise = stored.noise_history
     return {
         "minutes": noise.seconds / 60,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reliability.atomic import write_text_whole
 from reliability.errors import ParameterError, SourceError
-from reliability.judge.counts import ArmCounts, Counts, FloatArray
+from reliability.judge.counts import ArmCounts
 from reliability.notebook.canary_evidence import CanaryEvidence
 from reliability.notebook.parts import present
 from reliability.notebook.run import FrameSource, Place, Run
@@ -129,18 +129,11 @@ def _by_arm(found: CanaryEvidence, of_arm: Callable[[ArmCounts], Columns], *, re
     if counts is None:
         return None
     frames = []
-    for name in ("baseline", "canary"):
-        edges_seconds, arm = counts_of(counts, name)
+    for name, edges_seconds, arm in zip(("baseline", "canary"), counts.edges, counts.arms, strict=True):
         edges = np.rint(1000 * edges_seconds).astype("datetime64[ms]")
         interval = {"start": edges[:-1].repeat(repeat), "end": edges[1:].repeat(repeat)}
         frames.append(pd.DataFrame({"arm": name, **interval, **of_arm(arm)}))
     return pd.concat(frames, ignore_index=True)
-
-
-def counts_of(counts: Counts, name: str) -> tuple[FloatArray, ArmCounts]:
-    """Return the scrapes of an arm and its counts, whether it shares them or has a window of its own."""
-    place = ("baseline", "canary").index(name)
-    return counts.edges[place], counts.arms[place]
 
 
 INCREMENTS: Final = FrameSource(
