@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from functools import cache
 
 import pytest
 
@@ -29,6 +30,12 @@ def run_canary(folder, **parameters):
 
 def report(folder, **parameters):
     return json.loads(json.dumps(close_run(run_canary(folder, **parameters)).data, allow_nan=False))
+
+
+@pytest.fixture(scope="module")
+def run_of_sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    return cache(lambda sample: run_canary(folder, source=f"sample:{sample}"))
 
 
 @pytest.mark.parametrize(
@@ -91,8 +98,8 @@ def test_a_narrow_margin_changes_the_verdict_but_not_the_measurement(tmp_path):
 
 @pytest.mark.parametrize("sample", ["pass", "fail", "unsure", "nodata"])
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__)
-def test_every_cell_shows_both_mime_forms(tmp_path, sample, cell):
-    bundle = cell(run_canary(tmp_path, source=f"sample:{sample}"))._repr_mimebundle_()
+def test_every_cell_shows_both_mime_forms(run_of_sample, sample, cell):
+    bundle = cell(run_of_sample(sample))._repr_mimebundle_()
 
     assert bundle["application/vnd.reliability+json"]["block"] == cell.__name__
     json.dumps(bundle["application/vnd.reliability+json"], allow_nan=False)

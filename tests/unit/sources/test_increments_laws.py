@@ -61,7 +61,7 @@ def edges_of(pairing: Pairing, server: FakePrometheus) -> list[int]:
     return [round((edge - base) / INTERVAL - 0.1) for edge in pairing.counts.edges_seconds]
 
 
-@settings(max_examples=16)
+@settings(max_examples=10)
 @given(server=services(), start=st.floats(0, 60), length=st.floats(60, 180))
 def test_counts_are_what_was_served_between_the_scrapes(server: FakePrometheus, start: float, length: float):
     pairing = pair(server, window_of(round(start, 3), round(start + length, 3)))
@@ -81,7 +81,7 @@ def test_counts_are_what_was_served_between_the_scrapes(server: FakePrometheus, 
             assert math.isclose(counts.latency_sum_seconds[index], latencies, abs_tol=1e-9)
 
 
-@settings(max_examples=16)
+@settings(max_examples=10)
 @given(server=services())
 def test_a_round_is_usable_unless_a_living_replica_missed_it_or_an_arm_was_not_there(server: FakePrometheus):
     window = window_of(0, INTERVAL * (ROUNDS - 1))
@@ -111,7 +111,7 @@ def was_only_missed(one: FakeReplica, scraped: list[int], number: int) -> bool:
     return len(lives) == 1
 
 
-@settings(max_examples=16)
+@settings(max_examples=10)
 @given(server=services(), cut=st.integers(6, 18))
 def test_counts_of_adjacent_windows_add_up(server: FakePrometheus, cut: int):
     steady = replace(
@@ -131,7 +131,7 @@ def test_counts_of_adjacent_windows_add_up(server: FakePrometheus, cut: int):
         assert np.concatenate(summed).tolist() == expected.tolist()
 
 
-@settings(max_examples=16)
+@settings(max_examples=10)
 @given(server=services(), start=st.sampled_from([0.0, 3.5, 10.0, 14.25]))
 def test_a_left_open_server_gives_the_same_counts(server: FakePrometheus, start: float):
     window = window_of(start, start + 150)
@@ -142,7 +142,7 @@ def test_a_left_open_server_gives_the_same_counts(server: FakePrometheus, start:
     assert as_plain(closed) == as_plain(left_open)
 
 
-@settings(max_examples=16)
+@settings(max_examples=10)
 @given(server=services(), chance=st.randoms(use_true_random=True))
 def test_the_order_of_the_series_changes_nothing(server: FakePrometheus, chance: random.Random):
     window = window_of(5, 190)
