@@ -21,7 +21,6 @@ _FINE_RATIO = 1.10 * (1 + 1e-9)  # a ladder of 1.1 is fine; rounding must not ma
 _GUARD_FACTOR = 0.2
 _LADDER_RATIO = 1.1
 _LADDER_STEPS = range(-3, 5)
-_SIGNIFICANT_DIGITS = 3
 
 
 def guard_fraction(bucket_ratio: float) -> float:
@@ -47,11 +46,7 @@ def bucket_ratio(bounds: tuple[float, float]) -> float:
 
 def suggested_bounds(quantile_seconds: float) -> tuple[float, ...]:
     """Return bucket bounds that would let the judge see a 10 % change of this quantile."""
-    return tuple(_rounded(quantile_seconds * _LADDER_RATIO**k) for k in _LADDER_STEPS)
-
-
-def _rounded(seconds: float) -> float:
-    return float(f"{seconds:.{_SIGNIFICANT_DIGITS}g}")
+    return tuple(float(f"{quantile_seconds * _LADDER_RATIO**k:.3g}") for k in _LADDER_STEPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,7 +152,11 @@ def judge_data(
         relative_fraction=error_margin_relative_fraction,
     )
     return (
-        _scrapes(facts),
+        _check(
+            "scrapes", "data-gap" if facts.missing_fraction > MAX_MISSING_FRACTION else None, "few-missing",
+            missing_fraction=facts.missing_fraction, used_count=facts.used_scrapes,
+            expected_count=facts.expected_scrapes,
+        ),
         _split(facts, canary_share_fraction),
         _restarts(facts),
         _births(facts),
@@ -161,8 +165,12 @@ def judge_data(
         _labels(facts),
         _check("warnings", "server-warning" if facts.warnings else None, "no-warning", count=len(facts.warnings)),
         _units(facts),
-        _bounds(facts),
-    )
+        _check(
+            "bounds", "bounds-differ" if facts.dropped_bounds and not facts.common_bounds else None,
+            "bounds-merged" if facts.dropped_bounds else "bounds-equal",
+            common_count=facts.common_bounds, dropped_count=facts.dropped_bounds,
+        ),
+    )  # fmt: skip
 
 
 def share_error_fraction(counts: PairedCounts) -> float | None:
@@ -187,14 +195,6 @@ def _check(check_id: str, fault: str | None, passed: str, **values: object) -> C
     """Build a check that is INCONCLUSIVE when there is a fault."""
     verdict = Verdict.INCONCLUSIVE if fault else Verdict.PASS
     return Check(id=check_id, verdict=verdict, reason=fault or passed, values=values)
-
-
-def _scrapes(facts: DataFacts) -> Check:
-    fault = "data-gap" if facts.missing_fraction > MAX_MISSING_FRACTION else None
-    return _check(
-        "scrapes", fault, "few-missing",
-        missing_fraction=facts.missing_fraction, used_count=facts.used_scrapes, expected_count=facts.expected_scrapes,
-    )  # fmt: skip
 
 
 def _split(facts: DataFacts, expected: float | None) -> Check:
@@ -291,11 +291,3 @@ def _is_outside(arm: ArmFacts) -> bool:
         return False
     too_low = low is not None and mean < low / _SUM_TOLERANCE_RATIO
     return too_low or (high is not None and mean > high * _SUM_TOLERANCE_RATIO)
-
-
-def _bounds(facts: DataFacts) -> Check:
-    fault = "bounds-differ" if facts.dropped_bounds and not facts.common_bounds else None
-    return _check(
-        "bounds", fault, "bounds-merged" if facts.dropped_bounds else "bounds-equal",
-        common_count=facts.common_bounds, dropped_count=facts.dropped_bounds,
-    )  # fmt: skip
