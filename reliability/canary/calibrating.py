@@ -93,12 +93,12 @@ def _lines(measured: Calibration, target: Path, project: Path) -> Iterator[str]:
     interval = latency.increase_interval
     likely = f", P95 {interval[0]:+.1%} to {interval[1]:+.1%}" if interval else ""
     verdicts = f"latency {latency.verdict.value}{likely}; errors {evidence.errors.verdict.value}"
-    yield f"  b judged as a canary of a: {verdicts}"
+    yield f"  b beside a, under the budgets of a canary: {verdicts}"
     yield from _stored_lines(noise, target, project) if measured.verdict is Verdict.PASS else _refusal(measured)
 
 
 def _stored_lines(noise: NoiseHistory | None, target: Path, project: Path) -> Iterator[str]:
-    if noise is not None and noise.seconds < RECOMMENDED_SECONDS:
+    if noise is not None and _is_short(noise):
         yield f"warning: {noise.seconds / 60:.0f} minutes are little; measure 2 hours, better 6, and store it anew."
     named = target.resolve()
     told = named.relative_to(project) if named.is_relative_to(project) else named
@@ -108,7 +108,8 @@ def _stored_lines(noise: NoiseHistory | None, target: Path, project: Path) -> It
 
 def _refusal(measured: Calibration) -> Iterator[str]:
     if measured.verdict is Verdict.FAIL:
-        yield "nothing is stored: the groups are not alike. Are they one version, and is no node of theirs slow?"
+        listed = " and ".join(measured.unlike)
+        yield f"nothing is stored: the groups are not alike in {listed}. Are they one version, on nodes alike?"
     elif measured.broken:
         listed = ", ".join(f"{check.id} ({check.reason})" for check in measured.broken)
         yield f"nothing is stored: the data is not to be trusted: {listed}."
@@ -116,10 +117,15 @@ def _refusal(measured: Calibration) -> Iterator[str]:
         yield "nothing is stored: too few scrapes, or the buckets do not hold the P95; measure for longer, mend bounds."
 
 
+def _is_short(noise: NoiseHistory) -> bool:
+    return noise.seconds < RECOMMENDED_SECONDS
+
+
 def _noise_lines(told: ToldNoise, noise: NoiseHistory, *, margin: float) -> Iterator[str]:
+    unseen = "none was seen" + (", but the time is too short to say that there is none" if _is_short(noise) else "")
     yield f"  noise over {noise.seconds / 60:.0f} minutes, beside the chance of single requests:"
     if noise.latency_log_variance_seconds == 0:
-        yield "  latency: none was seen"
+        yield f"  latency: {unseen}"
     else:
         share = "" if told.noise_share_fraction is None else f", {told.noise_share_fraction:.0%} of the variance here"
         yield (
@@ -130,7 +136,7 @@ def _noise_lines(told: ToldNoise, noise: NoiseHistory, *, margin: float) -> Iter
     if told.error_sd_fraction is None:
         yield "  errors: too few to tell; a canary measures their noise by itself"
     elif told.error_sd_fraction == 0:
-        yield "  errors: none was seen"
+        yield f"  errors: {unseen}"
     else:
         yield f"  errors: over ten minutes their rates differ by {told.error_sd_fraction:.1%} of the rate"
 
@@ -141,6 +147,7 @@ def _document(measured: Calibration, history: StoredHistory | None, target: Path
         "verdict": measured.verdict.value,
         "latency": {"verdict": evidence.latency.verdict.value, "increase_interval": evidence.latency.increase_interval},
         "errors": {"verdict": evidence.errors.verdict.value},
+        "unlike": list(measured.unlike),
         "broken": [{"check": check.id, "reason": check.reason} for check in measured.broken],
         "noise": None
         if measured.noise is None

@@ -30,6 +30,7 @@ from reliability.verdicts import Verdict
 
 _TOLD_SECONDS: Final = 600.0  # noise is told as that of the mean over ten minutes
 _JUDGED: Final = ("traffic", "latency", "errors", "routes")  # the other checks are about the data
+_UNLIKE_PART: Final = 1 / 3  # of a margin: a smaller difference that lasts does no harm worth refusing for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,25 @@ class Calibration:
         return [check for check in checks if check.id not in _JUDGED and check.verdict is not Verdict.PASS]
 
     @property
+    def unlike(self) -> tuple[str, ...]:
+        """Measures in which the groups are not alike, whichever of them is the worse one.
+
+        A FAIL is one; so is a 95 % interval without 0 around more than a third of the margin.
+        """
+        latency, errors = self.evidence.latency, self.evidence.errors
+        change = None if latency.increase_fraction is None else math.log1p(latency.increase_fraction)
+        differ = {
+            "latency": latency.verdict is Verdict.FAIL
+            or _is_apart(change, math.log1p(latency.margin_fraction), latency.increase_interval),
+            "errors": errors.verdict is Verdict.FAIL
+            or _is_apart(errors.difference_fraction, errors.allowed_difference_fraction, errors.interval),
+        }
+        return tuple(name for name, differs in differ.items() if differs)
+
+    @property
     def verdict(self) -> Verdict:
         """PASS when the noise may be stored; FAIL when the groups are not alike."""
-        if Verdict.FAIL in (self.evidence.latency.verdict, self.evidence.errors.verdict):
+        if self.unlike:
             return Verdict.FAIL
         return Verdict.INCONCLUSIVE if self.broken or self.noise is None else Verdict.PASS
 
@@ -93,6 +110,12 @@ def measure(parameters: Parameters, *, place: Place, is_split: bool) -> Calibrat
     )  # fmt: skip
     noise = measure_history(pairing.counts, quantile=limits.quantile)
     return Calibration(evidence=judge_inputs(inputs), counts=pairing.counts, groups=_groups(origin, split), noise=noise)
+
+
+def _is_apart(difference: float | None, margin: float | None, interval: tuple[float, float] | None) -> bool:
+    if difference is None or margin is None or interval is None:
+        return False
+    return abs(difference) > _UNLIKE_PART * margin and not interval[0] <= 0 <= interval[1]
 
 
 def _split(answer: Answer, origin: Origin) -> Split:

@@ -32,7 +32,7 @@ def test_the_baseline_of_the_sample_is_split_measured_and_its_noise_used_by_the_
 
     assert (status, line) == (0, f'history_file = "{NAME}"')
     assert 'a: arm="baseline", 1 of its replicas; 16045 requests' in told.out
-    assert "b judged as a canary of a: latency PASS" in told.out
+    assert "b beside a, under the budgets of a canary: latency PASS" in told.out
     assert "warning: 15 minutes are little" in told.out
     assert read_history(project / NAME).noise.seconds == 890
 
@@ -63,24 +63,25 @@ def test_a_file_that_exists_stays_as_it_is_without_replace(run, project):
     assert "--replace" in told.err
 
 
-def test_groups_that_differ_are_not_one_version_and_nothing_is_stored(run, project):
-    arms = ("--a", 'arm="baseline"', "--b", 'arm="canary"')
+@pytest.mark.parametrize(("a", "b"), [("baseline", "canary"), ("canary", "baseline")], ids=["slower", "faster"])
+def test_groups_that_differ_are_not_one_version_whichever_is_the_worse_one(run, project, a, b):
+    arms = ("--a", f'arm="{a}"', "--b", f'arm="{b}"')
 
     status, told = run("calibrate", "--capture", "sample:fail", *arms, "--to", "noise.json")
 
     assert status == 1
-    assert "nothing is stored: the groups are not alike" in told.out
+    assert "nothing is stored: the groups are not alike in latency and errors" in told.out
     assert not (project / "noise.json").exists()
 
 
 def test_two_named_groups_need_no_replicas_to_split(run):
-    arms = ("--a", 'arm="baseline"', "--b", 'arm="canary"')
+    arms = ("--a", 'instance="baseline-1"', "--b", 'instance="baseline-2"')
 
     status, told = run("calibrate", "--capture", "sample:pass", *arms, "--json")
     document = json.loads(told.out)
 
     assert status == 0
-    assert document["groups"] == {"a": 'arm="baseline"', "b": 'arm="canary"'}
+    assert document["groups"] == {"a": 'instance="baseline-1"', "b": 'instance="baseline-2"'}
     assert document["noise"]["seconds"] > 800
 
 
