@@ -7,22 +7,25 @@ do not belong here.
 
 import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Final
 
 from reliability.judge.check import Check
 from reliability.judge.counts import PairedCounts
+from reliability.judge.data_facts import ArmFacts, DataFacts
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, sum_variance
-from reliability.judge.quantile_ratio import MIN_CLUSTER_COUNT
-from reliability.judge.replica_spread import OddReplica, ReplicaMargins
+from reliability.judge.replica_spread import ReplicaMargins
 from reliability.verdicts import Verdict
 
 MAX_MISSING_FRACTION: Final = 0.20
 MAX_LOST_FRACTION: Final = 0.05
+MAX_GONE_FRACTION: Final = 0.10
 MAX_SKEW_SECONDS: Final = 5.0
 MAX_SPLIT_ERROR_FRACTION: Final = 0.20
 DATA_CAUTIONS: Final = frozenset(("mixed-labels", "replicas-differ", "bounds-merged"))
 """Reasons of a check that passed which a reader should see all the same."""
+MIN_EFFECTIVE_REPLICAS: Final = 2.5  # three of like size; .98/.01/.01 count as one
+_FEWEST_LOST_COUNT: Final = 5  # counter and histogram are read while requests are under way
 _STANDARD_ERRORS: Final = 4.0
 _STALE_INTERVALS: Final = 2.0
 _SUM_TOLERANCE_RATIO: Final = 1.5  # `_sum` and the buckets are not read at one instant; units differ by 1000
@@ -37,94 +40,6 @@ _UNIT_OF_NAME: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MixedLabel:
-    """A label that no matcher selects and in which the targets of an arm differ."""
-
-    label: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmFacts:
-    """What is known about the data of one arm.
-
-    Attributes:
-        requests: Requests counted.
-        replicas: Replicas that served some of them.
-        restarts: How often a process was started anew.
-        lost_requests_at_most: Requests that restarts and vanished replicas may have taken with them.
-        births: Replicas that appeared inside the window.
-        uncounted_births: Those of them that did not provably start inside the window.
-        uncounted_requests_at_most: Requests that these may have served before their first scrape.
-        odd_replicas: Those of its replicas that differ from their siblings beyond chance.
-        started_after_scrape_seconds: How long after a scrape its process says it was started; None
-            when it does not say.
-        newest_before_end_seconds: Age of the newest sample at the window's end; None without samples.
-        mixed_labels: Labels in which its targets differ.
-        mean_seconds: Mean latency by `_sum`; None when unknown.
-        mean_low_seconds: Smallest mean that the buckets allow.
-        mean_high_seconds: Largest mean that the buckets allow; None when the last bucket holds requests.
-    """
-
-    requests: int = 0
-    replicas: int = 0
-    restarts: int = 0
-    lost_requests_at_most: int = 0
-    births: int = 0
-    uncounted_births: int = 0
-    uncounted_requests_at_most: int = 0
-    odd_replicas: tuple[OddReplica, ...] = ()
-    started_after_scrape_seconds: float | None = None
-    newest_before_end_seconds: float | None = None
-    mixed_labels: tuple[MixedLabel, ...] = ()
-    mean_seconds: float | None = None
-    mean_low_seconds: float | None = None
-    mean_high_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataFacts:
-    """What is known about the data of a comparison; the defaults are for no data at all.
-
-    Attributes:
-        baseline: Facts of the baseline.
-        canary: Facts of the canary.
-        expected_scrapes: Rounds of scrapes inside the window, or inside both.
-        used_scrapes: Rounds that could be used.
-        missing_fraction: Share of the rounds that could not; of two windows the larger one.
-        scrape_interval_seconds: Distance of two scrapes; None when unknown.
-        share_error_fraction: Standard error of the canary's share of the traffic; None when the
-            arms were measured at different times, or too shortly to tell.
-        newest_after_as_of_seconds: How long after the instant of judging the newest sample was
-            taken; None when either is unknown.
-        warnings: Warnings of the server, each once.
-        metric: Name of the histogram.
-        unit: Unit that its bounds were read in.
-        common_bounds: Finite bucket bounds that all histograms have.
-        dropped_bounds: Bounds that only some have, and were given up.
-    """
-
-    baseline: ArmFacts = field(default_factory=ArmFacts)
-    canary: ArmFacts = field(default_factory=ArmFacts)
-    expected_scrapes: int = 0
-    used_scrapes: int = 0
-    missing_fraction: float = 1.0
-    scrape_interval_seconds: float | None = None
-    share_error_fraction: float | None = None
-    newest_after_as_of_seconds: float | None = None
-    warnings: tuple[str, ...] = ()
-    metric: str = ""
-    unit: str = "seconds"
-    common_bounds: int = 0
-    dropped_bounds: int = 0
-
-    @property
-    def arms(self) -> tuple[tuple[str, ArmFacts], ...]:
-        """Both arms with their names."""
-        return (("baseline", self.baseline), ("canary", self.canary))
-
-
 def judge_data(
     facts: DataFacts,
     *,
@@ -132,6 +47,7 @@ def judge_data(
     margin_fraction: float = 0.10,
     error_margin_absolute_fraction: float = 0.005,
     error_margin_relative_fraction: float = 0.50,
+    gate_routes: bool = False,
 ) -> tuple[Check, ...]:
     """Check every way in which the data may be broken.
 
@@ -141,10 +57,11 @@ def judge_data(
         margin_fraction: Difference of the P95 of two replicas that would matter.
         error_margin_absolute_fraction: Difference of their error rates that would matter,
         error_margin_relative_fraction: the same as a part of the siblings' rate; the larger one counts.
+        gate_routes: Whether single routes decide; the spread between replicas is not part of their noise.
 
     Returns:
-        The checks `scrapes`, `split`, `restarts`, `births`, `replicas`, `clock`, `labels`,
-        `warnings`, `units` and `bounds`. None of them is a FAIL.
+        The checks `scrapes`, `split`, `restarts`, `births`, `gone`, `replicas`, `clock`, `labels`,
+        `errors-label`, `warnings`, `units`, `counters` and `bounds`. None of them is a FAIL.
     """
     margins = ReplicaMargins(
         latency_fraction=margin_fraction,
@@ -160,11 +77,14 @@ def judge_data(
         _split(facts, canary_share_fraction),
         _restarts(facts),
         _births(facts),
-        _replicas(facts, margins),
+        _gone(facts),
+        _replicas(facts, margins, gate_routes=gate_routes),
         _clock(facts),
         _labels(facts),
+        _errors_label(facts),
         _check("warnings", "server-warning" if facts.warnings else None, "no-warning", count=len(facts.warnings)),
         _units(facts),
+        _counters(facts),
         _check(
             "bounds", "bounds-differ" if facts.dropped_bounds and not facts.common_bounds else None,
             "bounds-merged" if facts.dropped_bounds else "bounds-equal",
@@ -234,16 +154,24 @@ def _share(part: int, counted: int) -> float:
     return part / (part + counted) if part else 0.0
 
 
-def _replicas(facts: DataFacts, margins: ReplicaMargins) -> Check:
+def _gone(facts: DataFacts) -> Check:
+    gone = [{"arm": name, "instance": one} for name, arm in facts.arms for one in arm.gone_replicas]
+    fault = "replica-gone" if gone else None  # what made it vanish may be the release, and is not seen
+    return _check("gone", fault, "all-stayed", gone=gone, limit_fraction=MAX_GONE_FRACTION)
+
+
+def _replicas(facts: DataFacts, margins: ReplicaMargins, *, gate_routes: bool) -> Check:
     odd = [(name, one) for name, arm in facts.arms for one in arm.odd_replicas if margins.are_broken_by(one)]
+    # Only the latency of all requests carries the spread between replicas in its noise, if they weigh enough.
+    is_carried = not gate_routes and min(arm.effective_replicas for _, arm in facts.arms) >= MIN_EFFECTIVE_REPLICAS
+    faults = [found for found in odd if not (is_carried and found[1].measure == "latency")]
     values: dict[str, object] = {}
     if odd:
-        arm, worst = min(odd, key=lambda found: found[1].p_value_fraction)
+        arm, worst = min(faults or odd, key=lambda found: found[1].p_value_fraction)
         values = {"arm": arm, "limit_fraction": margins.limit_fraction(worst), **asdict(worst)}
     counts = (facts.baseline.replicas, facts.canary.replicas)
-    is_carried = min(counts) >= MIN_CLUSTER_COUNT  # then the spread between replicas is part of the verdict's noise
     return _check(
-        "replicas", "replicas-differ" if odd and not is_carried else None,
+        "replicas", "replicas-differ" if faults else None,
         "replicas-differ" if odd else "replicas-alike" if max(counts) > 1 else "one-replica",
         baseline_count=counts[0], canary_count=counts[1], **values,
     )  # fmt: skip
@@ -269,6 +197,27 @@ def _labels(facts: DataFacts) -> Check:
     return _check(
         "labels", "mixed-releases" if releases else None, "mixed-labels" if mixed else "one-value",
         mixed=[{"arm": name, "label": one.label, "values": list(one.values)} for name, one in releases or mixed],
+    )  # fmt: skip
+
+
+def _errors_label(facts: DataFacts) -> Check:
+    missing = [{"arm": name, "label": one} for name, arm in facts.arms for one in arm.missing_error_labels]
+    return _check("errors-label", "error-label-missing" if missing else None, "label-there", missing=missing)
+
+
+def _counters(facts: DataFacts) -> Check:
+    """Hold the counter of requests against the histogram: what only one of them has is not judged whole.
+
+    The limit is that of other unseen requests. A tighter one would be broken by requests that are
+    under way at a scrape, and by a service that counts the scrapes themselves in one of the two only.
+    """
+    known = [(name, arm.requests, arm.counted_requests) for name, arm in facts.arms if arm.counted_requests is not None]
+    apart = [(abs(ours - counted) / max(ours, counted, 1), name, ours, counted) for name, ours, counted in known]
+    fraction, arm, histogram_count, counter_count = max(apart, default=(0.0, None, 0, 0))
+    fault = fraction > MAX_LOST_FRACTION and abs(histogram_count - counter_count) > _FEWEST_LOST_COUNT
+    return _check(
+        "counters", "requests-differ" if fault else None, "requests-agree", arm=arm, histogram_count=histogram_count,
+        counter_count=counter_count, difference_fraction=fraction, limit_fraction=MAX_LOST_FRACTION,
     )  # fmt: skip
 
 

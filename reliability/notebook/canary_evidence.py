@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from reliability.judge.canary import CanaryJudgement, judge_canary
 from reliability.judge.counts import Counts, SuccessiveCounts
-from reliability.judge.data_health import DataFacts, judge_data
+from reliability.judge.data_facts import DataFacts
+from reliability.judge.data_health import judge_data
 from reliability.judge.error_rate import ErrorJudgement, judge_errors
 from reliability.judge.latency import LatencyJudgement, judge_latency
 from reliability.judge.latency_evidence import BucketPolicy
@@ -248,6 +251,7 @@ def judge_inputs(inputs: CanaryInputs) -> CanaryEvidence:
         margin_fraction=limits.margin_fraction,
         error_margin_absolute_fraction=limits.error_margin_absolute_fraction,
         error_margin_relative_fraction=limits.error_margin_relative_fraction,
+        gate_routes=limits.gate_routes,
     )
     judgement = judge_canary(
         latency,
@@ -258,6 +262,7 @@ def judge_inputs(inputs: CanaryInputs) -> CanaryEvidence:
         gate_routes=limits.gate_routes,
         cautions=inputs.history.cautions(at=inputs.origin.as_of) if inputs.history else (),
         alpha_fail=limits.alpha_fail,
+        minutes=float(np.ptp(counts.edges[1])) / 60 if counts else None,
     )
     return CanaryEvidence(inputs=inputs, latency=latency, errors=errors, load=load, judgement=judgement)
 

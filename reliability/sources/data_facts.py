@@ -11,7 +11,8 @@ from datetime import datetime
 import numpy as np
 
 from reliability.judge.counts import ArmCounts
-from reliability.judge.data_health import ArmFacts, DataFacts, MixedLabel
+from reliability.judge.data_facts import ArmFacts, DataFacts, MixedLabel
+from reliability.judge.data_health import MAX_GONE_FRACTION
 from reliability.judge.replica_spread import OddReplica, odd_replicas
 from reliability.sources.answer import Answer, FloatArray
 from reliability.sources.arm_counts import ArmSum, CountedArm
@@ -78,6 +79,7 @@ def gather_facts(
             replicas[place],
             counted=counted[place] if counted else None,
             added=sums[place] if sums else None,
+            names=names,
             bounds=bounds,
         )
         for place, one in enumerate(asked)
@@ -105,6 +107,7 @@ def _arm(
     *,
     counted: CountedArm | None,
     added: ArmSum | None,
+    names: MetricNames,
     bounds: FloatArray,
 ) -> ArmFacts:
     births = [] if counted is None else _births(counted)
@@ -112,7 +115,12 @@ def _arm(
     mean, low, high = _mean(added.total, bounds) if added else (None, None, None)
     return ArmFacts(
         requests=sum(replica.requests for replica in replicas),
+        counted_requests=None
+        if counted is None
+        else round(sum(float(p.counted_requests.sum()) for p in counted.parts)),
         replicas=sum(replica.requests > 0 for replica in replicas),
+        effective_replicas=_effective([replica.requests for replica in replicas]),
+        gone_replicas=() if counted is None else _gone(asked, counted),
         restarts=sum(replica.restarts for replica in replicas),
         lost_requests_at_most=sum(replica.lost_requests_at_most for replica in replicas),
         births=len(births),
@@ -125,10 +133,41 @@ def _arm(
             MixedLabel(label=label, values=values)
             for label, values in mixed_labels(asked.answer, asked.matchers).items()
         ),
+        missing_error_labels=_missing_error_labels(asked.replicas, names),
         mean_seconds=mean,
         mean_low_seconds=low,
         mean_high_seconds=high,
     )
+
+
+def _effective(requests: Sequence[int]) -> float:
+    """Return how many equal replicas would share the requests as unequally; 0 without requests."""
+    return sum(requests) ** 2 / max(sum(count**2 for count in requests), 1)
+
+
+def _gone(asked: Asked, arm: CountedArm) -> tuple[str, ...]:
+    """Name the replicas that served in the window and stopped a good part of it before their arm did.
+
+    One that was restarted is scraped again; one that moved has another name, and is gone.
+    """
+    allowed = MAX_GONE_FRACTION * asked.window.seconds
+    return tuple(
+        part.replica.instance
+        for part in arm.parts
+        if (part.requests.any() or part.counted_requests.any())
+        and asked.newest_seconds - float(part.replica.times_seconds[-1]) > allowed
+    )
+
+
+def _missing_error_labels(replicas: Sequence[Replica], names: MetricNames) -> tuple[str, ...]:
+    """Name the labels without which no request, or every one, would count as failed.
+
+    A condition that holds without its label, like `path!="/health"`, only narrows the others.
+    """
+    rows = [labels for replica in replicas for labels in replica.rows if labels["__name__"] == names.requests]
+    lacking = [one for one in names.error_matchers if not any(labels.get(one.name) for labels in rows)]
+    decisive = [one for one in lacking if not one.matches({}) or len(lacking) == len(names.error_matchers)]
+    return tuple(dict.fromkeys(one.name for one in decisive)) if rows else ()
 
 
 def _births(arm: CountedArm) -> list[float | None]:

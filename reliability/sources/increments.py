@@ -12,7 +12,8 @@ import numpy as np
 
 from reliability.errors import SelectorError
 from reliability.judge.counts import PairedCounts, RouteCounts, SuccessiveCounts, WindowCounts
-from reliability.judge.data_health import DataFacts, share_error_fraction
+from reliability.judge.data_facts import DataFacts
+from reliability.judge.data_health import share_error_fraction
 from reliability.sources.answer import Answer, FloatArray
 from reliability.sources.arm_counts import (
     ArmSum,

@@ -6,14 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reliability.judge.data_health import DATA_CAUTIONS, ArmFacts, DataFacts, MixedLabel, judge_data
+from reliability.judge.data_facts import ArmFacts, DataFacts, MixedLabel
+from reliability.judge.data_health import DATA_CAUTIONS, judge_data
 from reliability.judge.replica_spread import OddReplica
 from reliability.verdicts import Verdict
 
-IDS = ("scrapes", "split", "restarts", "births", "replicas", "clock", "labels", "warnings", "units", "bounds")
+IDS = (
+    "scrapes", "split", "restarts", "births", "gone", "replicas", "clock", "labels", "errors-label", "warnings",
+    "units", "counters", "bounds",
+)  # fmt: skip
 ARM = ArmFacts(
     requests=1000,
+    counted_requests=1000,
     replicas=2,
+    effective_replicas=2.0,
     started_after_scrape_seconds=-3600.0,
     newest_before_end_seconds=8.0,
     mean_seconds=0.1,
@@ -60,7 +66,9 @@ COUNT = st.integers(0, 10**6)
 SECONDS = st.none() | st.floats(-1e6, 1e6)
 ARM_FACTS = st.builds(
     ArmFacts,
-    requests=COUNT, replicas=COUNT, restarts=COUNT, lost_requests_at_most=COUNT, births=COUNT, uncounted_births=COUNT,
+    requests=COUNT, counted_requests=st.none() | COUNT, effective_replicas=st.floats(0, 100),
+    gone_replicas=st.sampled_from([(), ("b-1",)]), missing_error_labels=st.sampled_from([(), ("code",)]),
+    replicas=COUNT, restarts=COUNT, lost_requests_at_most=COUNT, births=COUNT, uncounted_births=COUNT,
     uncounted_requests_at_most=COUNT, odd_replicas=st.sampled_from([(), (SLOW,), (FAILING, SLOW)]),
     started_after_scrape_seconds=SECONDS, newest_before_end_seconds=SECONDS,
     mixed_labels=st.sampled_from([(), (MixedLabel(label="zone", values=("", "b")),)]),
@@ -96,6 +104,11 @@ def test_no_data_at_all_is_a_gap():
         (replace(GOOD, missing_fraction=0.21), "scrapes", "data-gap"),
         (arms(canary={"lost_requests_at_most": 60}), "restarts", "restart-loss"),
         (arms(baseline={"uncounted_requests_at_most": 60}), "births", "birth-unknown"),
+        (arms(canary={"gone_replicas": ("c-1",)}), "gone", "replica-gone"),
+        (arms(baseline={"gone_replicas": ("b-1",)}), "gone", "replica-gone"),
+        (arms(canary={"missing_error_labels": ("code",)}), "errors-label", "error-label-missing"),
+        (arms(canary={"counted_requests": 1060}), "counters", "requests-differ"),
+        (arms(baseline={"counted_requests": 940}), "counters", "requests-differ"),
         (arms(baseline={"odd_replicas": (SLOW,)}), "replicas", "replicas-differ"),
         (arms(canary={"odd_replicas": (FAILING,)}), "replicas", "replicas-differ"),
         (arms(canary={"started_after_scrape_seconds": 6.0}), "clock", "clock-skew"),
@@ -122,7 +135,9 @@ def test_broken_evidence_decides_nothing(facts: DataFacts, check_id: str, reason
         (arms(canary={"births": 1}), "births", "birth-counted"),
         (arms(canary={"births": 1, "uncounted_births": 1}), "births", "birth-uncounted"),
         (arms(canary={"mixed_labels": (MixedLabel(label="zone", values=("a", "b")),)}), "labels", "mixed-labels"),
-        (arms({"replicas": 3, "odd_replicas": (SLOW,)}, {"replicas": 3}), "replicas", "replicas-differ"),
+        (arms(canary={"counted_requests": 1040}), "counters", "requests-agree"),
+        (arms(canary={"counted_requests": None}), "counters", "requests-agree"),
+        (arms({"requests": 40, "counted_requests": 45}), "counters", "requests-agree"),
         (arms({"replicas": 1}, {"replicas": 1}), "replicas", "one-replica"),
         (arms(canary={"mean_seconds": None}), "units", "unit-plausible"),
         (arms(canary={"mean_seconds": 40.0, "mean_high_seconds": None}), "units", "unit-plausible"),
@@ -171,6 +186,36 @@ def test_replicas_differ_by_more_than_what_would_matter_between_releases(
     facts = arms(canary={"odd_replicas": (odd,)})
 
     assert (outcome(facts, "replicas", **options)[1] == "replicas-differ") == differs
+
+
+@pytest.mark.parametrize(
+    ("baseline", "canary", "options", "carried"),
+    [
+        (3.0, 2.5, {}, True),
+        (3.0, 2.4, {}, False),
+        (1.04, 3.0, {}, False),
+        (3.0, 3.0, {"gate_routes": True}, False),
+    ],
+    ids=["three alike", "fewer than they look", "one serves nearly all", "routes gate"],
+)
+def test_a_slow_replica_is_left_to_the_noise_only_where_the_noise_knows_of_replicas(
+    baseline: float, canary: float, options: dict[str, bool], carried: bool
+):
+    facts = arms({"effective_replicas": baseline, "odd_replicas": (SLOW,)}, {"effective_replicas": canary})
+
+    verdict, reason = outcome(facts, "replicas", **options)
+
+    assert (verdict is Verdict.PASS) == carried
+    assert reason == "replicas-differ"
+
+
+def test_a_failing_replica_decides_nothing_however_many_siblings_it_has():
+    facts = arms({"effective_replicas": 9.0}, {"effective_replicas": 9.0, "odd_replicas": (SLOW, FAILING)})
+
+    check = next(one for one in judge_data(facts, canary_share_fraction=None) if one.id == "replicas")
+
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.values["measure"] == "errors"
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,10 @@ SEEN: dict[str, dict[str, Json]] = {
         "birth-unknown": {"count": 2, "uncounted_count": 1, "unknown_count": 1900, "unknown_fraction": 0.09,
                           "limit_fraction": 0.05},
     },
+    "gone": {
+        "all-stayed": {"gone": [], "limit_fraction": 0.1},
+        "replica-gone": {"gone": [{"arm": "canary", "instance": HOSTILE}] * 4, "limit_fraction": 0.1},
+    },
     "replicas": {
         "replicas-alike": {"baseline_count": 2, "canary_count": 2},
         "one-replica": {"baseline_count": 1, "canary_count": 1},
@@ -152,12 +156,22 @@ SEEN: dict[str, dict[str, Json]] = {
         "one-value": {"mixed": []},
         "mixed-releases": {"mixed": [{"arm": "baseline", "label": "release", "values": [HOSTILE, "2.8.0"]}]},
     },
+    "errors-label": {
+        "label-there": {"missing": []},
+        "error-label-missing": {"missing": [{"arm": arm, "label": "code"} for arm in ("baseline", "canary")]},
+    },
     "warnings": {"no-warning": {"count": 0}, "server-warning": {"count": 2}},
     "units": {
         "unit-plausible": {"metric": "http_request_duration_seconds", "unit": "seconds", "unit_of_name": "seconds",
                            "arm": None, "mean_seconds": 0.11, "mean_low_seconds": 0.1, "mean_high_seconds": None},
         "unit-doubtful": {"metric": "latency_ms", "unit": "seconds", "unit_of_name": "milliseconds", "arm": "canary",
                           "mean_seconds": 110.0, "mean_low_seconds": 0.1, "mean_high_seconds": 0.2},
+    },
+    "counters": {
+        "requests-agree": {"arm": "baseline", "histogram_count": 19004, "counter_count": 19003,
+                           "difference_fraction": 0.00005, "limit_fraction": 0.05},
+        "requests-differ": {"arm": "canary", "histogram_count": 12700, "counter_count": 18897,
+                            "difference_fraction": 0.328, "limit_fraction": 0.05},
     },
     "bounds": {
         "bounds-equal": {"common_count": 24, "dropped_count": 0},

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reliability.judge.data_health import DataFacts, judge_data
+from reliability.judge.data_facts import DataFacts
+from reliability.judge.data_health import judge_data
 from reliability.sources.increments import pair_counts
 from reliability.sources.promql import parse_matchers
 from reliability.window import Window
@@ -31,7 +32,7 @@ def test_a_quiet_recording_gives_no_reason_for_doubt():
     assert (facts.canary.mean_low_seconds, facts.canary.mean_high_seconds) == (0.1, 0.2)
     assert reasons(facts) == {
         "few-missing", "not-declared", "no-restart", "no-birth", "one-replica", "clocks-agree", "one-value",
-        "no-warning", "unit-plausible", "bounds-equal",
+        "no-warning", "unit-plausible", "bounds-equal", "all-stayed", "label-there", "requests-agree",
     }  # fmt: skip
 
 
@@ -127,6 +128,76 @@ def test_one_slow_replica_is_found_in_raw_counters():
     assert {one.measure for one in facts.canary.odd_replicas} == {"latency"}
     assert facts.baseline.odd_replicas == ()
     assert "replicas-differ" in reasons(facts)
+
+
+@pytest.mark.parametrize("arm", ["baseline", "canary"])
+@pytest.mark.parametrize(
+    ("until", "hidden_start", "is_gone"), [(150, False, True), (150, True, True), (295, False, False)]
+)
+def test_a_replica_that_vanishes_long_before_its_arm_is_gone(arm: str, until: int, hidden_start: bool, is_gone: bool):
+    everyone = [replica(arm), replica(arm, number=1, lives=((LONG_AGO, ZERO + until),))]
+    hidden = frozenset({"process_start_time_seconds"} if hidden_start else ())
+
+    facts = facts_of([replica()], everyone, hidden=hidden) if arm == "baseline" else facts_of(everyone, hidden=hidden)
+
+    assert getattr(facts, arm).gone_replicas == ((f"{arm}-1:8000",) if is_gone else ())
+    assert ("replica-gone" in reasons(facts)) == is_gone
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"lives": ((LONG_AGO, ZERO + 104), (ZERO + 241, FOREVER))}, {"lives": ((LONG_AGO, ZERO - 15),)}],
+    ids=["it came back", "it went before the window"],
+)
+def test_a_restart_and_an_earlier_end_are_not_gone(changes: dict[str, Any]):
+    assert facts_of([replica(), replica(number=1, **changes)]).canary.gone_replicas == ()
+
+
+def test_an_arm_that_vanishes_whole_is_stale_and_not_gone():
+    facts = facts_of([replica(number=number, lives=((LONG_AGO, ZERO + 150),)) for number in range(2)])
+
+    assert facts.canary.gone_replicas == ()
+    assert "stale-data" in reasons(facts)
+
+
+@pytest.mark.parametrize(
+    ("matchers", "missing"),
+    [
+        ('code=~"5.."', ()),
+        ('status=~"5.."', ("status",)),
+        ('status!~"2.."', ("status",)),
+        ('code=~"5..", path!="/health"', ()),
+        ('code=~"5..", grpc="14"', ("grpc",)),
+    ],
+)
+@pytest.mark.parametrize("code", ["200", "500"])
+def test_a_label_of_errors_that_no_request_has_is_named_and_the_rest_are_fine(
+    matchers: str, missing: tuple[str, ...], code: str
+):
+    names = replace(NAMES, error_matchers=parse_matchers(matchers))
+
+    facts = facts_of([replica(requests=steady(code=code))], names=names)
+
+    assert facts.canary.missing_error_labels == facts.baseline.missing_error_labels == missing
+    assert ("error-label-missing" in reasons(facts)) == bool(missing)
+
+
+@pytest.mark.parametrize("lost", [NAMES.bucket, NAMES.requests])
+def test_a_replica_with_one_of_counter_and_histogram_makes_them_differ(lost: str):
+    baseline, canary = both_answers([replica(number=number) for number in range(3)])
+    rest = [one for one in canary.series if not (one.name == lost and one.labels["instance"].startswith("canary-2"))]
+
+    facts = pair_counts(baseline, replace(canary, series=tuple(rest)), names=NAMES, window=WINDOW).facts
+
+    assert {facts.canary.requests, facts.canary.counted_requests} == {300, 450}
+    assert "requests-differ" in reasons(facts)
+
+
+@pytest.mark.parametrize(("paces", "effective"), [((2, 2, 2), 3.0), ((2, 2), 2.0), ((2, 60, 60), 1.14)])
+def test_replicas_count_as_far_as_they_serve(paces: tuple[float, ...], effective: float):
+    facts = facts_of([replica(number=n, requests=steady(pace)) for n, pace in enumerate(paces)])
+
+    assert facts.canary.effective_replicas == pytest.approx(effective, abs=0.01)
 
 
 def test_arms_that_never_shared_a_scrape_have_facts_too():
