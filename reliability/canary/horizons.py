@@ -14,7 +14,7 @@ from reliability.judge.bucket_limits import bucket_ratio, guard_fraction, sugges
 from reliability.judge.counts import FloatArray
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import scrapes_to_merge
-from reliability.judge.latency_evidence import MIN_SLOW_COUNT
+from reliability.judge.latency_evidence import MIN_SLOW_COUNT, MIN_SLOW_COUNT_TO_PASS
 from reliability.judge.noise import MANY_DEGREES, SLOW_COUNT
 from reliability.judge.planning import planned_seconds, requests_for_errors, requests_for_latency
 from reliability.judge.survival import counted_curve, tail_index
@@ -240,7 +240,8 @@ def _latency_decision(
     independent = traffic.latency_variance_seconds(tail_index, slower_share=share)
     factor = 1 + (noise.latency_log_variance_seconds / independent if noise else 0.0)
     degrees = noise.latency_degrees if noise and is_pooled else 0
-    least_count = MIN_SLOW_COUNT / share / (1 + traffic.ratio)
+    least_slow_count = MIN_SLOW_COUNT_TO_PASS if target.verdict is Verdict.PASS else MIN_SLOW_COUNT
+    least_count = least_slow_count / share / (1 + traffic.ratio)
 
     def seconds_for(critical: float) -> float:
         count = requests_for_latency(
@@ -254,7 +255,9 @@ def _latency_decision(
         return max(count, least_count) / rate
 
     slow = SLOW_COUNT if degrees < MANY_DEGREES else 0
-    return _decision(traffic, target, seconds_for, noise_factor=factor, known_degrees=degrees, slow_count=slow)
+    return _decision(
+        traffic, target, seconds_for, noise_factor=factor, known_degrees=degrees, slow_count=slow, tapered=True
+    )
 
 
 def _error_decision(
@@ -293,6 +296,7 @@ def _decision(
     noise_factor: float,
     known_degrees: int,
     slow_count: int = 0,
+    tapered: bool = False,
 ) -> PlannedDecision:
     seconds = planned_seconds(
         seconds_for,
@@ -301,6 +305,7 @@ def _decision(
         noise_factor=noise_factor,
         known_degrees=known_degrees,
         slow_count=slow_count,
+        tapered=tapered,
     )
     if math.isinf(seconds):
         return _never(target)

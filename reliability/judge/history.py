@@ -54,6 +54,8 @@ def measure_history(counts: PairedCounts, *, quantile: float = 0.95) -> NoiseHis
         return None
     share = 1.0 - quantile
     arms = arm_tails(intervals, counts.upper_bounds_seconds)
+    if arms is None:
+        return None
     test = quantile_ratio_test(*arms, slower_share=share)
     index = pooled_tail_index(*arms, slower_share=share)
     if test is None or index is None:

@@ -153,16 +153,19 @@ def successive_intervals(counts: SuccessiveCounts) -> SuccessiveIntervals:
         counts: Counts of both windows; the warm-up is already cut off.
 
     Returns:
-        The intervals. A route that only one window saw is left out, with its requests.
+        The intervals. A route that one window did not see stands with zeros there.
     """
     baseline, canary = counts.baseline, counts.canary
-    both = sorted(set(baseline.routes) & set(canary.routes))
+    nothing = baseline.total.each(np.zeros_like), canary.total.each(np.zeros_like)
     return SuccessiveIntervals(
         baseline=baseline.total,
         canary=canary.total,
         baseline_seconds=np.diff(baseline.edges_seconds),
         canary_seconds=np.diff(canary.edges_seconds),
-        routes=tuple(RouteCounts(route=r, baseline=baseline.routes[r], canary=canary.routes[r]) for r in both),
+        routes=tuple(
+            RouteCounts(route=r, baseline=baseline.routes.get(r, nothing[0]), canary=canary.routes.get(r, nothing[1]))
+            for r in sorted({*baseline.routes, *canary.routes})
+        ),
     )
 
 

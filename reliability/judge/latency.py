@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reliability.judge.counts import Counts
+from reliability.judge.counts import Counts, PairedCounts
 from reliability.judge.history import NoiseHistory
 from reliability.judge.latency_evidence import (
     BucketPolicy,
@@ -41,6 +41,7 @@ class LatencyJudgement:
         canary_request_count: Requests of the canary in the histogram.
         scrape_count: Intervals compared, after merging sparse scrapes.
         settling_seconds: Head set aside because the canary was still settling.
+        noisier_than_history: Whether the noise measured before was not used, because this run is clearly noisier.
         baseline_seconds: P95 of the baseline; None in the `+Inf` bucket or without requests.
         canary_seconds: P95 of the canary.
         increase_fraction: Estimate of `canary / baseline - 1`.
@@ -72,6 +73,7 @@ class LatencyJudgement:
     canary_request_count: int = 0
     scrape_count: int = 0
     settling_seconds: float = 0.0
+    noisier_than_history: bool = False
     baseline_seconds: float | None = None
     canary_seconds: float | None = None
     increase_fraction: float | None = None
@@ -167,7 +169,7 @@ def judge_latency(
     )
     baseline, canary = (round(float(arm.bucket_counts[:, -1].sum())) for arm in counts.arms)
     blank = LatencyJudgement(
-        reason=no_traffic_reason(baseline, canary) or "too-few-scrapes",
+        reason=no_traffic_reason(baseline, canary) or ("no-shared-route" if _has_routes(counts) else "too-few-scrapes"),
         margin_fraction=margin_fraction,
         baseline_request_count=baseline,
         canary_request_count=canary,
@@ -178,6 +180,10 @@ def judge_latency(
     limited = _limited(_described(blank, evidence), evidence)
     late = last_third(evidence, scrape_interval_seconds=counts.scrape_interval_seconds)
     return _explained(limited if late is None else _vetoed(limited, late), evidence)
+
+
+def _has_routes(counts: Counts) -> bool:
+    return bool(counts.routes if isinstance(counts, PairedCounts) else {*counts.baseline.routes, *counts.canary.routes})
 
 
 def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJudgement:
@@ -192,6 +198,7 @@ def _described(blank: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJud
         blank,
         scrape_count=evidence.intervals.count,
         settling_seconds=evidence.settling_seconds,
+        noisier_than_history=evidence.noisier_than_history,
         baseline_seconds=_finite(quantiles[0]),
         canary_seconds=_finite(quantiles[1]),
         increase_fraction=None if evidence.test is None else evidence.test.ratio - 1,
@@ -215,6 +222,8 @@ def _limited(described: LatencyJudgement, evidence: LatencyEvidence) -> LatencyJ
     by_curve = limits = curve_limits(evidence)
     if evidence.guard > 0 or evidence.rules.policy == "strict":
         limits = by_curve.or_better(bound_limits(evidence))
+    if not evidence.may_pass:
+        limits = replace(limits, highest=None, p_pass=1.0)
     interval = increase_interval(evidence, by_curve)
     missing = "overflow-bucket" if evidence.test is None else "no-limit"
     return replace(
@@ -244,8 +253,10 @@ def _vetoed(limited: LatencyJudgement, late: LatencyEvidence) -> LatencyJudgemen
     return replace(
         limited,
         deciding_lower_fraction=lower,
+        deciding_upper_fraction=None,  # that of the whole window says nothing of its end
         late_lower_fraction=lower,
         fail_p_value=_LATE_ALPHA_PART * p_value,
+        pass_p_value=1.0,
     )
 
 

@@ -6,7 +6,8 @@ Fed by the latency judge with evidence that decided nothing.
 import math
 
 from reliability.judge.bucket_limits import suggested_bounds
-from reliability.judge.latency_evidence import MIN_SLOW_COUNT, LatencyEvidence
+from reliability.judge.intervals import SharedIntervals
+from reliability.judge.latency_evidence import MIN_SLOW_COUNT_TO_PASS, LatencyEvidence
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
 from reliability.judge.noise import MANY_DEGREES, SLOW_COUNT
 from reliability.judge.planning import planned_seconds, requests_for_latency
@@ -23,10 +24,11 @@ def open_reason(evidence: LatencyEvidence) -> str:
     if test is None or evidence.overflows:
         return "overflow-bucket"
     hopeless = rules.margin_ratio * (1 - evidence.guard) <= 1  # not even an unchanged canary could pass
-    decided_without_guard = (
-        test.p_above(rules.margin_ratio) <= rules.alpha_fail or test.p_below(rules.margin_ratio) <= rules.alpha_pass
-    )
-    return "buckets-too-coarse" if hopeless or decided_without_guard else "not-enough-evidence"
+    if hopeless or test.p_above(rules.margin_ratio) <= rules.alpha_fail:
+        return "buckets-too-coarse"
+    if not evidence.may_pass:
+        return "too-few-requests"
+    return "buckets-too-coarse" if test.p_below(rules.margin_ratio) <= rules.alpha_pass else "not-enough-evidence"
 
 
 def helpful_bounds(evidence: LatencyEvidence) -> tuple[float, ...]:
@@ -46,7 +48,7 @@ def requests_needed(evidence: LatencyEvidence) -> int | None:
     """
     intervals = evidence.intervals
     had = float(intervals.canary_requests.sum())
-    least = MIN_SLOW_COUNT / evidence.rules.slower_share / (1 + intervals.traffic_ratio)
+    least = had * MIN_SLOW_COUNT_TO_PASS / evidence.slow_count
     unchanged = max(least, _requests_for(0.0, evidence) or 0.0)
     if had < unchanged < math.inf:
         return math.ceil(unchanged)
@@ -81,7 +83,8 @@ def _requests_for(log_change: float, evidence: LatencyEvidence) -> float | None:
         )
         return needed / per_second
 
-    known_degrees = 0 if rules.history is None else rules.history.latency_degrees
+    is_pooled = rules.history is not None and not evidence.noisier_than_history
+    known_degrees = rules.history.latency_degrees if rules.history is not None and is_pooled else 0
     return per_second * planned_seconds(
         seconds_for,
         alpha=rules.alpha_pass if room > 0 else rules.alpha_fail,
@@ -89,4 +92,5 @@ def _requests_for(log_change: float, evidence: LatencyEvidence) -> float | None:
         noise_factor=noise_factor,
         known_degrees=known_degrees,
         slow_count=SLOW_COUNT if known_degrees < MANY_DEGREES else 0,
+        tapered=isinstance(intervals, SharedIntervals),
     )

@@ -35,20 +35,50 @@ def cosine_count(interval_count: int) -> int:
 
 
 @lru_cache(maxsize=32)
-def cosines(interval_count: int) -> FloatArray:
+def cosines(interval_count: int, count: int | None = None) -> FloatArray:
     """Return the cosines to project on.
 
     Args:
         interval_count: Length of the series.
+        count: How many, slowest first; by default `cosine_count`.
 
     Returns:
-        Array of shape `(cosine_count, interval_count)`; each row has mean square 1. Read only.
+        Array of shape `(count, interval_count)`; each row has mean square 1. Read only.
     """
-    j = np.arange(1, cosine_count(interval_count) + 1)[:, None]
+    j = np.arange(1, (cosine_count(interval_count) if count is None else count) + 1)[:, None]
     t = np.arange(interval_count)[None, :] + 0.5
     basis: FloatArray = np.sqrt(2.0) * np.cos(np.pi * j * t / interval_count)
     basis.flags.writeable = False
     return basis
+
+
+@lru_cache(maxsize=32)
+def tapered_weights(interval_count: int) -> FloatArray:
+    """Return the weights of the slowest cosines, the slower the heavier.
+
+    Half as many cosines again as `cosine_count`, under a quadratic window: their weighted mean square
+    has the bias of `cosine_count` equal ones and a quarter more degrees of freedom.
+
+    Args:
+        interval_count: Length of the series, at least `MIN_INTERVAL_COUNT`.
+
+    Returns:
+        Weights that sum to 1. Read only.
+
+    Source:
+        Priestley 1962, Technometrics 4:551 (the quadratic spectral window).
+    """
+    count = min(round(1.5 * cosine_count(interval_count)), interval_count - 2)
+    falling = 1.0 - (np.arange(1, count + 1) / (count + 1)) ** 2
+    weights: FloatArray = falling / falling.sum()
+    weights.flags.writeable = False
+    return weights
+
+
+def tapered_degrees(interval_count: int) -> float:
+    """Return the degrees of freedom of a mean square with `tapered_weights`."""
+    weights = tapered_weights(interval_count)
+    return float(1.0 / (weights @ weights))
 
 
 def projected(series: FloatArray) -> FloatArray:

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from scipy.special import ndtri, stdtr
+from scipy.special import fdtrc, ndtri, stdtr
 
 from reliability.judge.counts import FloatArray
-from reliability.judge.long_run import critical_value, projected
+from reliability.judge.long_run import cosines, critical_value, projected, tapered_degrees, tapered_weights
 from reliability.judge.memory import lasting_projections
 
-SLOW_COUNT = 4
+SLOW_COUNT = 5
 """Cosines that stand for the slowest movements."""
 MANY_DEGREES = 20  # a history this long knows slow movements better than the terms at hand
+_NOISIER_ALPHA = 0.01
 _SMALLEST_PROBABILITY = 1e-300  # its normal deviate, 37, is the largest there is
 
 
@@ -69,6 +70,13 @@ def pooled(laws: Sequence[Law]) -> Law:
     return Law(variance=sum(law.degrees * law.variance for law in laws) / degrees, degrees=degrees)
 
 
+def is_noisier(own: Law, known: Law) -> bool:
+    """Tell whether a variance is clearly larger than one measured before, beyond what both estimates allow."""
+    if own.variance <= 0:
+        return False
+    return bool(fdtrc(own.degrees, known.degrees, own.variance / known.variance) <= _NOISIER_ALPHA)
+
+
 def summed(laws: Sequence[Law]) -> Law:
     """Add independent variances; the degrees are those of Welch and Satterthwaite."""
     variance = sum(law.variance for law in laws)
@@ -106,8 +114,7 @@ class PairedNoise:
 
     def laws(self, baseline: FloatArray, canary: FloatArray) -> tuple[Law, ...]:
         """Estimate from the differences, shape `(T,)` both; a history is pooled in."""
-        projections = projected(canary - baseline)
-        own = _law(projections)
+        projections, own = _tapered_law(canary - baseline)
         if self.history is not None:
             own = pooled((own, self.history))
         slow = () if self.history is not None and self.history.degrees >= MANY_DEGREES else (_slow_floor(projections),)
@@ -137,6 +144,13 @@ class UnpairedNoise:
         windows = zip((baseline, canary), self.memories, strict=True)
         own = summed([_law(lasting_projections(series, memory=memory)) for series, memory in windows])
         return (own,) if self.history is None else (own, self.history)
+
+
+def _tapered_law(series: FloatArray) -> tuple[FloatArray, Law]:
+    """Estimate the law of `series.sum()`; return the projections too, slowest first."""
+    weights = tapered_weights(series.size)
+    projections: FloatArray = cosines(series.size, weights.size) @ series
+    return projections, Law(variance=float(weights @ projections**2), degrees=tapered_degrees(series.size))
 
 
 def _law(projections: FloatArray) -> Law:

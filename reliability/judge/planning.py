@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import chdtri, ndtr, ndtri
 
 from reliability.judge.counts import FloatArray
-from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
+from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value, tapered_degrees
 
 POWER: Final = 0.90
 """Probability to decide that a plan aims at."""
@@ -33,6 +33,7 @@ def planned_seconds(
     noise_factor: float = 1.0,
     known_degrees: int = 0,
     slow_count: int = 0,
+    tapered: bool = False,
 ) -> float:
     """Find the horizon after which a test decides, with the degrees of freedom that this horizon has.
 
@@ -44,13 +45,15 @@ def planned_seconds(
         noise_factor: Variance over that of independent requests.
         known_degrees: Degrees of freedom of a measured history that is pooled in.
         slow_count: See `planned_critical`.
+        tapered: Whether the test will weigh its cosines, as that of latency side by side does.
 
     Returns:
         The horizon in seconds, at least `MIN_INTERVAL_COUNT` intervals; `inf` when a year does not do.
     """
 
     def seconds_at(seconds: float) -> float:
-        degrees = cosine_count(max(MIN_INTERVAL_COUNT, round(min(seconds, LONGEST_SECONDS) / interval_seconds)))
+        count = max(MIN_INTERVAL_COUNT, round(min(seconds, LONGEST_SECONDS) / interval_seconds))
+        degrees = tapered_degrees(count) if tapered else cosine_count(count)
         critical = planned_critical(
             alpha, degrees=degrees, noise_factor=noise_factor, known_degrees=known_degrees, slow_count=slow_count
         )
@@ -69,7 +72,7 @@ def planned_seconds(
 def planned_critical(
     alpha: float,
     *,
-    degrees: int,
+    degrees: float,
     noise_factor: float = 1.0,
     known_degrees: int = 0,
     slow_count: int = 0,

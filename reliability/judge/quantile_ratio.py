@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from reliability.judge.counts import FloatArray, ReplicaTotals
+from reliability.judge.data_health import MIN_EFFECTIVE_REPLICAS
 from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals
 from reliability.judge.inversion import crossing, root
 from reliability.judge.long_run import critical_value
@@ -24,7 +25,7 @@ from reliability.judge.strata import WeighedArm, weighed_arms
 from reliability.judge.survival import SurvivalCurve, survival_curve, tail_index
 
 MIN_CLUSTER_COUNT = 3
-"""Fewer replicas of an arm say nothing of how replicas differ."""
+"""Fewer replicas of an arm say nothing of how replicas differ; nor do `MIN_EFFECTIVE_REPLICAS`, by their requests."""
 _LARGEST_LOG_RATIO = math.log(1000.0)
 _FIRST_LOG_STEP = 0.03
 _SHORTEST_LOG_STEP = 1e-4
@@ -197,7 +198,7 @@ def arm_tails(
     upper_bounds_seconds: FloatArray,
     *,
     replicas: tuple[Sequence[ReplicaTotals], Sequence[ReplicaTotals]] = ((), ()),
-) -> tuple[ArmTail, ArmTail]:
+) -> tuple[ArmTail, ArmTail] | None:
     """Prepare both arms.
 
     Args:
@@ -206,26 +207,29 @@ def arm_tails(
         replicas: Totals of the replicas of baseline and canary, as far as known.
 
     Returns:
-        Baseline and canary: curve, and mass per interval.
+        Baseline and canary: curve, and mass per interval; None when they share no cell, see `weighed_arms`.
     """
     tables = [_by_replica(arm) for arm in replicas]
     if any(table is None for table in tables):
         tables = [None, None]
-    baseline, canary = weighed_arms(intervals)
+    arms = weighed_arms(intervals)
+    if arms is None:
+        return None
     return (
-        _arm_tail(baseline, tables[0], upper_bounds_seconds),
-        _arm_tail(canary, tables[1], upper_bounds_seconds),
+        _arm_tail(arms[0], tables[0], upper_bounds_seconds),
+        _arm_tail(arms[1], tables[1], upper_bounds_seconds),
     )
 
 
 def _arm_tail(arm: WeighedArm, replicas: FloatArray | None, upper_bounds_seconds: FloatArray) -> ArmTail:
     curve = survival_curve(upper_bounds_seconds, arm.mass[1:].sum(axis=1), request_count=arm.effective_count)
+    edges = np.append(True, upper_bounds_seconds > 0)  # those of the curve
     return ArmTail(
         curve=curve,
-        mass=arm.mass,
+        mass=arm.mass[edges],
         latency_seconds=arm.latency_seconds,
         effective_count=arm.effective_count,
-        replicas=replicas,
+        replicas=None if replicas is None else replicas[edges],
     )
 
 
@@ -235,7 +239,7 @@ def _by_replica(replicas: Sequence[ReplicaTotals]) -> FloatArray | None:
         return None
     counts = np.column_stack(served)
     table: FloatArray = np.vstack([counts[-1], counts[-1] - counts]) / counts[-1].sum()
-    return table
+    return table if 1.0 / float(table[0] @ table[0]) >= MIN_EFFECTIVE_REPLICAS else None
 
 
 def quantile_ratio_test(

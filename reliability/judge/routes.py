@@ -14,9 +14,9 @@ import numpy as np
 
 from reliability.judge.counts import Counts, PairedCounts, WindowCounts
 from reliability.judge.error_rate import ErrorJudgement
-from reliability.judge.holm import holm_adjusted
+from reliability.judge.holm import NOT_AFTER_HOLM, holm_adjusted
 from reliability.judge.latency import LatencyJudgement, judge_latency
-from reliability.judge.latency_evidence import MIN_SLOW_COUNT, BucketPolicy
+from reliability.judge.latency_evidence import MIN_SLOW_COUNT_TO_PASS, BucketPolicy
 from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, critical_value
 from reliability.judge.planning import requests_for_latency
 from reliability.judge.simpson import Simpson, compare_pooled
@@ -53,7 +53,7 @@ class RouteJudgement:
     @property
     def reason(self) -> str:
         """Code of its verdict."""
-        return self.latency.reason if self.verdict is self.latency.verdict else "not-enough-evidence"
+        return self.latency.reason if self.verdict is self.latency.verdict else NOT_AFTER_HOLM
 
     def to_json(self) -> dict[str, object]:
         """Return the row of the table with JSON types only."""
@@ -120,6 +120,12 @@ class RoutesJudgement:
         """Judged routes that neither pass nor fail."""
         return tuple(r.route for r in self.judged if r.verdict not in (Verdict.PASS, Verdict.FAIL))
 
+    @property
+    def nearest(self) -> UnjudgedRoute | None:
+        """The route that lacks the fewest requests to be judged; None where requests would not do."""
+        known = [(r.needed_count - r.canary_count, r) for r in self.not_judged if r.needed_count is not None]
+        return min(known, key=lambda pair: pair[0])[1] if known else None
+
     def adjusted(self, p_values: tuple[float, ...]) -> "RoutesJudgement":
         """Return the routes with other adjusted p-values, in the order of `judged`."""
         pairs = zip(self.judged, p_values, strict=True)
@@ -148,7 +154,8 @@ def judge_routes(
 ) -> RoutesJudgement:
     """Judge each route with enough traffic on its own.
 
-    A noise history is of a whole arm and says nothing of one route, so none is taken.
+    A noise history is of a whole arm and says nothing of one route, so none is taken. Where no
+    series carries the label there is no route: nothing is judged.
 
     Args:
         counts: Counts of both arms with their routes; the warm-up is already cut off.
@@ -166,6 +173,8 @@ def judge_routes(
     judged: list[tuple[str, LatencyJudgement]] = []
     not_judged: list[UnjudgedRoute] = []
     for route, own in _by_route(counts):
+        if not route and _is_only(counts):
+            continue
         missing = _not_enough(route, own, margin_fraction=margin, alpha_pass=alpha_pass, slower_share=slower)
         if missing is not None:
             not_judged.append(missing)
@@ -184,7 +193,7 @@ def judge_routes(
             for (route, own), p in zip(judged, adjusted, strict=True)
         ),
         not_judged=tuple(sorted(not_judged, key=lambda route: (-route.canary_count, route.route))),
-        simpson=compare_pooled(counts, latency, slower_share=slower),
+        simpson=compare_pooled(counts, latency, slower_share=slower) if judged or not_judged else None,
     )
 
 
@@ -202,6 +211,13 @@ def _by_route(counts: Counts) -> Iterator[tuple[str, Counts]]:
         return
     for route in sorted({*counts.baseline.routes, *counts.canary.routes}):
         yield route, replace(counts, baseline=_window(counts.baseline, route), canary=_window(counts.canary, route))
+
+
+def _is_only(counts: Counts) -> bool:
+    """Tell whether there is a single route, as of series that do not carry the label."""
+    if isinstance(counts, PairedCounts):
+        return len(counts.routes) == 1
+    return len({*counts.baseline.routes, *counts.canary.routes}) == 1
 
 
 def _window(window: WindowCounts, route: str) -> WindowCounts:
@@ -237,7 +253,7 @@ def _floor(own: Counts, *, margin_fraction: float, alpha_pass: float, slower_sha
     """Return the canary requests that let an unchanged route pass, were they independent."""
     baseline, canary = (arm.bucket_counts.sum(axis=0) for arm in own.arms)
     ratio = float(baseline[-1] / canary[-1])
-    least = MIN_SLOW_COUNT / slower_share / (1 + ratio)
+    least = MIN_SLOW_COUNT_TO_PASS / slower_share / (1 + ratio)
     index = tail_index(counted_curve(own.upper_bounds_seconds, baseline + canary), slower_share=slower_share)
     if index is None:  # the judge itself says that buckets hide the quantile
         return math.ceil(least)

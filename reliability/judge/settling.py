@@ -1,7 +1,7 @@
 """Where a canary that starts slow has settled: intervals to set aside after the declared warm-up.
 
-The truncation of White (MSER) chooses the head to cut, but only a head that is clearly slower
-than what follows is cut, measured against noise with a memory: without that gate the choice
+The truncation of White (MSER) chooses the head to cut, but only a falling head that is clearly
+slower than what follows is cut, measured against noise with a memory: without that gate the choice
 itself would bias the verdict. Fed by the latency judge; the declared warm-up is cut before the
 counts arrive here.
 """
@@ -17,6 +17,8 @@ _STANDARD_ERRORS = 4.0
 _CLEAR_EXCESS = 1.5  # times the margin: a smaller head does not spoil a verdict
 _LARGEST_HEAD = 0.5  # part of the window that may be cut
 _FLAT_PART = 0.1  # of the excess; a head that rises by more is a passing disturbance
+_DECAYED_PART = 0.75  # of the excess of the first half: a canary that settles keeps at most this in the second
+_FEWEST_HALVED_BLOCKS = 4  # a shorter head says nothing of its course
 _LARGEST_MEMORY = 0.9
 _FEWEST_BLOCKS = 8
 
@@ -49,12 +51,16 @@ def settling_cut(log_ratios: FloatArray, weights: FloatArray, seconds: FloatArra
     excess = float(head.mean() - tail.mean())
     error = _error_of_mean_difference(tail, head_count=cut)
     spoils = excess > max(_CLEAR_EXCESS * margin, _STANDARD_ERRORS * error)
-    return int(starts[cut]) if spoils and _rise(head) < _FLAT_PART * excess else 0
+    return int(starts[cut]) if spoils and _settles(head - tail.mean()) else 0
 
 
-def _rise(head: FloatArray) -> float:
-    """Return by how much the second half is slower than the first: settling does not rise."""
-    return float(head[head.size // 2 :].mean() - head[: (head.size + 1) // 2].mean())
+def _settles(excess: FloatArray) -> bool:
+    """Tell whether a head falls towards the level that follows; a level head is a slow stretch of the release."""
+    slow = excess[: np.flatnonzero(excess > excess.mean() / 2)[-1] + 1]  # by chance a cut takes calm blocks too
+    first, second = float(slow[: (slow.size + 1) // 2].mean()), float(slow[slow.size // 2 :].mean())
+    if slow.size < _FEWEST_HALVED_BLOCKS:
+        return second - first < _FLAT_PART * float(slow.mean())
+    return second <= _DECAYED_PART * first
 
 
 def _error_of_mean_difference(tail: FloatArray, *, head_count: int) -> float:

@@ -1,9 +1,9 @@
 """What each request weighs, so that both arms are compared at one mix of instants and routes.
 
 A cell holds the requests of one route in one block of time. Cells weigh as Mantel and Haenszel do;
-within a cell an arm's requests weigh alike. Counts of each scrape keep their place in the series,
-however long the blocks are. Fed with intervals by the latency judge; curves and tests do not
-belong here.
+within a cell an arm's requests weigh alike. A route that only one arm serves has nothing to be
+compared with and is left out. Counts of each scrape keep their place in the series, however long
+the blocks are. Fed with intervals by the latency judge; curves and tests do not belong here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,19 +64,21 @@ class _Stratum:
         return baseline, canary
 
 
-def weighed_arms(intervals: SharedIntervals | SuccessiveIntervals) -> tuple[WeighedArm, WeighedArm]:
+def weighed_arms(intervals: SharedIntervals | SuccessiveIntervals) -> tuple[WeighedArm, WeighedArm] | None:
     """Weigh the requests of both arms.
 
     Args:
         intervals: Intervals of both arms, each arm with requests.
 
     Returns:
-        Baseline and canary.
+        Baseline and canary; None when no cell holds requests of both.
     """
     strata = _strata(intervals)
     cells = [stratum.block_counts() for stratum in strata]
     both = [np.divide(b * c, b + c, out=np.zeros_like(b), where=b + c > 0) for b, c in cells]
     total = sum(float(weights.sum()) for weights in both)
+    if not total:
+        return None
     parts = [
         ((s.baseline, s.baseline_blocks, w, b), (s.canary, s.canary_blocks, w, c))
         for s, (b, c), w in zip(strata, cells, [w / total for w in both], strict=True)
@@ -100,11 +102,12 @@ def _weighed(parts: Iterable[tuple[FloatArray, Numbers, FloatArray, FloatArray]]
 
 def _strata(intervals: SharedIntervals | SuccessiveIntervals) -> Sequence[_Stratum]:
     whole = RouteCounts(route="", baseline=intervals.baseline, canary=intervals.canary)
-    pairs = [(_table(r.baseline), _table(r.canary)) for r in intervals.routes or (whole,)]
+    tables = [(_table(r.baseline), _table(r.canary)) for r in intervals.routes or (whole,)]
+    pairs = [pair for pair in tables if min(float(arm[:, _ALL].sum()) for arm in pair) > 0]
     if isinstance(intervals, SuccessiveIntervals):
         return [_blocked(baseline, canary, size=None) for baseline, canary in pairs]
     if not intervals.routes:
-        return [_blocked(*pairs[0], size=1)]
+        return [_blocked(*pair, size=1) for pair in pairs]
     largest = max(_SHORTEST_LONG_BLOCK, intervals.count // _BLOCKS_OF_A_ROUTE)
     sizes = [_block_size(*pair) for pair in pairs]
     strata = [_blocked(*pair, size=int(size)) for pair, size in zip(pairs, sizes, strict=True) if size <= largest]
@@ -120,9 +123,9 @@ def _table(arm: ArmCounts) -> FloatArray:
 
 
 def _block_size(baseline: FloatArray, canary: FloatArray) -> float:
-    """Return how many intervals a block must span to hold requests of both arms."""
+    """Return how many intervals a block must span to hold requests of both arms, which serve both."""
     fewest = min(float(baseline[:, _ALL].sum()), float(canary[:, _ALL].sum()))
-    return float(np.ceil(_FEW_REQUESTS_PER_CELL * len(baseline) / fewest)) if fewest > 0 else np.inf
+    return float(np.ceil(_FEW_REQUESTS_PER_CELL * len(baseline) / fewest))
 
 
 def _blocked(baseline: FloatArray, canary: FloatArray, *, size: int | None) -> _Stratum:

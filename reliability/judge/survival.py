@@ -108,7 +108,8 @@ def survival_curve(upper_bounds_seconds: FloatArray, shares: FloatArray, *, requ
     """Lay the curve through the shares above the bucket bounds.
 
     Args:
-        upper_bounds_seconds: Bucket bounds, shape `(K,)`, increasing, last `inf`.
+        upper_bounds_seconds: Bucket bounds, shape `(K,)`, increasing, last `inf`. No latency is at or below
+            0: a bound there tells nothing and is left out.
         shares: Share of requests above each bound, shape `(K,)`, not increasing, last 0.
         request_count: Requests behind the shares; sets what a share of zero may hide.
 
@@ -118,6 +119,7 @@ def survival_curve(upper_bounds_seconds: FloatArray, shares: FloatArray, *, requ
     Source:
         Fritsch and Carlson 1980 (monotone cubic interpolation), as in SciPy.
     """
+    shares, upper_bounds_seconds = shares[upper_bounds_seconds > 0], upper_bounds_seconds[upper_bounds_seconds > 0]
     bounds = upper_bounds_seconds[:-1]
     if not bounds.size:  # only +Inf: nothing is known of any latency
         return _UNKNOWN

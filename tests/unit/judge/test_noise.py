@@ -126,7 +126,7 @@ def test_a_history_measures_the_noise_that_arms_do_not_share_whatever_traffic_an
     for measured in (often, seldom):
         assert np.mean([m.latency_log_variance_seconds for m in measured]) == pytest.approx(truth, rel=0.4)
         assert {m.seconds for m in measured} == {480 * SCRAPE_SECONDS}
-    assert {m.latency_degrees for m in often} == {25}
+    assert {m.latency_degrees for m in often} == {32}
 
 
 def test_no_noise_is_a_history_of_none():
@@ -148,6 +148,22 @@ def test_a_noisy_history_widens_the_interval():
     counts = simulated(9, scrapes=40)
 
     assert width(judge_latency(counts, history=history(2.0))) > 1.5 * width(judge_latency(counts))
+
+
+def test_a_run_that_is_clearly_noisier_than_its_history_is_judged_by_itself():
+    noisy, calm = simulated(9, per_scrape=3000, own_sd=0.1), simulated(9, per_scrape=3000)
+
+    alone, pooled_in = judge_latency(noisy), judge_latency(noisy, history=history(0.0))
+
+    assert pooled_in.noisier_than_history
+    assert replace(pooled_in, noisier_than_history=False) == alone
+    assert not judge_latency(calm, history=history(0.0)).noisier_than_history
+
+
+def test_a_history_that_holds_is_seldom_refused():
+    refused = [judge_latency(simulated(s, scrapes=40), history=history(0.0)).noisier_than_history for s in range(60)]
+
+    assert sum(refused) <= 4  # a test at 1 %
 
 
 # Replicas as clusters
@@ -184,6 +200,15 @@ def test_one_noisy_node_of_three_is_no_effect_of_the_version():
 
 def test_three_nodes_a_side_that_are_all_slower_fail():
     assert all(fails(increase=0.5))
+
+
+def test_replicas_without_traffic_do_not_count_as_clusters():
+    counts = with_replicas(1, noisy=1.8)
+
+    crumbs = [replace(one, bucket_counts=one.bucket_counts / 100) for one in counts.canary_replicas[1:]]
+    uneven = replace(counts, canary_replicas=(counts.canary_replicas[0], *crumbs))
+
+    assert judge_latency(uneven) == judge_latency(replace(counts, baseline_replicas=(), canary_replicas=()))
 
 
 def test_two_nodes_a_side_say_nothing_of_how_nodes_differ():

@@ -156,13 +156,15 @@ def latency_reference(counts: PairedCounts, ratio: float) -> float:
 
     terms = weights * (slow_shares(1, ratio * threshold) - slow_shares(0, threshold))
     size = terms.size
-    degrees = max(5, round(0.4 * size ** (2 / 3)))
+    count = round(1.5 * max(5, round(0.4 * size ** (2 / 3))))
     t = np.arange(1, size + 1)
-    squares = [np.sum(terms * np.sqrt(2) * np.cos(np.pi * j * (t - 0.5) / size)) ** 2 for j in range(1, degrees + 1)]
+    squares = [np.sum(terms * np.sqrt(2) * np.cos(np.pi * j * (t - 0.5) / size)) ** 2 for j in range(1, count + 1)]
+    heavy = np.array([1 - (j / (count + 1)) ** 2 for j in range(1, count + 1)])
+    heavy /= heavy.sum()
     chance = SLOWER * (1 - SLOWER) * (1 / worth[0] + 1 / worth[1])
     p_values = [
-        stats.t.sf(terms.sum() / math.sqrt(max(np.mean(squares), chance)), degrees),
-        stats.norm.sf(terms.sum() / math.sqrt(np.mean(squares[:4]))),  # the slowest movements are a floor
+        stats.t.sf(terms.sum() / math.sqrt(max(heavy @ squares, chance)), 1 / np.sum(heavy**2)),
+        stats.norm.sf(terms.sum() / math.sqrt(np.mean(squares[:5]))),  # the slowest movements are a floor
     ]
     return float(max(p_values) if terms.sum() > 0 else min(p_values))
 

@@ -37,6 +37,11 @@ def test_a_canary_that_starts_fast_is_not_helped(seed, amplitude):
     assert cut(noise(seed) - amplitude * np.exp(-np.arange(120) * 15 / 120)) == 0
 
 
+@given(seed=st.integers(0, 10**6), minutes=st.integers(4, 14))
+def test_a_level_slow_stretch_at_the_start_is_judged_not_cut(seed, minutes):
+    assert cut(np.where(np.arange(120) < 4 * minutes, 0.5, 0.0) + noise(seed)) == 0
+
+
 def test_a_disturbance_after_a_calm_start_is_not_settling():
     t = np.arange(120)
 

@@ -12,7 +12,7 @@ from reliability.judge.intervals import effective_count, shared_intervals, succe
 from reliability.judge.latency import judge_latency
 from reliability.judge.strata import weighed_arms
 from reliability.verdicts import Verdict
-from tests.unit.judge.simulated import arm, by_route, expected_buckets, paired, simulated, steady
+from tests.unit.judge.simulated import arm, by_route, expected_buckets, known, paired, simulated, steady
 
 FEW_BOUNDS = np.append(0.1 * 1.1 ** np.arange(14), np.inf)
 
@@ -37,7 +37,7 @@ def many_routes(seed, *, names=50, scrapes=120, per_scrape=75.0, increase=0.0, s
 
 
 def effective(counts: PairedCounts) -> float:
-    baseline, canary = weighed_arms(shared_intervals(counts, by_histogram=True))
+    baseline, canary = known(weighed_arms(shared_intervals(counts, by_histogram=True)))
     return 1 / (1 / baseline.effective_count + 1 / canary.effective_count)
 
 
@@ -46,7 +46,7 @@ def effective(counts: PairedCounts) -> float:
 def test_the_weights_of_each_arm_add_up_to_one(seed, names, rate):
     counts = many_routes(seed, names=names, scrapes=30, per_scrape=rate * names)
 
-    for weighed in weighed_arms(shared_intervals(counts, by_histogram=True)):
+    for weighed in known(weighed_arms(shared_intervals(counts, by_histogram=True))):
         assert weighed.mass[0].sum() == pytest.approx(1)
         assert np.all(np.diff(weighed.mass, axis=0) <= 1e-12)
         assert np.all(np.abs(weighed.mass[-1]) < 1e-12)
@@ -63,7 +63,7 @@ def test_a_single_route_is_judged_like_no_route(seed):
 def test_without_routes_each_interval_weighs_as_before():
     intervals = shared_intervals(simulated(1, scrapes=40), by_histogram=True)
 
-    baseline, canary = weighed_arms(intervals)
+    baseline, canary = known(weighed_arms(intervals))
 
     assert baseline.mass[0] == pytest.approx(intervals.weights)
     assert canary.mass[0] == pytest.approx(intervals.weights)
@@ -146,9 +146,46 @@ def test_a_route_of_one_window_only_is_left_out():
     counts = windows(shifted_mix())
     before = replace(counts.baseline, routes={"/fast": counts.baseline.routes["/fast"]})
 
-    intervals = successive_intervals(replace(counts, baseline=before))
+    after = replace(counts.canary, routes={"/fast": counts.canary.routes["/fast"]})
 
-    assert [r.route for r in intervals.routes] == ["/fast"]
+    one_side, both_sides = (replace(counts, baseline=before, canary=c) for c in (counts.canary, after))
+
+    assert judge_latency(one_side).increase_fraction == judge_latency(both_sides).increase_fraction
+
+
+def only_of_one_arm(counts: PairedCounts, *, route: str, served_by: str) -> PairedCounts:
+    """Return the same arms, of which one alone serves the route."""
+    idle = "canary" if served_by == "baseline" else "baseline"
+    own = {r.route: replace(counts, routes=(), baseline=r.baseline, canary=r.canary) for r in counts.routes}
+    nothing = getattr(own[route], idle).each(np.zeros_like)
+    return by_route({**own, route: replace(own[route], **{idle: nothing})})
+
+
+def test_routes_that_only_one_arm_serves_are_not_compared_with_each_other():
+    slow = steady(scrapes=60, per_scrape=200, median_seconds=0.2)
+    own = {"/shared": steady(scrapes=60), "/old": steady(scrapes=60, per_scrape=200), "/new": slow}
+
+    counts = only_of_one_arm(by_route(own), route="/old", served_by="baseline")
+    counts = only_of_one_arm(counts, route="/new", served_by="canary")
+
+    assert judge_latency(counts).verdict is Verdict.PASS
+    assert judge_latency(counts).increase_fraction == pytest.approx(0.0, abs=1e-6)
+
+
+def test_arms_that_share_no_route_cannot_be_compared():
+    counts = only_of_one_arm(shifted_mix(), route="/fast", served_by="baseline")
+    counts = only_of_one_arm(counts, route="/slow", served_by="canary")
+
+    for given_counts in (counts, windows(counts)):
+        judged = judge_latency(given_counts)
+        assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "no-shared-route")
+
+
+@pytest.mark.parametrize(("scrapes", "verdict"), [(19, Verdict.INCONCLUSIVE), (20, Verdict.PASS)])
+def test_two_windows_need_twenty_intervals_each(scrapes, verdict):
+    judged = judge_latency(windows(steady(scrapes=scrapes, per_scrape=2000)))
+
+    assert (judged.verdict, judged.reason == "too-few-scrapes") == (verdict, scrapes < 20)
 
 
 def test_every_request_of_a_window_weighs_alike():
@@ -158,7 +195,7 @@ def test_every_request_of_a_window_weighs_alike():
         bounds=[0.1, np.inf],
     )
 
-    baseline, _ = weighed_arms(successive_intervals(windows(counts)))
+    baseline, _ = known(weighed_arms(successive_intervals(windows(counts))))
 
     assert baseline.mass[1] == pytest.approx([10 / 200, 90 / 200])
     assert baseline.effective_count == pytest.approx(200)
