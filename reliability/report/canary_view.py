@@ -8,6 +8,8 @@ catalogues only choose. No sentence says that a whole range is inside the budget
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from reliability.clock import parse_instant
 from reliability.report.arm_words import key_of
 from reliability.report.words import Words
@@ -58,12 +60,14 @@ def view_latency(data: Data, words: Words) -> dict[str, object]:
     """Derive sentence, deciding number and table rows of the latency block."""
     series = data["by_minute"]
     courses = series["baseline_seconds"], series["canary_seconds"]
+    none_key = key_of(data, f"latency.no_range.{data.get('no_interval_reason')}", words)
     return {
         **_judged("latency", data, range_inside(data["increase_interval"], data["margin_fraction"]), words),
         "rows": [
             (moment(start, words), base, canary, canary / base - 1 if base and canary is not None else None)
             for start, base, canary in zip(series["starts"], *courses, strict=True)
         ],
+        "no_range": none_key and words.text(none_key),
         "at_once": data.get("comparison") != "before-after",
         "has_course": any(value is not None for course in courses for value in course),
         "suggested": ", ".join(words.formats.ms(bound) for bound in data["suggested_bounds_seconds"]),
@@ -108,22 +112,28 @@ def bound_text(seconds: float, words: Words) -> str:
     return words.formats.number(milliseconds, 0 if milliseconds.is_integer() else 1)
 
 
-def view_experiment(data: Data, _: Words) -> dict[str, object]:
+def view_experiment(data: Data, words: Words) -> dict[str, object]:
     """Derive what was done on purpose in a recorded experiment; absent facts are left out."""
     arms, kill = data.get("arms", {}), data.get("kill")
     canary = arms.get("canary", {})
     away = parse_instant(kill["restarted_at"]) - parse_instant(kill["killed_at"]) if kill else None
     return {
         "delay_fraction": canary.get("delay_factor", 1) - 1,
-        "delay_name": canary.get("delay_name"),
+        "delay_name": canary.get("delay_name") and _recorded(canary["delay_name"], words),
         "errors": {arm: told.get("error_fraction") for arm, told in arms.items()},
         "power": data.get("planned_power"),
         "kill": kill,
         "away_seconds": away.total_seconds() if away else None,
         "cpu_fraction": data.get("cpu_fraction"),
         "cpu_seconds": data.get("cpu_seconds_per_request"),
-        "texts": [data[name] for name in ("service_times", "storage") if data.get(name)],
+        "texts": [_recorded(data[name], words) for name in ("service_times", "storage") if data.get(name)],
     }
+
+
+def _recorded(text: str, words: Words) -> tuple[Markup, str]:
+    """Return a text of a manifest in words, with their language: one that we wrote is translated, another is quoted."""
+    key = f"canary.experiment.known.{text}"
+    return (words.text(key), words.language) if words.knows(key) else (Markup("\u201c{}\u201d").format(text), "en")
 
 
 def filled_span(data: Data) -> tuple[int, int]:

@@ -20,6 +20,7 @@ NO_BREAK: Final = "\u00a0"
 MINUS: Final = "\u2212"
 DASH: Final = "\u2013"  # also stands for a missing number
 _NO_BREAK_DASH: Final = f"\u2060{DASH}\u2060"  # a line never breaks between two times of day
+_HOURS_AS_DAYS: Final = 1000  # a clock that is years off
 _FILTER_NAMES: Final = (
     "number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant", "day",
     "clock", "interval", "plural",
@@ -93,6 +94,8 @@ class Formats:
         if minutes < 60:  # noqa: PLR2004 -- minutes an hour
             return f"{self.minutes(minutes)} {self.seconds(rest, 0)}" if rest else self.minutes(minutes)
         hours, minutes = divmod(round(seconds / 60), 60)
+        if hours >= _HOURS_AS_DAYS:
+            return self.number(hours / 24, unit=f"{NO_BREAK}d")
         written = self.number(hours, unit=f"{NO_BREAK}h")
         return f"{written} {self.minutes(minutes)}" if minutes else written
 

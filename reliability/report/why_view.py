@@ -90,7 +90,9 @@ def _is_spoken(measure: Data, case: Data) -> bool:
 def _case(measure: Data, data: Data, words: Words) -> Markup:
     shown = _written(measure, words)
     name = _measure_name(measure["measure"], measure["route"], data, words)
-    return told(data, f"why.case.{measure['verdict']}", words, **{**measure, **shown}, name=name)
+    own = f"why.case.{measure.get('reason')}"
+    key = own if key_of(data, own, words) else f"why.case.{measure['verdict']}"
+    return told(data, key, words, **{**measure, **shown}, name=name)
 
 
 def _measure_row(measure: Data, data: Data, words: Words) -> dict[str, object]:

@@ -65,10 +65,15 @@ class Words:
         """Render a list for HTML and leave out the lines that came out empty; see `text`."""
         return [line for line in self.text(key, **values).splitlines() if line.strip()]
 
+    def named(self, text: str) -> str:
+        """Write a name found in the data: our own stand-ins in words, letters that would act upon a page escaped."""
+        shown = self._entries.get(f"canary.name.{text}", text)
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown)
+
     def _environment(self, *, escaped: bool) -> Environment:
         loader = FunctionLoader(self._source)
         environment = Environment(loader=loader, autoescape=escaped, undefined=StrictUndefined, cache_size=-1)  # noqa: S701 -- plain for terminals
-        environment.filters.update(self.formats.filters())
+        environment.filters.update(self.formats.filters(), named=self.named)
         environment.globals["span"] = self.formats.span
         return environment
 

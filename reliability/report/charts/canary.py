@@ -88,7 +88,7 @@ def draw_buckets(data: Data, words: Words, size: Size) -> FigureSpec:
 def draw_routes(data: Data, words: Words, size: Size) -> FigureSpec:
     """Draw the change of each judged route with its likely range against the limit."""
     rows = data["routes"]["judged"][:MOST_ROUTES_DRAWN]
-    names = [_cut(row["route"] or words.plain("canary.routes.unnamed"), NAME_LETTERS[size]) for row in rows]
+    names = [_cut(words.named(row["route"]), NAME_LETTERS[size]) for row in rows]
     figure, axes = row_axes(names, size, unit=words.plain("canary.routes.axis"))
     shown = [0.0, 100 * data["margin_fraction"]]
     for place, row in enumerate(rows):
@@ -115,7 +115,9 @@ def _section(data: Data, part: str, words: Words) -> str:
 
 
 def _cut(name: str, letters: int) -> str:
-    return name if len(name) <= letters else f"{name[: letters - 1]}\u2026"
+    """Cut the middle out of a long name: routes tend to begin alike."""
+    head = letters // 2
+    return name if len(name) <= letters else f"{name[:head]}\u2026{name[head + 1 - letters :]}"
 
 
 def _bucket_labels(bounds: Sequence[float | None], words: Words) -> list[str]:

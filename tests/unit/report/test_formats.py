@@ -52,7 +52,7 @@ def test_a_duration_says_the_seconds_that_it_was_given(seconds: float) -> None:
 @pytest.mark.parametrize(
     ("seconds", "english"),
     [(0, "0 s"), (14.2, "14.2 s"), (59.97, "1 min"), (60, "1 min"), (702, "11 min 42 s"), (719.7, "12 min"),
-     (900, "15 min"), (3900, "1 h 5 min"), (7199, "2 h")],
+     (900, "15 min"), (3900, "1 h 5 min"), (7199, "2 h"), (1e9, "11,574 d")],
 )  # fmt: skip
 def test_durations_use_the_units_that_people_say(seconds: float, english: str) -> None:
     assert EN.duration(seconds).replace(NO_BREAK, " ") == english

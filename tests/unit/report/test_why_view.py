@@ -69,7 +69,7 @@ def test_the_numbers_behind_a_verdict_stand_in_one_table_with_the_levels_and_the
     html = render_block("checks", examples.checks(), language="en")
 
     for text in ("\u22121.9% to +7.3%", "\u22120.04 pp to +0.19 pp".replace(" pp", "\u00a0pp"), "Fail 2.5%, pass 5.0%",
-                 "1 of 1", "360\u00a0min", "differ by 1.1%", "Guarded curve"):  # fmt: skip
+                 "1 of 1", "360\u00a0min", "differ by 1.1%", "Smooth curve with a guard"):  # fmt: skip
         assert text in html
 
 
@@ -77,11 +77,11 @@ def test_the_numbers_behind_a_verdict_stand_in_one_table_with_the_levels_and_the
     ("missing", "said"),
     [
         ({"had_count": 3220, "needed_count": 13450, "more_count": 10230, "more_minutes": 4.8},
-         "P95 latency: 3,220 canary requests so far, about 13,450 needed: 10,230 more, about 5\u00a0min at this"),
+         "P95 latency: 3,220 canary requests so far, about 13,450 needed to decide: 10,230 more, about 5\u00a0min at this"),
         ({"had_count": 3220, "needed_count": None, "more_count": None, "more_minutes": None},
-         "P95 latency: more requests alone are not known to settle it"),
+         "P95 latency: it is not known whether more requests would settle it"),
         ({"had_count": None, "needed_count": None, "more_count": None, "more_minutes": None},
-         "P95 latency: the data must be mended first"),
+         "P95 latency: more requests are no cure; mend the data first"),
     ],
     ids=["more requests", "no number", "broken data"],
 )  # fmt: skip
@@ -113,8 +113,8 @@ def test_routes_are_counted_named_and_set_beside_the_pooled_change() -> None:
     html = render_block("routes", examples.routes(3), language="en")
 
     for text in ("3 routes judged: 2 inside the budget, 1 over it, 0 undecided. 2 with too little traffic",
-                 "+5.0%; thrown into one pot: \u22122.0%. The two tell different stories", "/search0", "(no route)",
-                 "about 8,100 canary requests", "traffic in the canary"):  # fmt: skip
+                 "+5.0%; thrown into one pot: \u22122.0%. The two tell different stories", "/search0", "(none)",
+                 "about 8,100 canary requests to be judged at all", "traffic in the canary"):  # fmt: skip
         assert text in html
     assert html.count('role="img"') == 2
 

@@ -22,8 +22,10 @@ CANARY_REASONS = (
     "no-traffic", "no-traffic-baseline", "no-traffic-canary", "missing-evidence", "broken-evidence",
     "prometheus-unreachable", "prometheus-answer", "notebook-failed",
     "breaker-open", "prometheus-busy", "prometheus-auth", "query-too-big", "query-too-slow",
+    "replica-gone", "error-label-missing", "requests-differ",
     "traffic-split", "restart-loss", "birth-unknown", "replicas-differ", "clock-skew", "stale-data", "mixed-releases",
     "unit-doubtful", "over-budget-routes", "routes-undecided", "no-route-judged", "mean-over-budget",
+    "over-budget-not-after-holm",
 )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def placeholders(text: str) -> set[str]:
     if "{" not in text:
         return set()
     for name in ("number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant",
-                 "day", "clock", "interval", "plural"):  # fmt: skip
+                 "day", "clock", "interval", "plural", "named"):  # fmt: skip
         SYNTAX.filters.setdefault(name, str)
     return meta.find_undeclared_variables(SYNTAX.parse(text)) - {"span"}
 
