@@ -5,15 +5,19 @@ to `error_rate`.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from reliability.judge.counts import Counts, SuccessiveCounts
+from reliability.judge.counts import Counts, PairedCounts, SuccessiveCounts
 from reliability.judge.history import NoiseHistory
-from reliability.judge.intervals import shared_intervals
-from reliability.judge.long_run import critical_value
+from reliability.judge.intervals import SharedIntervals, shared_intervals
+from reliability.judge.long_run import MIN_INTERVAL_COUNT, critical_value
 from reliability.judge.planning import planned_seconds, requests_for_errors
-from reliability.judge.proportions import ErrorScoreTest, error_score_test, successive_error_test
+from reliability.judge.proportions import ErrorScoreTest, error_score_test, stratified, successive_error_test
+
+_SHORTEST_WITH_LATE_PART_SECONDS: Final = 1800.0  # the last third of a shorter window says little
+_SCRAPES_SHORT_OF_IT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +83,56 @@ def error_evidence(counts: Counts, *, history: NoiseHistory | None) -> ErrorEvid
             how a service changes over time.
 
     Returns:
-        The evidence; None when an arm has no requests.
+        The evidence; None when an arm has no requests, or when the arms share no route.
     """
     if isinstance(counts, SuccessiveCounts):
         return _successive_evidence(counts)
-    intervals = shared_intervals(counts, by_histogram=False)
-    if not intervals.count:
+    intervals = _paired_intervals(counts)
+    test = _paired_test(intervals, history) if intervals.count else None
+    if test is None:
         return None
-    known = None if history is None else history.error_relative_variance_seconds
-    degrees = 0 if history is None else history.error_degrees
     return ErrorEvidence(
-        test=error_score_test(intervals, relative_variance_seconds=known, known_degrees=degrees),
+        test=test,
         interval_count=intervals.count,
         canary_requests=float(intervals.canary_requests.sum()),
         canary_seconds=float(intervals.seconds.sum()),
         traffic_ratio=intervals.traffic_ratio,
     )
+
+
+def late_error_test(counts: Counts, *, history: NoiseHistory | None) -> ErrorScoreTest | None:
+    """Prepare the last third of the time.
+
+    Args:
+        counts: Counts of both arms; the warm-up is already cut off.
+        history: Noise between two arms of one version.
+
+    Returns:
+        Its tests; None when the window is too short, or there are two.
+    """
+    if isinstance(counts, SuccessiveCounts):
+        return None
+    intervals = _paired_intervals(counts)
+    seconds = float(intervals.seconds.sum())
+    if seconds < _SHORTEST_WITH_LATE_PART_SECONDS - _SCRAPES_SHORT_OF_IT * counts.scrape_interval_seconds:
+        return None
+    late = intervals.part(np.cumsum(intervals.seconds) > 2 / 3 * seconds)
+    return _paired_test(late, history) if late.count >= MIN_INTERVAL_COUNT else None
+
+
+def _paired_intervals(counts: PairedCounts) -> SharedIntervals:
+    """Take the intervals by route where the routes know their errors; these are routes of the histogram."""
+    by_route = bool(counts.routes) and not any(
+        np.isnan(arm.errors).any() for route in counts.routes for arm in (route.baseline, route.canary)
+    )
+    return shared_intervals(counts, by_histogram=by_route)
+
+
+def _paired_test(intervals: SharedIntervals, history: NoiseHistory | None) -> ErrorScoreTest | None:
+    known = None if history is None else history.error_relative_variance_seconds
+    degrees = 0 if history is None else history.error_degrees
+    test = error_score_test(intervals, relative_variance_seconds=known, known_degrees=degrees)
+    return stratified(test, intervals) if intervals.routes else test
 
 
 def _successive_evidence(counts: SuccessiveCounts) -> ErrorEvidence | None:

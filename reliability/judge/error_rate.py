@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from reliability.judge.counts import Counts
-from reliability.judge.error_evidence import ErrorEvidence, error_evidence
+from reliability.judge.counts import Counts, PairedCounts
+from reliability.judge.error_evidence import ErrorEvidence, error_evidence, late_error_test
 from reliability.judge.history import NoiseHistory
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
 from reliability.judge.proportions import ErrorScoreTest
@@ -23,6 +23,8 @@ from reliability.verdicts import Verdict
 Margin = Literal["absolute", "relative"]
 _INTERVAL_ALPHA = 0.025  # each side of the 95 % interval
 _LARGEST_EXTENSION = 100  # a run this many times longer is no plan
+_LATE_ALPHA_PART = 5  # the last third alone may FAIL a canary at a fifth of the level
+_MOST_FAILING_FRACTION = 0.5  # a baseline that fails more often is no reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class ErrorJudgement:
         deciding_upper_fraction: One-sided upper limit of the difference: PASS when it is at most
             the allowed difference.
         deciding_lower_fraction: One-sided lower limit: FAIL when it is above.
+        late_lower_fraction: The lower limit of the last third of the window alone, at a stricter level; given
+            only when it is above the allowed difference, and then a FAIL.
         fail_p_value: P-value of "the rise is within the wider margin".
         pass_p_value: P-value of "the rise is at least the wider margin".
         requests_needed: Canary requests after which a decision is likely, when INCONCLUSIVE.
@@ -63,6 +67,7 @@ class ErrorJudgement:
     interval: tuple[float, float] | None = None
     deciding_upper_fraction: float | None = None
     deciding_lower_fraction: float | None = None
+    late_lower_fraction: float | None = None
     fail_p_value: float | None = None
     pass_p_value: float | None = None
     requests_needed: int | None = None
@@ -159,7 +164,8 @@ def judge_errors(
     )
     evidence = error_evidence(counts, history=history)
     if evidence is None:
-        return blank
+        shares_none = isinstance(counts, PairedCounts) and counts.routes and blank.verdict is not Verdict.NO_DATA
+        return replace(blank, reason="no-shared-route") if shares_none else blank
     described = replace(
         blank,
         scrape_count=evidence.interval_count,
@@ -169,6 +175,10 @@ def judge_errors(
     if evidence.interval_count < MIN_INTERVAL_COUNT:
         return described
     limited = _limited(described, evidence.test, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
+    if evidence.test.baseline.fraction > _MOST_FAILING_FRACTION:
+        return replace(described, reason="baseline-failing", interval=limited.interval)
+    if limited.verdict is not Verdict.FAIL:
+        limited = _vetoed(limited, late_error_test(counts, history=history), alpha_fail=alpha_fail)
     return _explained(limited, evidence, alpha_fail=alpha_fail, alpha_pass=alpha_pass)
 
 
@@ -225,12 +235,30 @@ def _margin_test(
     )
 
 
+def _vetoed(limited: ErrorJudgement, late: ErrorScoreTest | None, *, alpha_fail: float) -> ErrorJudgement:
+    """Let a last third that is clearly over both margins FAIL a canary that fails more often late."""
+    if late is None:
+        return limited
+    at_the_end = _limited(limited, late, alpha_fail=alpha_fail / _LATE_ALPHA_PART, alpha_pass=alpha_fail)
+    lower, p_value = at_the_end.deciding_lower_fraction, at_the_end.fail_p_value or 0.0
+    if p_value > alpha_fail / _LATE_ALPHA_PART or lower is None or lower <= limited.allowed_difference_fraction:
+        return limited
+    return replace(
+        limited,
+        deciding_lower_fraction=lower,
+        deciding_upper_fraction=None,  # that of the whole window says nothing of its end
+        late_lower_fraction=lower,
+        fail_p_value=_LATE_ALPHA_PART * p_value,
+        pass_p_value=1.0,
+    )
+
+
 def _explained(
     limited: ErrorJudgement, evidence: ErrorEvidence, *, alpha_fail: float, alpha_pass: float
 ) -> ErrorJudgement:
     """Add the reason and, when nothing is decided, the requests still needed."""
     if limited.verdict is Verdict.FAIL:
-        return replace(limited, reason="over-budget")
+        return replace(limited, reason="over-budget" if limited.late_lower_fraction is None else "over-budget-late")
     if limited.verdict is Verdict.PASS:
         return replace(limited, reason="inside-budget")
     test, had, allowed = evidence.test, evidence.canary_requests, limited.allowed_difference_fraction

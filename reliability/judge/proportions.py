@@ -8,17 +8,18 @@ after the other. Fed by the error judge; which margins apply does not belong her
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reliability.judge.counts import FloatArray, SuccessiveCounts
+from reliability.judge.counts import ArmCounts, FloatArray, RouteCounts, SuccessiveCounts
 from reliability.judge.intervals import SharedIntervals, effective_count
 from reliability.judge.inversion import crossing
 from reliability.judge.likeliest import difference_fractions, ratio_fractions
-from reliability.judge.long_run import cosine_count, cosines, critical_value, upper_tail
+from reliability.judge.long_run import MIN_INTERVAL_COUNT, cosine_count, cosines, critical_value, upper_tail
 from reliability.judge.memory import lasting_projections
 from reliability.judge.noise import Law, summed
+from reliability.judge.strata import WeighedArm, weighed_arms
 
 _NEARLY_ONE = 1 - 1e-9
 _FIRST_DIFFERENCE_STEP = 0.002
@@ -169,7 +170,7 @@ def error_score_test(
     """Set up the tests of two arms that were measured at once.
 
     Args:
-        intervals: Intervals that both arms share, at least `MIN_INTERVAL_COUNT`.
+        intervals: Intervals that both arms share, at least `MIN_INTERVAL_COUNT`; their routes are not looked at.
         relative_variance_seconds: Noise as `relative_noise` measures it on two arms of one version.
         known_degrees: Degrees of freedom of that measurement.
 
@@ -186,6 +187,30 @@ def error_score_test(
         own_degrees=cosine_count(intervals.count),
         known=known,
     )
+
+
+def stratified(test: ErrorScoreTest, intervals: SharedIntervals) -> ErrorScoreTest | None:
+    """Weigh both arms by route and time, as latency is weighed, so that a changed mix passes for no change.
+
+    Args:
+        test: Test of the same intervals.
+        intervals: Intervals whose routes know their errors.
+
+    Returns:
+        The test at one mix of both arms; None when they share no route at any time.
+    """
+    weighed = weighed_arms(
+        replace(
+            intervals,
+            baseline=_failed_above(intervals.baseline),
+            canary=_failed_above(intervals.canary),
+            routes=tuple(
+                RouteCounts(route=r.route, baseline=_failed_above(r.baseline), canary=_failed_above(r.canary))
+                for r in intervals.routes
+            ),
+        )
+    )
+    return None if weighed is None else replace(test, baseline=_of_strata(weighed[0]), canary=_of_strata(weighed[1]))
 
 
 def relative_noise(intervals: SharedIntervals) -> tuple[float, int]:
@@ -216,7 +241,11 @@ def successive_error_test(counts: SuccessiveCounts) -> ErrorScoreTest:
         Tests of the difference and of the ratio.
     """
     windows = (counts.baseline, counts.canary)
-    names = sorted(set(counts.baseline.routes) & set(counts.canary.routes))
+    names = [
+        name
+        for name in sorted(set(counts.baseline.routes) & set(counts.canary.routes))
+        if not any(np.isnan(window.routes[name].errors).any() for window in windows)
+    ]
     arms = [[window.routes[name] for name in names] or [window.total] for window in windows]
     served = np.array([[route.requests.sum() for route in routes] for routes in arms])
     mix = served[0] * served[1] / np.maximum(served[0] + served[1], 1.0)
@@ -250,6 +279,29 @@ def _joint_degrees(canary: ErrorArm, baseline: ErrorArm) -> int:
     return int(summed(laws).degrees)
 
 
+def _failed_above(arm: ArmCounts) -> ArmCounts:
+    """Return counts with the failed requests above the first bound, their usual number above the second."""
+    served = arm.bucket_counts[:, -1]
+    failed = np.minimum(arm.errors, served)
+    usual = served * (failed.sum() / max(float(served.sum()), 1.0))
+    return replace(
+        arm,
+        bucket_counts=np.column_stack([served - failed, served - usual, served]),
+        latency_sum_seconds=np.zeros(served.size),
+    )
+
+
+def _of_strata(weighed: WeighedArm) -> ErrorArm:
+    _, failed, usual, _ = weighed.mass
+    fraction = min(float(failed.sum()), 1.0)
+    projections = cosines(failed.size) @ (failed - usual)
+    return ErrorArm(
+        fraction=fraction,
+        effective_count=weighed.effective_count,
+        relative_projections=projections / (fraction if fraction > 0 else 1.0),
+    )
+
+
 def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray, *, alone: bool = False) -> ErrorArm:
     """Weigh the errors of intervals `(T,)`, or of routes and intervals `(R, T)`; `alone`: nothing will cancel."""
     errors, requests, weights = (np.atleast_2d(array) for array in (errors, requests, weights))
@@ -257,7 +309,10 @@ def _error_arm(errors: FloatArray, requests: FloatArray, weights: FloatArray, *,
     fraction = min(float(np.sum(weights * fractions)), 1.0)
     by_route = np.sum(weights * fractions, axis=1) / weights.sum(axis=1).clip(1e-300)
     series = np.sum(weights * (fractions - by_route[:, None]), axis=0)
-    projections = lasting_projections(series) if alone else cosines(series.size) @ series
+    if series.size < MIN_INTERVAL_COUNT:
+        projections = np.zeros(1)  # so few tell nothing of their noise, and nothing is tested
+    else:
+        projections = lasting_projections(series) if alone else cosines(series.size) @ series
     used = weights > 0
     return ErrorArm(
         fraction=fraction,
