@@ -199,6 +199,7 @@ def noise_floor_seconds(
         interval_seconds=interval_seconds,
         noise_factor=math.inf,
         known_degrees=known_degrees,
+        tapered=True,
     )
 
 

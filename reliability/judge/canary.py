@@ -12,7 +12,7 @@ from typing import Final
 from reliability.judge.check import Check, reason_of
 from reliability.judge.data_health import DATA_CAUTIONS
 from reliability.judge.error_rate import ErrorJudgement
-from reliability.judge.holm import holm_adjusted
+from reliability.judge.holm import NOT_AFTER_HOLM, holm_adjusted
 from reliability.judge.latency import LatencyJudgement
 from reliability.judge.other_case import MeasureFigures, OtherCase, Undecided, figures_of
 from reliability.judge.routes import RoutesJudgement, p_of_fail
@@ -59,7 +59,7 @@ class CanaryJudgement:
         if verdict is Verdict.INCONCLUSIVE and self._distrusted:
             return self._distrusted[0].reason
         if verdict is Verdict.INCONCLUSIVE:
-            undecided = [check.reason for check in self._measures if check.verdict is verdict]
+            undecided = [check.reason for check in self._undecided_measures]
             return next((reason for reason in undecided if reason != _VAGUE_REASON), _VAGUE_REASON)
         if verdict is Verdict.FAIL:
             return self._broken_budget()
@@ -72,7 +72,7 @@ class CanaryJudgement:
             return ()
         distrusted = (Undecided(check=check.id, reason=check.reason) for check in self._distrusted)
         measures = (each.still_needed for each in self.figures if each.verdict is Verdict.INCONCLUSIVE)
-        return (*distrusted, *measures)
+        return (*distrusted, *measures, *self._unjudged_routes())
 
     @property
     def other_case(self) -> OtherCase | None:
@@ -96,6 +96,26 @@ class CanaryJudgement:
         found = (check for check in kept if check.verdict is not Verdict.PASS)
         return tuple(sorted(found, key=lambda check: check.id != "warnings"))  # a warning explains the rest
 
+    def _unjudged_routes(self) -> tuple[Undecided, ...]:
+        """Say what the nearest route lacks when routes gate and none could be judged."""
+        reason = "no-route-judged"
+        if not any(check.id == "routes" and check.reason == reason for check in self._undecided_measures):
+            return ()
+        route = None if self.routes is None else self.routes.nearest
+        if route is None or route.needed_count is None:
+            return (Undecided(check="routes", reason=reason),)
+        had, needed = route.canary_count, route.needed_count
+        more = max(0, needed - had)
+        return (
+            Undecided(
+                check="route", route=route.route, reason=reason, had_count=had, needed_count=needed, more_count=more
+            ),
+        )
+
+    @property
+    def _undecided_measures(self) -> tuple[Check, ...]:
+        return tuple(check for check in self._measures if check.verdict is Verdict.INCONCLUSIVE)
+
     def _broken_budget(self) -> str:
         failed = [check for check in self._measures if check.verdict is Verdict.FAIL]
         if {"latency", "errors"} <= {check.id for check in failed}:
@@ -114,6 +134,7 @@ def judge_canary(
     gate_routes: bool = False,
     cautions: Sequence[str] = (),
     alpha_fail: float = 0.025,
+    minutes: float | None = None,
 ) -> CanaryJudgement:
     """Fold the judgements of one comparison.
 
@@ -126,6 +147,7 @@ def judge_canary(
         gate_routes: Whether every judged route must pass; otherwise a route over its budget is a caution.
         cautions: Cautions found elsewhere.
         alpha_fail: Probability to FAIL a canary that sits on its margins, all measures together.
+        minutes: Length of the canary's counts, to tell missing requests as minutes of the same traffic.
 
     Returns:
         The judgement.
@@ -147,11 +169,14 @@ def judge_canary(
         *_routes_check(routes, gates=gate_routes),
     )
     figures = [
-        figures_of(judged, verdict=verdict, reason=reason, level=level)
+        figures_of(judged, verdict=verdict, reason=reason, level=level, minutes=minutes)
         for judged, (verdict, reason) in zip(family[:2], counted, strict=True)
     ]
     shown = () if routes is None else (r for r in routes.judged if gate_routes or r.verdict is Verdict.FAIL)
-    figures += [figures_of(r.latency, verdict=r.verdict, reason=r.reason, level=level, route=r.route) for r in shown]
+    figures += [
+        figures_of(r.latency, verdict=r.verdict, reason=r.reason, level=level, minutes=minutes, route=r.route)
+        for r in shown
+    ]
     found = (*_cautions(latency, (*data, *load), routes, gates=gate_routes), *cautions)
     return CanaryJudgement(checks=checks, cautions=tuple(dict.fromkeys(found)), figures=tuple(figures), routes=routes)
 
@@ -159,7 +184,7 @@ def judge_canary(
 def _counted(judged: LatencyJudgement | ErrorJudgement, stands: bool) -> tuple[Verdict, str]:
     """Return how a measure counts: its FAIL only when it stands after the correction."""
     if judged.verdict is Verdict.FAIL and not stands:
-        return Verdict.INCONCLUSIVE, _VAGUE_REASON
+        return Verdict.INCONCLUSIVE, NOT_AFTER_HOLM
     return judged.verdict, judged.reason
 
 
@@ -195,10 +220,10 @@ def _measure_check(
 
 
 def _routes_check(routes: RoutesJudgement | None, *, gates: bool) -> tuple[Check, ...]:
-    """Return the check of all routes; without `gates` it always passes, and its reason says what was seen."""
-    if routes is None and not gates:
-        return ()
+    """Return the check of all routes; without `gates` it passes what was judged, and its reason says what was seen."""
     judged = () if routes is None else routes.judged
+    if not (judged or gates):
+        return ()
     values = {
         "label": None if routes is None else routes.label,
         "gates": gates,
@@ -224,6 +249,7 @@ def _cautions(
     passes, upper = latency.verdict is Verdict.PASS, latency.deciding_upper_fraction
     found = {
         "little-room": passes and upper is not None and upper > latency.margin_fraction - _LITTLE_ROOM_FRACTION,
+        "noisier-than-history": latency.noisier_than_history,
         "late-ramp": passes and latency.settling_seconds > 0,
         **{c.reason: c.reason in _CAUTIONS_OF_CHECKS for c in checks if c.verdict is Verdict.PASS},
         "route-over-budget": routes is not None and bool(routes.over_budget) and not gates,

@@ -4,6 +4,10 @@ Fed by the judges of routes and of the whole canary; which measures belong to a 
 """
 
 from collections.abc import Sequence
+from typing import Final
+
+NOT_AFTER_HOLM: Final = "over-budget-not-after-holm"
+"""Code of a measure that is over its budget by itself, but not after the correction for all of them."""
 
 
 def holm_adjusted(p_values: Sequence[float]) -> tuple[float, ...]:

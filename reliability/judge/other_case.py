@@ -101,7 +101,13 @@ class OtherCase:
 
 
 def figures_of(
-    judged: LatencyJudgement | ErrorJudgement, *, verdict: Verdict, reason: str, level: float, route: str | None = None
+    judged: LatencyJudgement | ErrorJudgement,
+    *,
+    verdict: Verdict,
+    reason: str,
+    level: float,
+    minutes: float | None,
+    route: str | None = None,
 ) -> MeasureFigures:
     """Collect the figures of one measure.
 
@@ -110,6 +116,7 @@ def figures_of(
         verdict: How it counts.
         reason: Code of that.
         level: Level that the p-value of a FAIL must reach to stand.
+        minutes: Minutes in which the canary's requests came; None when not known.
         route: The route, when it is one.
 
     Returns:
@@ -120,9 +127,10 @@ def figures_of(
         estimate, allowed = judged.increase_fraction, judged.margin_fraction
     else:
         measure, estimate, allowed = "errors", judged.difference_fraction, judged.allowed_difference_fraction
-    needed = judged.requests_needed
+    needed, more_minutes = judged.requests_needed, judged.more_minutes_needed
     if judged.verdict is Verdict.FAIL and verdict is not Verdict.FAIL:
         needed = _requests_to_stand(judged.canary_request_count, judged.fail_p_value, level=level)
+        more_minutes = minutes and needed and minutes * (needed / judged.canary_request_count - 1)
     return MeasureFigures(
         measure=measure,
         route=route,
@@ -136,7 +144,7 @@ def figures_of(
         pass_p_value_fraction=judged.pass_p_value,
         had_count=judged.canary_request_count,
         needed_count=needed,
-        more_minutes=judged.more_minutes_needed,
+        more_minutes=more_minutes,
     )
 
 

@@ -250,12 +250,14 @@ def test_without_data_in_the_data_checks_there_is_no_verdict():
 def test_a_single_fail_must_stand_after_the_correction_for_two_looks():
     barely = replace(SLOW, fail_p_value=0.02)
 
-    judged = judge_canary(barely, ERRORS, data=SOUND)
+    judged = judge_canary(barely, ERRORS, data=SOUND, minutes=20.0)
+    needs = judged.undecided[0]
 
     assert barely.verdict is Verdict.FAIL
-    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "not-enough-evidence")
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "over-budget-not-after-holm")
     assert judged.check("latency").verdict is Verdict.INCONCLUSIVE
-    assert 900 < known(judged.undecided[0].needed_count) < 4 * 900
+    assert 900 < known(needs.needed_count) < 4 * 900
+    assert known(needs.more_minutes) == pytest.approx(20.0 * known(needs.more_count) / 900)
 
 
 def test_one_fail_that_stands_lets_the_other_stand_at_the_full_level():
@@ -324,6 +326,7 @@ def test_too_few_slow_requests_show_in_the_traffic_check():
         (replace(LATENCY, deciding_upper_fraction=0.095), ("little-room",)),
         (replace(LATENCY, settling_seconds=120.0), ("late-ramp",)),
         (replace(SLOW, mean_lower_fraction=0.15), ()),
+        (replace(LATENCY, noisier_than_history=True), ("noisier-than-history",)),
     ],
 )
 def test_cautions_leave_a_pass_a_pass(latency, cautions):
