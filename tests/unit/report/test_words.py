@@ -25,7 +25,8 @@ CANARY_REASONS = (
     "replica-gone", "error-label-missing", "requests-differ",
     "traffic-split", "restart-loss", "birth-unknown", "replicas-differ", "clock-skew", "stale-data", "mixed-releases",
     "unit-doubtful", "over-budget-routes", "routes-undecided", "no-route-judged", "mean-over-budget",
-    "over-budget-not-after-holm",
+    "baseline-failing",
+    "over-budget-not-after-holm", "foreign-history",
 )  # fmt: skip
 
 
