@@ -85,6 +85,12 @@ class BrokenEvidenceError(SourceError):
     slug = "broken-evidence"
 
 
+class ForeignHistoryError(BrokenEvidenceError):
+    """The settings name a history of the noise that was measured on another metric, quantile or kind of error."""
+
+    slug = "foreign-history"
+
+
 class PrometheusUnreachableError(SourceError):
     """The server refused, or did not answer within the deadline."""
 

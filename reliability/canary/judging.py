@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from reliability.canary.asking import chosen_source
-from reliability.errors import ParameterError, SourceError
+from reliability.errors import ForeignHistoryError, ParameterError, SourceError
 from reliability.notebook.block import plain
 from reliability.notebook.canary import TOPIC, conclude_evidence
 from reliability.notebook.canary_evidence import CanaryInputs, Thresholds, bare, fetch_inputs, judge_inputs
@@ -62,6 +62,8 @@ def judge(
             with chosen_source(capture, config, assignments) as (parameters, place):
                 inputs = bare(fetch_inputs(parameters, place=place))
         told = conclude_evidence(judge_inputs(inputs))
+    except ForeignHistoryError as err:  # the settings name it
+        raise ParameterError(f"history_file: {err.args[0]}") from err
     except SourceError as err:
         return _whole(no_data(err))
     verdict = _whole(told)

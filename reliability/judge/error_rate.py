@@ -17,7 +17,7 @@ from reliability.judge.error_evidence import ErrorEvidence, error_evidence, late
 from reliability.judge.history import NoiseHistory
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
 from reliability.judge.proportions import ErrorScoreTest
-from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
+from reliability.judge.traffic import NO_DATA_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
 Margin = Literal["absolute", "relative"]
@@ -99,7 +99,7 @@ class ErrorJudgement:
     @property
     def verdict(self) -> Verdict:
         """PASS or FAIL only when a deciding limit lies on its side of the allowed difference."""
-        if self.reason in NO_TRAFFIC_REASONS:
+        if self.reason in NO_DATA_REASONS:
             return Verdict.NO_DATA
         lower, upper = self.deciding_lower_fraction, self.deciding_upper_fraction
         allowed = self.allowed_difference_fraction

@@ -23,7 +23,7 @@ from reliability.judge.latency_evidence import (
 from reliability.judge.latency_limits import bound_limits, curve_limits, increase_interval
 from reliability.judge.latency_outlook import helpful_bounds, open_reason, requests_needed
 from reliability.judge.mean_latency import mean_change
-from reliability.judge.traffic import NO_TRAFFIC_REASONS, no_traffic_reason
+from reliability.judge.traffic import NO_DATA_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
 _LATE_ALPHA_PART: Final = 5  # the last third alone may FAIL a canary at a fifth of the level
@@ -98,7 +98,7 @@ class LatencyJudgement:
     @property
     def verdict(self) -> Verdict:
         """PASS or FAIL only when a deciding limit lies on its side of the margin; no PASS over a clear mean."""
-        if self.reason in NO_TRAFFIC_REASONS:
+        if self.reason in NO_DATA_REASONS:
             return Verdict.NO_DATA
         if self.deciding_lower_fraction is not None and self.deciding_lower_fraction > self.margin_fraction:
             return Verdict.FAIL

@@ -3,6 +3,8 @@
 from typing import Final
 
 NO_TRAFFIC_REASONS: Final = frozenset({"no-traffic", "no-traffic-baseline", "no-traffic-canary"})
+NO_DATA_REASONS: Final = NO_TRAFFIC_REASONS | {"buckets-missing", "requests-missing"}
+"""Codes with which nothing was compared: an arm served nothing, or all its series of a metric are missing."""
 
 
 def no_traffic_reason(baseline_count: float, canary_count: float) -> str | None:

@@ -189,7 +189,7 @@ def _decoded(packed: bytes, *, place: Path) -> Answer:
     except (EOFError, OSError, zlib.error) as err:
         raise BrokenEvidenceError(f"{place} is no whole gzip file ({err}). {_RECORD_AGAIN}") from err
     try:
-        return decode_answer(body, where=str(place))
+        return decode_answer(body, where=str(place), cure="is it what a server answered, and all of it?")
     except PrometheusAnswerError as err:
         raise BrokenEvidenceError(f"{err.args[0]} {_RECORD_AGAIN}") from err
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from reliability.atomic import write_text_whole
 from reliability.clock import format_instant
-from reliability.errors import BrokenEvidenceError, UsageError
+from reliability.errors import ForeignHistoryError, UsageError
 from reliability.judge.history import NoiseHistory
 from reliability.sources.manifest import MetricsEntry
 from reliability.sources.metrics import MetricNames
@@ -92,7 +92,7 @@ class StoredHistory(Strict):
             where: Name of the file, for messages.
 
         Raises:
-            BrokenEvidenceError: The history was measured on another metric, quantile or kind of error.
+            ForeignHistoryError: The history was measured on another metric, quantile or kind of error.
         """
         measured_errors = parse_matchers(self.metrics.error_matchers)
         pairs = {
@@ -103,7 +103,7 @@ class StoredHistory(Strict):
         }
         for what, (measured, wanted) in pairs.items():
             if measured != wanted:
-                raise BrokenEvidenceError(
+                raise ForeignHistoryError(
                     f"{where} was measured with {what} {measured}, the canary is judged with {wanted}. {_CURE}"
                 )
 
