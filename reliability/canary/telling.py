@@ -43,7 +43,7 @@ def _lines(verdict: dict[str, Any], words: Words) -> Iterator[str]:
 
 
 def _measures(verdict: dict[str, Any], view: dict[str, Any], words: Words) -> Iterator[str]:
-    """Tell estimate, likely range, deciding limit and budget of both measures."""
+    """Tell estimate, likely range, deciding limit and budget of both measures, and bounds that would help."""
     writers = {"latency": words.formats.signed_percent, "errors": words.formats.points}
     ranges = {"latency": verdict["latency"]["increase_interval"], "errors": verdict["errors"]["interval"]}
     for row in view["measures"]:
@@ -51,12 +51,15 @@ def _measures(verdict: dict[str, Any], view: dict[str, Any], words: Words) -> It
         if name not in writers:  # a route has its own lines
             continue
         likely, write = ranges[name], writers[name]
-        seen = f"likely range {write(likely[0])} to {write(likely[1])}" if likely else "no likely range"
-        limit = write(deciding(verdict[name]))
+        seen = f"95% likely range {write(likely[0])} to {write(likely[1])}" if likely else "no likely range"
+        side = "lower" if row["verdict"] == "FAIL" else "upper"
         yield (
             f"  {row['verdict']} {_bare(row['name'])}: {_bare(row['estimate'])} "
-            f"({seen}; deciding limit {limit}; budget {_bare(row['allowed'])})"
+            f"({seen}; one-sided {side} limit {write(deciding(verdict[name]))}; budget {_bare(row['allowed'])})"
         )
+    bounds = verdict["latency"]["suggested_bounds_seconds"]
+    if bounds:
+        yield f"  bucket bounds that would help: {', '.join(words.formats.ms(bound) for bound in bounds)}"
 
 
 def _bare(text: object) -> str:

@@ -35,8 +35,18 @@ def run(capsys):
 @pytest.mark.parametrize(
     ("sample", "status", "told"),
     [
-        ("pass", 0, ["PASS: Promote", "PASS P95 latency: +", "budget +10.0%", "on the other hand: P95 latency"]),
-        ("fail", 1, ["FAIL: Roll back", "FAIL Error rate: +"]),
+        (
+            "pass",
+            0,
+            [
+                "PASS: Promote",
+                "PASS P95 latency: +",
+                "one-sided upper limit",
+                "budget +10.0%",
+                "on the other hand: P95 latency",
+            ],
+        ),
+        ("fail", 1, ["FAIL: Roll back", "FAIL Error rate: +", "one-sided lower limit"]),
         ("unsure", 3, ["INCONCLUSIVE: Wait", "still needed: P95 latency: "]),
         ("nodata", 4, ["NO_DATA: No result: the canary served no request.", "NO_DATA Enough requests: 0 canary"]),
     ],
@@ -76,6 +86,17 @@ def test_the_noise_that_was_measured_before_stands_in_the_kept_file(run, project
 
     assert run("--increments", "kept.json", "--json") == judged
     assert "short-history" in json.loads(judged[1].out)["cautions"]
+
+
+def test_the_noise_of_another_metric_is_a_fault_of_the_settings(run, project):
+    run("calibrate", "--capture", "sample:pass", "--to", "noise.json")
+    kept = (project / "noise.json").read_text()
+    (project / "noise.json").write_text(kept.replace("http_request_duration_seconds", "rpc_duration_seconds"))
+
+    status, shown = run("--capture", "sample:pass", "-p", "history_file=noise.json")
+
+    assert status == 2
+    assert "was measured with the latency metric rpc_duration_seconds" in shown.err
 
 
 def test_the_command_says_what_the_notebook_says(run, project):

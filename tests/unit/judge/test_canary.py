@@ -10,7 +10,7 @@ from reliability.judge.check import Check
 from reliability.judge.error_rate import ErrorJudgement
 from reliability.judge.holm import holm_adjusted
 from reliability.judge.latency import LatencyJudgement
-from reliability.judge.routes import RouteJudgement, RoutesJudgement
+from reliability.judge.routes import RouteJudgement, RoutesJudgement, UnjudgedRoute
 from reliability.judge.simpson import Simpson
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import known
@@ -233,6 +233,36 @@ def test_routes_advise_and_gate_only_when_told_to(own, gates, verdict, reason, c
     judged = judge_canary(LATENCY, ERRORS, data=SOUND, routes=routes_of(*own), gate_routes=gates)
 
     assert (judged.verdict, judged.reason, judged.cautions) == (verdict, reason, cautions)
+
+
+def test_a_gate_without_a_judged_route_says_what_the_nearest_one_needs():
+    far, near = (
+        UnjudgedRoute(route=f"/{needed}", reason="too-few-requests", baseline_count=50, canary_count=10,
+                      needed_count=needed)
+        for needed in (900, 300)
+    )  # fmt: skip
+    routes = replace(routes_of(), not_judged=(far, near))
+
+    (needs,) = judge_canary(LATENCY, ERRORS, data=SOUND, routes=routes, gate_routes=True).undecided
+    (lost,) = judge_canary(LATENCY, ERRORS, data=SOUND, routes=routes_of(), gate_routes=True).undecided
+
+    assert (needs.route, needs.reason, needs.more_count) == ("/300", "no-route-judged", 290)
+    assert (lost.check, lost.reason, lost.more_count) == ("routes", "no-route-judged", None)
+
+
+@pytest.mark.parametrize("reason", ["requests-missing", "buckets-missing"])
+def test_an_arm_without_a_metric_is_no_data_whatever_its_checks_say(reason):
+    latency, errors = replace(NO_LATENCY, reason=reason), replace(NO_ERRORS, reason=reason)
+
+    judged = judge_canary(latency, errors, data=[GAP])
+
+    assert (judged.verdict, judged.reason) == (Verdict.NO_DATA, reason)
+
+
+def test_routes_that_only_advise_and_of_which_none_was_judged_are_no_check():
+    judged = judge_canary(LATENCY, ERRORS, data=SOUND, routes=routes_of())
+
+    assert "routes" not in {check.id for check in judged.checks}
 
 
 def test_a_gate_on_routes_that_nobody_named_decides_nothing():

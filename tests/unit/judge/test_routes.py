@@ -141,6 +141,15 @@ def test_a_rest_of_many_routes_is_named_and_not_judged_as_one():
     assert (rest.route, rest.reason, rest.needed_count) == (OTHER_ROUTES, "other-routes", None)
 
 
+@pytest.mark.parametrize("routes", [{}, {"": steady()}], ids=["no routes", "one without a name"])
+def test_a_label_that_no_series_carries_tells_no_route_apart(routes):
+    counts = by_route(routes) if routes else steady()
+
+    found = judged(counts)
+
+    assert (found.judged, found.not_judged, found.simpson) == ((), (), None)
+
+
 def test_a_mix_that_differs_between_the_arms_does_not_pass_for_a_change():
     fast, slow = (simulated(seed, per_scrape=1000, scrapes=40) for seed in (1, 2))
     bounds = fast.upper_bounds_seconds.size
