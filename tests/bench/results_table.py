@@ -245,6 +245,9 @@ lognormal mixtures, noise with a memory, part of it shared by the arms and part 
 reset in two cells. *Main* cells carry no note; *low* ones have too little traffic to decide, *coarse* ones
 coarse buckets, *hard* ones noise of one arm whose memory is as long as the run. The margin is 10 % of P95, of errors
 +0.5 points and +50 %; FAIL at 2.5 %, PASS at 5 %. Regimes of noise are judged, not fitted to production.
+
+The rows measure the judges of latency and of errors by themselves, before Holm's correction over both. A verdict on
+the whole canary applies it, which can turn a FAIL near the margin into INCONCLUSIVE.
 """
 _DRIFT = """A canary that is as fast as its baseline at first and slower by so much at the end. The last third of the
 window may only FAIL a canary that the whole window does not; windows below 30 minutes have no such rule.
