@@ -122,6 +122,20 @@ def test_values_are_escaped_for_pages_and_plain_for_terminals() -> None:
     assert words.plain("canary.queries.source", source="<b>") == "Source: <b>"
 
 
+@pytest.mark.parametrize(
+    ("name", "spanish"),
+    [("(other routes)", "(otras rutas)"), ("", "(sin valor)"), ("/\u202egro", r"/\u202egro"), ("/b", "/b")],
+)
+def test_a_name_of_ours_is_translated_and_an_invisible_letter_escaped(name: str, spanish: str) -> None:
+    assert Words("es").named(name) == spanish
+
+
+def test_a_recorded_capture_is_called_so_in_the_language_of_the_page() -> None:
+    assert Words("es").source("recorded capture 'pass'") == "captura grabada \u00abpass\u00bb"
+    assert Words("en").source("recorded capture 'pass'") == "recorded capture 'pass'"
+    assert Words("es").source("http://prometheus:9090") == "http://prometheus:9090"
+
+
 def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="source"):
         Words("en").text("canary.queries.source")
@@ -205,3 +219,16 @@ def test_templates_hold_no_words_of_their_own(template: Path) -> None:
     text = re.sub(r"<[^>]*>", " ", text)
 
     assert set(re.findall(r"[^\W\d_]{2,}", text)) <= {"reliability"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_late_rise_of_errors_does_not_speak_of_latency(language: str) -> None:
+    report = dict(_report_for("over-budget-late"))
+    report["checks"] = [
+        {**check, "verdict": "FAIL" if check["id"] == "errors" else "PASS"} for check in report["checks"]
+    ]
+
+    said = f"{headline(report, language=language)} {lead(report, language=language)}"
+
+    assert "fail" in said or "falla" in said
+    assert not re.search("slower|lento", said)
