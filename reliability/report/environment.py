@@ -57,7 +57,7 @@ def equip(environment: Environment, *, language: str) -> None:
         return environment.select_template([f"figures/{topic}.html.j2", "figures/default.html.j2"])
 
     environment.undefined = StrictUndefined
-    environment.filters.update(words.formats.filters(), named=words.named)
+    environment.filters.update(words.formats.filters(), named=words.named, source=words.source)
     environment.globals.update(
         t=words.text, told=said, knows=words.knows, span=words.formats.span, status=status_of, chart=chart,
         gauge_places=gauge_places, figures_of=figures_of, language=language,

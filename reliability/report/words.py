@@ -21,6 +21,7 @@ from reliability.report.formats import LOCALES, Formats
 from reliability.shipped import shipped_folder
 
 LANGUAGES: Final = tuple(LOCALES)
+_CAPTURE: Final = "recorded capture '"  # how a source of `reliability.sources.captures` describes itself
 
 
 class Words:
@@ -69,6 +70,11 @@ class Words:
         """Write a name found in the data: our own stand-ins in words, letters that would act upon a page escaped."""
         shown = self._entries.get(f"canary.name.{text}", text)
         return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown)
+
+    def source(self, description: str) -> str:
+        """Write where numbers come from: a recorded capture in words, a server as it is."""
+        name = description.removeprefix(_CAPTURE)
+        return description if name == description else self.plain("frame.provenance.capture", name=name[:-1])
 
     def _environment(self, *, escaped: bool) -> Environment:
         loader = FunctionLoader(self._source)

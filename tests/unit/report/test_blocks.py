@@ -152,5 +152,42 @@ def test_an_experiment_names_what_was_done_on_purpose(language: str) -> None:
         assert shown in html
 
 
+def test_texts_of_our_own_experiments_are_translated_and_others_quoted() -> None:
+    ours, other = "one SQLite file per arm, WAL, synchronous=FULL", "tmpfs"
+
+    html = render_block("experiment", {"arms": {}, "service_times": other, "storage": ours}, language="es")
+
+    assert '<p class="note" lang="en">\u201ctmpfs\u201d</p>' in html
+    assert '<p class="note" lang="es">Almacenamiento: un archivo SQLite por grupo' in html
+
+
+@pytest.mark.parametrize("reason", ["too-few-scrapes", "too-few-requests", "overflow-bucket", "no-limit"])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_range_that_is_missing_says_why(language: str, reason: str) -> None:
+    data = {**examples.latency(), "increase_interval": None, "no_interval_reason": reason}
+
+    html = render_block("latency", data, language=language)
+
+    assert f"<small>{words_in(language).text(f'canary.latency.no_range.{reason}')}</small>" in html
+
+
+@pytest.mark.parametrize(
+    ("part", "verdict", "rule", "seen"),
+    [
+        ("latency", "PASS", "upper limit at most +10%", "upper limit +7.3%"),
+        ("latency", "FAIL", "lower limit above +10%", "lower limit +7.3%"),
+        ("errors", "FAIL", "lower limit above +10.00\u00a0pp", "lower limit +7.31\u00a0pp"),
+    ],
+)
+def test_a_check_is_ruled_by_the_limit_that_is_shown(part: str, verdict: str, rule: str, seen: str) -> None:
+    values = {"deciding_fraction": 0.0731, "margin_fraction": 0.1, "allowed_difference_fraction": 0.1}
+    check = {"id": part, "verdict": verdict, "reason": "x", "values": values}
+
+    html = render_block("checks", {"checks": [check]}, language="en")
+
+    assert f"budget: {rule}</td>" in html
+    assert f"<td>{seen}</td>" in html
+
+
 def test_an_experiment_without_facts_shows_its_sentence_only() -> None:
     assert "<dd>" not in render_block("experiment", {"arms": {}}, language="en")

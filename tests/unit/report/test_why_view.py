@@ -77,7 +77,7 @@ def test_the_numbers_behind_a_verdict_stand_in_one_table_with_the_levels_and_the
     ("missing", "said"),
     [
         ({"had_count": 3220, "needed_count": 13450, "more_count": 10230, "more_minutes": 4.8},
-         "P95 latency: 3,220 canary requests so far, about 13,450 needed to decide: 10,230 more, about 5\u00a0min at this"),
+         "P95 latency: 3,220 canary requests so far, about 13,450 needed to decide: 10,230 more, about 5\u00a0min"),
         ({"had_count": 3220, "needed_count": None, "more_count": None, "more_minutes": None},
          "P95 latency: it is not known whether more requests would settle it"),
         ({"had_count": None, "needed_count": None, "more_count": None, "more_minutes": None},
