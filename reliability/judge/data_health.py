@@ -29,6 +29,7 @@ _FEWEST_LOST_COUNT: Final = 5  # counter and histogram are read while requests a
 _STANDARD_ERRORS: Final = 4.0
 _STALE_INTERVALS: Final = 2.0
 _SUM_TOLERANCE_RATIO: Final = 1.5  # `_sum` and the buckets are not read at one instant; units differ by 1000
+_LONGEST_MEAN_SECONDS: Final = 60.0  # of requests; milliseconds that are read as seconds are above it
 # Labels by which people tell releases apart; two values of one inside an arm are two releases.
 _RELEASE_LABEL: Final = re.compile(
     r"(?:\w*_)?(?:version|release|revision|rev|build|build_id|image|image_id|image_tag|tag|commit|sha|digest"
@@ -60,7 +61,7 @@ def judge_data(
         gate_routes: Whether single routes decide; the spread between replicas is not part of their noise.
 
     Returns:
-        The checks `scrapes`, `split`, `restarts`, `births`, `gone`, `replicas`, `clock`, `labels`,
+        The checks `scrapes`, `clock`, `split`, `restarts`, `births`, `gone`, `replicas`, `labels`,
         `errors-label`, `warnings`, `units`, `counters` and `bounds`. None of them is a FAIL.
     """
     margins = ReplicaMargins(
@@ -74,12 +75,12 @@ def judge_data(
             missing_fraction=facts.missing_fraction, used_count=facts.used_scrapes,
             expected_count=facts.expected_scrapes,
         ),
+        _clock(facts),  # a wrong clock explains absurd restarts and births
         _split(facts, canary_share_fraction),
         _restarts(facts),
         _births(facts),
         _gone(facts),
         _replicas(facts, margins, gate_routes=gate_routes),
-        _clock(facts),
         _labels(facts),
         _errors_label(facts),
         _check("warnings", "server-warning" if facts.warnings else None, "no-warning", count=len(facts.warnings)),
@@ -234,8 +235,10 @@ def _units(facts: DataFacts) -> Check:
 
 
 def _is_outside(arm: ArmFacts) -> bool:
-    """Tell whether the mean by `_sum` is one that the buckets rule out: two units in one histogram."""
+    """Tell whether the mean by `_sum` is one that the buckets rule out, or no request may take so long: two units."""
     mean, low, high = arm.mean_seconds, arm.mean_low_seconds, arm.mean_high_seconds
+    if max(low or 0.0, mean or 0.0) > _LONGEST_MEAN_SECONDS:
+        return True
     if mean is None:
         return False
     too_low = low is not None and mean < low / _SUM_TOLERANCE_RATIO

@@ -6,6 +6,7 @@ scrapes do not belong here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from reliability.sources.metrics import PROCESS_START, UP, MetricNames
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 IntArray: TypeAlias = npt.NDArray[np.intp]
 _START_TOLERANCE_SECONDS: Final = 0.5
+_LARGEST_COUNT: Final = 2.0**53  # beyond it a float cannot be counted up by one
 _BOUND_DIGITS: Final = 12  # "0.1" and "0.10" are one bound, also after milliseconds became seconds
 
 
@@ -64,7 +66,8 @@ def read_replicas(answer: Answer, *, names: MetricNames, start_seconds: float) -
         The replicas that were scraped at least once, by job and instance.
 
     Raises:
-        PrometheusAnswerError: A bucket has no bound that can be read.
+        PrometheusAnswerError: A bucket has no bound that can be read, a series is there twice, or a
+            count is below zero or too large to be counted by ones.
     """
     by_replica: dict[tuple[str, str], list[Series]] = {}
     for series in answer.series:
@@ -77,6 +80,7 @@ def read_replicas(answer: Answer, *, names: MetricNames, start_seconds: float) -
 def _replica(instance: str, members: Sequence[Series], names: MetricNames, start_seconds: float) -> Replica:
     counting = (names.bucket, names.latency_sum, names.requests)
     counters = sorted((one for one in members if one.name in counting), key=lambda one: sorted(one.labels.items()))
+    _refuse_impossible(counters, names)
     starts = [one for one in members if one.name == PROCESS_START]
     ups = [one for one in members if one.name == UP]
     seen = [one.times_seconds[np.isfinite(one.values)] for one in [*counters, *starts]]
@@ -102,6 +106,19 @@ def _replica(instance: str, members: Sequence[Series], names: MetricNames, start
         bounds_seconds=bounds_seconds,
         gains=gains,
     )
+
+
+def _refuse_impossible(counters: Sequence[Series], names: MetricNames) -> None:
+    """Raise `PrometheusAnswerError` for what no counter can be; holes are not finite and are left alone."""
+    for one, other in pairwise(counters):
+        if one.labels == other.labels:
+            raise PrometheusAnswerError(f"the series {dict(one.labels)} is there twice; it would be counted twice.")
+    for one in counters:
+        counts = one.values[np.isfinite(one.values)]
+        if one.name != names.latency_sum and counts.size and not 0 <= counts.min() <= counts.max() <= _LARGEST_COUNT:
+            raise PrometheusAnswerError(
+                f"the counter {dict(one.labels)} stands at {counts.min():g} to {counts.max():g}, which no count can."
+            )
 
 
 def _table(series: Sequence[Series], times: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from reliability.judge.replica_spread import OddReplica
 from reliability.verdicts import Verdict
 
 IDS = (
-    "scrapes", "split", "restarts", "births", "gone", "replicas", "clock", "labels", "errors-label", "warnings",
+    "scrapes", "clock", "split", "restarts", "births", "gone", "replicas", "labels", "errors-label", "warnings",
     "units", "counters", "bounds",
 )  # fmt: skip
 ARM = ArmFacts(
@@ -120,6 +120,8 @@ def test_no_data_at_all_is_a_gap():
         (replace(GOOD, metric="http_server_duration_ms"), "units", "unit-doubtful"),
         (arms(canary={"mean_seconds": 100.0}), "units", "unit-doubtful"),
         (arms(baseline={"mean_seconds": 0.0001}), "units", "unit-doubtful"),
+        (arms({"mean_seconds": 119.0, "mean_low_seconds": 90.0, "mean_high_seconds": 140.0}), "units", "unit-doubtful"),
+        (arms({"mean_seconds": None, "mean_low_seconds": 90.0, "mean_high_seconds": None}), "units", "unit-doubtful"),
         (replace(GOOD, common_bounds=0, dropped_bounds=7), "bounds", "bounds-differ"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

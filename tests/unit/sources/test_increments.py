@@ -375,6 +375,23 @@ def test_a_bucket_without_a_bound_is_refused_with_a_cure(labels: dict[str, str])
         pair_counts(baseline, replace(canary, series=(*canary.series, odd)), names=NAMES, window=WINDOW)
 
 
+@pytest.mark.parametrize("value", [-1.0, 1e300])
+def test_a_count_that_cannot_be_is_refused(value: float):
+    baseline, canary = both_answers([replica()])
+    odd = [replace(one, values=np.full(one.values.size, value)) if one.name == NAMES.bucket else one
+           for one in canary.series]  # fmt: skip
+
+    with pytest.raises(PrometheusAnswerError, match="which no count can"):
+        pair_counts(baseline, replace(canary, series=tuple(odd)), names=NAMES, window=WINDOW)
+
+
+def test_a_series_that_is_there_twice_is_refused():
+    baseline, canary = both_answers([replica()])
+
+    with pytest.raises(PrometheusAnswerError, match="is there twice"):
+        pair_counts(baseline, replace(canary, series=canary.series * 2), names=NAMES, window=WINDOW)
+
+
 def test_a_counter_that_disagrees_with_the_histogram_is_noted():
     baseline, canary = both_answers([replica()])
     doubled = [replace(one, values=one.values * 2) if one.name == NAMES.requests else one for one in canary.series]
