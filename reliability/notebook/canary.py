@@ -29,9 +29,10 @@ _NO_COURSE: Final = Timeline(
     starts_seconds=(), baseline_p95_seconds=(), canary_p95_seconds=(), baseline_errors=(), canary_errors=()
 )
 _LATENCY_FIELDS: Final = (
-    "increase_fraction", "increase_interval", "no_interval_reason", "margin_fraction", "deciding_upper_fraction", "deciding_lower_fraction",
-    "guard_fraction", "requests_needed", "minutes_needed", "suggested_bounds_seconds", "fail_p_value", "pass_p_value",
-    "more_requests_needed", "more_minutes_needed", "mean_increase_fraction", "mean_lower_fraction",
+    "increase_fraction", "increase_interval", "no_interval_reason", "margin_fraction", "deciding_upper_fraction",
+    "deciding_lower_fraction", "guard_fraction", "requests_needed", "minutes_needed", "suggested_bounds_seconds",
+    "fail_p_value", "pass_p_value", "more_requests_needed", "more_minutes_needed", "mean_increase_fraction",
+    "mean_lower_fraction",
 )  # fmt: skip
 _ERROR_FIELDS: Final = (
     "baseline_fraction", "canary_fraction", "difference_fraction", "interval", "allowed_difference_fraction",
