@@ -77,7 +77,8 @@ def test_one_command_makes_all_pages_in_both_languages(sample_project):
     names = {path.name for path in folder.iterdir()}
 
     reports = ("canary_comparison", "phase_progress", "rollback_readiness")
-    assert names == {f"{report}.{end}" for report in reports for end in ("ipynb", "json", "html", "es.html")}
+    files = {f"{report}.{end}" for report in reports for end in ("ipynb", "json", "html", "es.html")}
+    assert names == files | {"canary_comparison.increments.json.gz"}
     assert {path.name for path in (project / "outputs").glob("*.html")} == {"index.html", "index.es.html"}
     assert "outputs/index.html" in out
     assert left_overs(project) == []

@@ -295,5 +295,5 @@ def test_html_that_is_hostile_to_parsers_takes_a_moment(piece: str) -> None:
 
     html = html_of(piece * (60_000 // len(piece)), "short form")
 
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 8  # minutes without the limits; about 1 s with them, more on a busy machine
     assert "<div" in html
