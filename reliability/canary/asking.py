@@ -3,7 +3,7 @@
 Fetches and counts; what the counts say belongs to the commands and to the judges.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 from reliability.atomic import scratch_folder
 from reliability.clock import SystemClock
 from reliability.errors import ParameterError
-from reliability.notebook.canary_evidence import Thresholds
 from reliability.notebook.origin import Origin
 from reliability.notebook.run import Place
 from reliability.settings_file import find_project_folder, read_assignments, read_settings, resolve_parameters
@@ -106,20 +105,6 @@ def pair_groups(a: Answer, b: Answer, origin: Origin, *, is_split: bool) -> Pair
         matchers=(baseline, baseline if is_split else canary),
         as_of=origin.as_of,
     )
-
-
-def thresholds_of(parameters: Mapping[str, Any]) -> Thresholds:
-    """Return the budgets of the options."""
-    return Thresholds(
-        margin_fraction=parameters["margin_percent"] / 100,
-        error_margin_absolute_fraction=parameters["error_margin_points"] / 100,
-        error_margin_relative_fraction=parameters["error_margin_percent"] / 100,
-    )
-
-
-def printable(line: str) -> str:
-    """Print what would act upon a terminal as an escape."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
 
 
 def _replica(series: Series) -> tuple[str, str]:

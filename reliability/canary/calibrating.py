@@ -13,11 +13,12 @@ from typing import Any, Final
 
 import click
 
-from reliability.canary.asking import chosen_source, printable
+from reliability.canary.asking import chosen_source
 from reliability.canary.calibration import Calibration, ToldNoise, measure, tell_noise, to_store
 from reliability.errors import ParameterError, UsageError
 from reliability.judge.history import NoiseHistory
 from reliability.notebook.run import Place
+from reliability.report.words import printable
 from reliability.sources.history_file import RECOMMENDED_SECONDS, StoredHistory, write_history
 from reliability.verdicts import EXIT_STATUS, Verdict
 

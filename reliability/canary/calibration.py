@@ -12,14 +12,14 @@ from typing import Final, Literal
 from scipy.special import ndtri
 
 from reliability import __version__
-from reliability.canary.asking import Split, fetch_arm, pair_groups, split_replicas, thresholds_of
+from reliability.canary.asking import Split, fetch_arm, pair_groups, split_replicas
 from reliability.canary.horizons import PlanRules, Traffic, plan_latency
 from reliability.errors import MissingEvidenceError, ParameterError
 from reliability.judge.check import Check
 from reliability.judge.counts import PairedCounts
 from reliability.judge.history import NoiseHistory, measure_history
 from reliability.judge.planning import POWER, planned_seconds
-from reliability.notebook.canary_evidence import CanaryEvidence, CanaryInputs, judge_inputs
+from reliability.notebook.canary_evidence import CanaryEvidence, CanaryInputs, budgets_of, judge_inputs
 from reliability.notebook.origin import Origin, Parameters, find_origin
 from reliability.notebook.run import Place
 from reliability.report.words import words_in
@@ -103,7 +103,7 @@ def measure(parameters: Parameters, *, place: Place, is_split: bool) -> Calibrat
     if not isinstance(pairing.counts, PairedCounts):
         reason = words_in("en").plain(f"canary.latency.reason.{pairing.health.reason}")
         raise MissingEvidenceError(f"the two groups cannot be compared: {reason}")
-    limits = thresholds_of(parameters)
+    limits = budgets_of(parameters)
     inputs = CanaryInputs(
         origin=origin, answers={"baseline": first, "canary": second}, counts=pairing.counts, health=pairing.health,
         facts=pairing.facts, thresholds=limits,

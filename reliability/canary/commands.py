@@ -4,7 +4,6 @@ Parses, calls one function, prints, sets the status. What it needs is loaded whe
 are its sub-commands.
 """
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 import click
 
 from reliability.errors import ParameterError
+from reliability.lazy_group import LazyGroup
 
 _STATUSES: Final = "Exit status: 0 pass, 1 fail, 2 usage or settings, 3 no decision yet, 4 no data, 5 run error."
 # Where each sub-command lives, and its line in the list of commands.
@@ -21,26 +21,12 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Loads a sub-command only when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 -- the same
-        if name not in _COMMANDS:
-            return None
-        module, attribute = _COMMANDS[name][0].split(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- the same
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+class _Commands(LazyGroup):
+    places = _COMMANDS
 
 
 @click.group(
-    cls=_LazyGroup,
+    cls=_Commands,
     invoke_without_command=True,
     epilog=f"""\b
 Examples:

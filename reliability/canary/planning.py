@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from reliability.canary.asking import chosen_source, fetch_arm, pair_groups, printable, split_replicas, thresholds_of
+from reliability.canary.asking import chosen_source, fetch_arm, pair_groups, split_replicas
 from reliability.canary.horizons import (
     ErrorPlan,
     LatencyPlan,
@@ -26,10 +26,11 @@ from reliability.judge.counts import SuccessiveCounts, WindowCounts
 from reliability.judge.history import NoiseHistory, measure_history
 from reliability.judge.planning import POWER
 from reliability.notebook.block import plain
+from reliability.notebook.canary_evidence import budgets_of
 from reliability.notebook.origin import Origin, Parameters, find_origin
 from reliability.notebook.parts import near
 from reliability.notebook.run import Place
-from reliability.report.words import words_in
+from reliability.report.words import printable, words_in
 from reliability.sources.answer import Answer
 from reliability.sources.history_file import StoredHistory, read_history
 from reliability.sources.increments import window_counts
@@ -115,7 +116,7 @@ def look_ahead(parameters: Parameters, *, place: Place) -> Outlook:
         UsageError: The canary's share is not known, or an option is not valid.
     """
     origin = find_origin({**parameters, "baseline_window_end": None}, place=place)
-    limits = thresholds_of(parameters)
+    limits = budgets_of(parameters)
     rules = PlanRules(**{field.name: getattr(limits, field.name) for field in fields(PlanRules)})
     answer = fetch_arm(origin, "baseline")
     counts = _counts(answer, answer, origin)

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from reliability.canary.asking import printable
 from reliability.report.canary_view import deciding
 from reliability.report.verdict_view import view_report
 from reliability.report.why_view import view_checks, view_routes
-from reliability.report.words import Words, words_in
+from reliability.report.words import Words, printable, words_in
 
 _SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
 

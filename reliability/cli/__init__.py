@@ -4,7 +4,6 @@ Results go to stdout, progress and errors to stderr. Each command is loaded when
 asked for, so that `--help` starts fast; what a command does belongs to the rooms below.
 """
 
-import importlib
 import signal
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import click
 
 from reliability import __version__
 from reliability.errors import ReliabilityError, SourceError, UsageError
+from reliability.lazy_group import LazyGroup
 
 USAGE_STATUS: Final = 2
 NO_DATA_STATUS: Final = 4
@@ -40,32 +40,11 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Loads a command only when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 -- the same
-        if name not in _COMMANDS:
-            return None
-        module, attribute = _COMMANDS[name][0].split(":")
-        try:
-            command: click.Command = getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as err:
-            if err.name and err.name.startswith("reliability"):
-                raise
-            raise UsageError(
-                f"'{name}' needs the package '{err.name}'; install it with: pip install 'reliability[{name}]'."
-            ) from err
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- the same
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+class _Commands(LazyGroup):
+    places = _COMMANDS
 
 
-@click.group(cls=_LazyGroup, epilog=STATUSES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, epilog=STATUSES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reliability")
 def cli() -> None:
     """Tell, with evidence, where a phase stands and whether a release may go out."""

@@ -5,19 +5,17 @@ to `error_rate`.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from reliability.judge.counts import Counts, PairedCounts, SuccessiveCounts
+from reliability.judge.error_arms import error_score_test, stratified, successive_error_test
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import SharedIntervals, shared_intervals
-from reliability.judge.long_run import MIN_INTERVAL_COUNT, critical_value
+from reliability.judge.late_part import last_third
+from reliability.judge.long_run import critical_value
 from reliability.judge.planning import planned_seconds, requests_for_errors
-from reliability.judge.proportions import ErrorScoreTest, error_score_test, stratified, successive_error_test
-
-_SHORTEST_WITH_LATE_PART_SECONDS: Final = 1800.0  # the last third of a shorter window says little
-_SCRAPES_SHORT_OF_IT: Final = 2
+from reliability.judge.proportions import ErrorScoreTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +111,8 @@ def late_error_test(counts: Counts, *, history: NoiseHistory | None) -> ErrorSco
     if isinstance(counts, SuccessiveCounts):
         return None
     intervals = _paired_intervals(counts)
-    seconds = float(intervals.seconds.sum())
-    if seconds < _SHORTEST_WITH_LATE_PART_SECONDS - _SCRAPES_SHORT_OF_IT * counts.scrape_interval_seconds:
-        return None
-    late = intervals.part(np.cumsum(intervals.seconds) > 2 / 3 * seconds)
-    return _paired_test(late, history) if late.count >= MIN_INTERVAL_COUNT else None
+    late = last_third(intervals, scrape_interval_seconds=counts.scrape_interval_seconds)
+    return None if late is None else _paired_test(late, history)
 
 
 def _paired_intervals(counts: PairedCounts) -> SharedIntervals:

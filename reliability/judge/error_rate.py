@@ -15,6 +15,7 @@ from typing import Literal
 from reliability.judge.counts import Counts, PairedCounts
 from reliability.judge.error_evidence import ErrorEvidence, error_evidence, late_error_test
 from reliability.judge.history import NoiseHistory
+from reliability.judge.late_part import LATE_ALPHA_PART
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
 from reliability.judge.proportions import ErrorScoreTest
 from reliability.judge.traffic import NO_DATA_REASONS, no_traffic_reason
@@ -23,7 +24,6 @@ from reliability.verdicts import Verdict
 Margin = Literal["absolute", "relative"]
 _INTERVAL_ALPHA = 0.025  # each side of the 95 % interval
 _LARGEST_EXTENSION = 100  # a run this many times longer is no plan
-_LATE_ALPHA_PART = 5  # the last third alone may FAIL a canary at a fifth of the level
 _MOST_FAILING_FRACTION = 0.5  # a baseline that fails more often is no reference
 
 
@@ -239,16 +239,16 @@ def _vetoed(limited: ErrorJudgement, late: ErrorScoreTest | None, *, alpha_fail:
     """Let a last third that is clearly over both margins FAIL a canary that fails more often late."""
     if late is None:
         return limited
-    at_the_end = _limited(limited, late, alpha_fail=alpha_fail / _LATE_ALPHA_PART, alpha_pass=alpha_fail)
+    at_the_end = _limited(limited, late, alpha_fail=alpha_fail / LATE_ALPHA_PART, alpha_pass=alpha_fail)
     lower, p_value = at_the_end.deciding_lower_fraction, at_the_end.fail_p_value or 0.0
-    if p_value > alpha_fail / _LATE_ALPHA_PART or lower is None or lower <= limited.allowed_difference_fraction:
+    if p_value > alpha_fail / LATE_ALPHA_PART or lower is None or lower <= limited.allowed_difference_fraction:
         return limited
     return replace(
         limited,
         deciding_lower_fraction=lower,
         deciding_upper_fraction=None,  # that of the whole window says nothing of its end
         late_lower_fraction=lower,
-        fail_p_value=_LATE_ALPHA_PART * p_value,
+        fail_p_value=LATE_ALPHA_PART * p_value,
         pass_p_value=1.0,
     )
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reliability.judge.counts import PairedCounts
+from reliability.judge.error_arms import relative_noise
 from reliability.judge.intervals import shared_intervals
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
-from reliability.judge.proportions import relative_noise
 from reliability.judge.quantile_ratio import arm_tails, pooled_tail_index, quantile_ratio_test
 
 _FEWEST_ERRORS = 20
@@ -61,7 +61,7 @@ def measure_history(counts: PairedCounts, *, quantile: float = 0.95) -> NoiseHis
     if test is None or index is None:
         return None
     score = test.score(test.ratio)
-    binomial, own = score.laws[0], score.laws[1]
+    binomial, own = score.chance_law, score.interval_law
     excess = max(0.0, own.variance - binomial.variance)
     error_noise, error_degrees = _error_noise(counts)
     return NoiseHistory(

@@ -13,11 +13,12 @@ from typing import Final
 
 from reliability.judge.counts import Counts, PairedCounts
 from reliability.judge.history import NoiseHistory
+from reliability.judge.late_part import LATE_ALPHA_PART
 from reliability.judge.latency_evidence import (
     BucketPolicy,
     LatencyEvidence,
     LatencyRules,
-    last_third,
+    late_evidence,
     latency_evidence,
 )
 from reliability.judge.latency_limits import bound_limits, curve_limits, increase_interval
@@ -26,7 +27,6 @@ from reliability.judge.mean_latency import mean_change
 from reliability.judge.traffic import NO_DATA_REASONS, no_traffic_reason
 from reliability.verdicts import Verdict
 
-_LATE_ALPHA_PART: Final = 5  # the last third alone may FAIL a canary at a fifth of the level
 _CURABLE_BY_REQUESTS: Final = frozenset({"too-few-requests", "not-enough-evidence"})
 
 
@@ -178,7 +178,7 @@ def judge_latency(
     if evidence is None:
         return blank
     limited = _limited(_described(blank, evidence), evidence)
-    late = last_third(evidence, scrape_interval_seconds=counts.scrape_interval_seconds)
+    late = late_evidence(evidence, scrape_interval_seconds=counts.scrape_interval_seconds)
     return _explained(limited if late is None else _vetoed(limited, late), evidence)
 
 
@@ -244,7 +244,7 @@ def _vetoed(limited: LatencyJudgement, late: LatencyEvidence) -> LatencyJudgemen
     if late.test is None or not (late.is_enough and late.curve_decides):
         return limited
     rules = late.rules
-    edge, alpha = rules.margin_ratio * (1 + late.guard), rules.alpha_fail / _LATE_ALPHA_PART
+    edge, alpha = rules.margin_ratio * (1 + late.guard), rules.alpha_fail / LATE_ALPHA_PART
     p_value = late.test.p_above(edge)
     lowest = late.test.lower_limit(alpha, start=edge) if p_value <= alpha else None
     if lowest is None:
@@ -255,7 +255,7 @@ def _vetoed(limited: LatencyJudgement, late: LatencyEvidence) -> LatencyJudgemen
         deciding_lower_fraction=lower,
         deciding_upper_fraction=None,  # that of the whole window says nothing of its end
         late_lower_fraction=lower,
-        fail_p_value=_LATE_ALPHA_PART * p_value,
+        fail_p_value=LATE_ALPHA_PART * p_value,
         pass_p_value=1.0,
     )
 

@@ -15,6 +15,7 @@ from reliability.judge.bucket_limits import bucket_ratio, guard_fraction
 from reliability.judge.counts import Counts, FloatArray, ReplicaTotals, SuccessiveCounts
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import SharedIntervals, SuccessiveIntervals, shared_intervals, successive_intervals
+from reliability.judge.late_part import SCRAPES_SHORT_OF_IT, last_third
 from reliability.judge.long_run import MIN_INTERVAL_COUNT
 from reliability.judge.memory import memory_of
 from reliability.judge.noise import Law, Noise, PairedNoise, UnpairedNoise, is_noisier
@@ -36,9 +37,7 @@ MIN_SLOW_COUNT_TO_PASS: Final = 40
 """Fewer than this pass nothing: at 30 a test at 5 % still passed a canary 15 % slower in 0.8 % of simulated runs."""
 MIN_WINDOW_COUNT: Final = 20
 """Fewer intervals than this in one of two windows say too little of its memory."""
-_SHORTEST_WITH_LATE_PART_SECONDS: Final = 1800.0  # the last third of a shorter window says little
 _LATE_PART_ALONE_SECONDS: Final = 1200.0  # a shorter last third says little of its own noise
-_SCRAPES_SHORT_OF_IT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,21 +169,17 @@ def latency_evidence(counts: Counts, rules: LatencyRules) -> LatencyEvidence | N
     return replace(settled, settling_seconds=float(intervals.seconds[:cut].sum()))
 
 
-def last_third(evidence: LatencyEvidence, *, scrape_interval_seconds: float) -> LatencyEvidence | None:
+def late_evidence(evidence: LatencyEvidence, *, scrape_interval_seconds: float) -> LatencyEvidence | None:
     """Return the evidence of the last third of the time; None when the window is too short, or there are two."""
-    intervals, tolerance = evidence.intervals, _SCRAPES_SHORT_OF_IT * scrape_interval_seconds
+    intervals = evidence.intervals
     if isinstance(intervals, SuccessiveIntervals) or evidence.test is None:
         return None
-    seconds = float(intervals.seconds.sum())
-    if seconds < _SHORTEST_WITH_LATE_PART_SECONDS - tolerance:
+    late = last_third(intervals, scrape_interval_seconds=scrape_interval_seconds)
+    if late is None:
         return None
-    chosen = np.cumsum(intervals.seconds) > 2 / 3 * seconds
-    late = intervals.part(chosen)
-    if late.count < MIN_INTERVAL_COUNT:
-        return None
-    borrowed = None
-    if seconds / 3 < _LATE_PART_ALONE_SECONDS - tolerance:
-        whole = evidence.test.score(evidence.test.ratio).laws[1]
+    borrowed, third = None, float(intervals.seconds.sum()) / 3
+    if third < _LATE_PART_ALONE_SECONDS - SCRAPES_SHORT_OF_IT * scrape_interval_seconds:
+        whole = evidence.test.score(evidence.test.ratio).interval_law
         growth = float(late.weights @ late.weights) / float(intervals.weights @ intervals.weights)
         borrowed = Law(variance=growth * whole.variance, degrees=whole.degrees)
     return _evidence(late, evidence.upper_bounds_seconds, evidence.rules, evidence.replicas, borrowed=borrowed)
@@ -243,7 +238,7 @@ def _is_noisier(arms: tuple[ArmTail, ArmTail], known: Law, rules: LatencyRules) 
     return (
         test is not None
         and arms[0].weights.size >= MIN_INTERVAL_COUNT
-        and is_noisier(test.score(test.ratio).laws[1], known)
+        and is_noisier(test.score(test.ratio).interval_law, known)
     )
 
 

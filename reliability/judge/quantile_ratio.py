@@ -92,6 +92,16 @@ class Score:
     laws: tuple[Law, ...]
 
     @property
+    def chance_law(self) -> Law:
+        """How single requests let it vary, were they independent."""
+        return self.laws[0]
+
+    @property
+    def interval_law(self) -> Law:
+        """How it varies from interval to interval."""
+        return self.laws[1]
+
+    @property
     def statistic(self) -> float:
         """`difference` as a normal deviate, by the least extreme law."""
         return weakest_deviate(self.difference, self.laws)

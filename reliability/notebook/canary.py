@@ -169,7 +169,7 @@ def _errors(found: CanaryEvidence) -> Data:
 
 
 def _buckets(found: CanaryEvidence) -> Data:
-    counts, judged = found.pairing.counts, found.latency
+    counts, judged = found.inputs.counts, found.latency
     return {
         **_releases(found),
         **_fields(judged, "guard_fraction", "baseline_bucket_seconds", "canary_bucket_seconds"),
@@ -184,7 +184,7 @@ def _buckets(found: CanaryEvidence) -> Data:
 
 
 def _exposure_summary(found: CanaryEvidence) -> Data:
-    health = found.pairing.health
+    health = found.inputs.health
     return {
         **{
             arm["arm"]: {key: arm[key] for key in ("requests", "errors", "requests_per_second")} for arm in _arms(found)
@@ -197,7 +197,7 @@ def _exposure_summary(found: CanaryEvidence) -> Data:
 
 
 def _exposure(found: CanaryEvidence) -> Data:
-    health = found.pairing.health
+    health = found.inputs.health
     infos = dict.fromkeys(text for answer in found.answers.values() for text in answer.infos)
     return {
         "comparison": found.comparison,
@@ -220,7 +220,7 @@ def _exposure(found: CanaryEvidence) -> Data:
 
 
 def _arms(found: CanaryEvidence) -> list[Data]:
-    counts, health = found.pairing.counts, found.pairing.health
+    counts, health = found.inputs.counts, found.inputs.health
     arms: list[Data] = []
     for name, arm in found.origin.arms.items():
         place = ("baseline", "canary").index(name)
@@ -237,7 +237,7 @@ def _arms(found: CanaryEvidence) -> list[Data]:
 
 
 def _figures(found: CanaryEvidence) -> list[Data]:
-    health, verdicts = found.pairing.health, {check.id: check.verdict for check in found.judgement.checks}
+    health, verdicts = found.inputs.health, {check.id: check.verdict for check in found.judgement.checks}
     p95 = ("increase_fraction", "increase_interval", "margin_fraction", "baseline_seconds", "canary_seconds")
     baseline, canary = _arms(found)
     return [
@@ -276,7 +276,7 @@ def _shares(arm: ArmCounts) -> list[float]:
 
 
 def _course(found: CanaryEvidence, *, minutes: int) -> Timeline:
-    counts = found.pairing.counts
+    counts = found.inputs.counts
     return draw_timeline(counts, step_seconds=60 * minutes) if counts else _NO_COURSE
 
 

@@ -115,11 +115,6 @@ class CanaryEvidence:
         return self.inputs.answers
 
     @property
-    def pairing(self) -> CanaryInputs:
-        """Counts, health and facts of the data."""
-        return self.inputs
-
-    @property
     def thresholds(self) -> Thresholds:
         """What is judged against."""
         return self.inputs.thresholds
@@ -155,6 +150,15 @@ class CanaryEvidence:
         return None if self.origin.baseline_window is None else self.origin.judged_window("baseline")
 
 
+def budgets_of(parameters: Parameters) -> Thresholds:
+    """Return the budgets that the parameters of a canary set."""
+    return Thresholds(
+        margin_fraction=parameters["margin_percent"] / 100,
+        error_margin_absolute_fraction=parameters["error_margin_points"] / 100,
+        error_margin_relative_fraction=parameters["error_margin_percent"] / 100,
+    )
+
+
 def load_evidence(parameters: Parameters, *, place: Place) -> CanaryEvidence:
     """Fetch both arms and judge them.
 
@@ -182,10 +186,8 @@ def fetch_inputs(parameters: Parameters, *, place: Place) -> CanaryInputs:
         for name, arm in origin.arms.items()
     }
     share = parameters["canary_share_percent"]
-    limits = Thresholds(
-        margin_fraction=parameters["margin_percent"] / 100,
-        error_margin_absolute_fraction=parameters["error_margin_points"] / 100,
-        error_margin_relative_fraction=parameters["error_margin_percent"] / 100,
+    limits = replace(
+        budgets_of(parameters),
         # the settings' own label is not that of a sample, so a sample without one has no routes to gate
         gate_routes=parameters["gate_routes"] and not (origin.sample and origin.route_label is None),
         canary_share_fraction=None if share is None or origin.baseline_window else share / 100,

@@ -33,7 +33,7 @@ def reasons(found: CanaryEvidence) -> Data:
 
 
 def _history(found: CanaryEvidence) -> Data | None:
-    stored, counts = found.history, found.pairing.counts
+    stored, counts = found.history, found.inputs.counts
     if stored is None:
         return None
     seconds = float(np.ptp(counts.edges[1])) if counts else found.judged_window.seconds
@@ -71,6 +71,6 @@ def mixed_labels(found: CanaryEvidence) -> list[Data]:
     """List the labels, by arm, in which an arm mixes targets that differ."""
     return [
         {"arm": name, "label": mixed.label, "values": [value or DASH for value in mixed.values]}
-        for name, arm in found.pairing.facts.arms
+        for name, arm in found.inputs.facts.arms
         for mixed in arm.mixed_labels
     ]

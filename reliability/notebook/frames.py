@@ -112,7 +112,7 @@ def _increments(found: CanaryEvidence) -> "pd.DataFrame | None":
 
 
 def _buckets(found: CanaryEvidence) -> "pd.DataFrame | None":
-    bounds = counts.upper_bounds_seconds if (counts := found.pairing.counts) else np.empty(0)
+    bounds = counts.upper_bounds_seconds if (counts := found.inputs.counts) else np.empty(0)
 
     def of_arm(arm: ArmCounts) -> Columns:
         single = np.diff(arm.bucket_counts, axis=1, prepend=0)
@@ -125,7 +125,7 @@ def _by_arm(found: CanaryEvidence, of_arm: Callable[[ArmCounts], Columns], *, re
     """Put both arms under each other; each interval has `repeat` rows."""
     import pandas as pd  # noqa: PLC0415 -- as above
 
-    counts = found.pairing.counts
+    counts = found.inputs.counts
     if counts is None:
         return None
     frames = []

@@ -69,7 +69,7 @@ class Words:
     def named(self, text: str) -> str:
         """Write a name found in the data: our own stand-ins in words, letters that would act upon a page escaped."""
         shown = self._entries.get(f"canary.name.{text}", text)
-        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown)
+        return printable(shown)
 
     def source(self, description: str) -> str:
         """Write where numbers come from: a recorded capture in words, a server as it is."""
@@ -93,6 +93,11 @@ class Words:
 def words_in(language: str) -> Words:
     """Return the shared words of a language; compiled strings are kept."""
     return Words(language)
+
+
+def printable(text: str) -> str:
+    """Write letters that cannot be seen, and would act upon a page or a terminal, as escapes."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 @lru_cache

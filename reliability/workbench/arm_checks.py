@@ -73,7 +73,7 @@ def check_counts(evidence: CanaryEvidence) -> list[Finding]:
     found = [fault("data", f"the server warns: {text}", cure=cure, status=NO_DATA) for text in evidence.warnings]
     infos = dict.fromkeys(text for answer in evidence.answers.values() for text in answer.infos)
     found += [note("data", f"the server remarks: {text}") for text in infos]
-    words, health, counts = words_in("en"), evidence.pairing.health, evidence.pairing.counts
+    words, health, counts = words_in("en"), evidence.inputs.health, evidence.inputs.counts
     if counts is None:
         text = words.plain(f"canary.latency.reason.{health.reason}")
         cure = _CURES.get(health.reason or "") or words.plain(f"canary.verdict.{health.reason}.lead")
@@ -83,7 +83,7 @@ def check_counts(evidence: CanaryEvidence) -> list[Finding]:
         f"{sum(replica.errors for replica in replicas)} of them failed"
         for arm, replicas in (("baseline", health.baseline), ("canary", health.canary))
     ]
-    merged = ["bounds-merged"] if evidence.pairing.facts.dropped_bounds else []
+    merged = ["bounds-merged"] if evidence.inputs.facts.dropped_bounds else []
     notes = {code: words.plain(f"canary.exposure.note.{code}") for code in (*merged, *health.notes)}
     found.append(ok("counts", "; ".join(counted), *(text for code, text in notes.items() if code not in _CURES)))
     found += [note("counts", text, cure=_CURES[code]) for code, text in notes.items() if code in _CURES]

@@ -4,26 +4,9 @@ import json
 
 import pytest
 
-from reliability import cli
 from reliability.sources.history_file import read_history
 
 NAME = "canary_history.json"
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "reliability.toml").touch()
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    def run_canary(*arguments):
-        status = cli.run(["canary", *map(str, arguments)])
-        return status, capsys.readouterr()
-
-    return run_canary
 
 
 def test_the_baseline_of_the_sample_is_split_measured_and_its_noise_used_by_the_next_verdict(run, project):

@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from reliability import cli
 from reliability.notebook import canary
 from reliability.notebook.run import close_run, open_run
 from reliability.sources.samples import open_sample
@@ -14,22 +13,6 @@ from reliability.sources.samples import open_sample
 WINDOW = ["-p", "window_minutes=9", "-p", "warmup_minutes=1", "-p", "window_end=2026-11-26T18:07:28Z"]
 BEFORE_AFTER = [*WINDOW, "-p", "baseline_window_end=2026-11-26T17:57:30Z"]
 NOT_JUDGED = {"schema", "report", "topic", "headline"}  # what a report's JSON has of its own
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "reliability.toml").touch()
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    def run_canary(*arguments):
-        status = cli.run(["canary", *map(str, arguments)])
-        return status, capsys.readouterr()
-
-    return run_canary
 
 
 @pytest.mark.parametrize(

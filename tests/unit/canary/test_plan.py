@@ -11,20 +11,9 @@ from reliability import cli
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "reliability.toml").touch()
-    return tmp_path
-
-
 @pytest.fixture
-def run(capsys):
-    def run_plan(*arguments):
-        status = cli.run(["canary", "plan", *map(str, arguments)])
-        return status, capsys.readouterr()
-
-    return run_plan
+def run(run):
+    return lambda *arguments: run("plan", *arguments)
 
 
 def planned(run, *arguments):

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
+from reliability.judge.error_arms import relative_noise
 from reliability.judge.error_rate import judge_errors
 from reliability.judge.history import NoiseHistory
 from reliability.judge.intervals import shared_intervals
 from reliability.judge.memory import lasting_projections
-from reliability.judge.proportions import relative_noise
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import known, with_errors
 from tests.unit.judge.windows import requests_only, successive, window

@@ -7,10 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
+from reliability.judge.error_arms import error_score_test
 from reliability.judge.error_rate import ErrorJudgement, judge_errors
 from reliability.judge.intervals import shared_intervals
 from reliability.judge.likeliest import difference_fractions, ratio_fractions
-from reliability.judge.proportions import ErrorArm, error_score_test
+from reliability.judge.proportions import ErrorArm
 from reliability.verdicts import Verdict
 from tests.unit.judge.simulated import known, with_errors
 

@@ -18,11 +18,11 @@ from scipy.optimize import brentq, minimize_scalar
 
 from reliability.judge.canary import CanaryJudgement, judge_canary
 from reliability.judge.counts import ArmCounts, PairedCounts, ReplicaTotals, SuccessiveCounts, WindowCounts
+from reliability.judge.error_arms import error_score_test
 from reliability.judge.error_rate import judge_errors
 from reliability.judge.intervals import shared_intervals
 from reliability.judge.latency import judge_latency
 from reliability.judge.long_run import cosine_count, critical_value, sum_variance, upper_tail
-from reliability.judge.proportions import error_score_test
 from reliability.judge.routes import judge_routes
 from reliability.judge.survival import survival_curve
 from reliability.judge.timeline import wilson_interval

@@ -173,14 +173,14 @@ def test_what_init_wrote_counts_each_request_and_each_failure(name: str, folder:
         )
         found = load_evidence(resolve_parameters(settings, "canary", {}, report=name), place=place)
 
-    counts = found.pairing.counts
-    assert isinstance(counts, PairedCounts), found.pairing.health
+    counts = found.inputs.counts
+    assert isinstance(counts, PairedCounts), found.inputs.health
     failed = 0.1 if name == "envoy" else 0.01
     for arm in (counts.baseline, counts.canary):
         requests = float(arm.requests.sum())
         assert requests == pytest.approx(20.0 * 30 * 60, rel=0.02)
         assert float(arm.errors.sum()) == pytest.approx(failed * requests, rel=0.02)
-    assert "requests-differ" not in found.pairing.health.notes
+    assert "requests-differ" not in found.inputs.health.notes
 
 
 def test_a_forced_preset_is_written_even_before_the_first_request(folder: Path):
