@@ -67,7 +67,7 @@ bench: $(VENV)/.installed-dev  ## Measure verdicts, their speed and the client b
 	@$(BIN)/python -m tests.bench.speed_bench
 	@$(BIN)/python -m tests.bench.client_bench
 
-bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (about an hour; goes on where it stopped)
+bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (an hour and more; goes on where it stopped)
 	@$(BIN)/python -m tests.bench.publish --out outputs/bench
 
 soak: $(VENV)/.installed-dev  ## Record 40 real canaries, judge them blind and write tests/bench/SOAK.md (about an hour; Prometheus)

@@ -228,7 +228,8 @@ def _arms(found: CanaryEvidence) -> list[Data]:
         seconds = found.judged_window.seconds if edges is None else float(np.ptp(edges))
         replicas = getattr(health, name)
         requests = round(float(counted.requests.sum())) if counted else sum(each.requests for each in replicas)
-        failed = round(float(counted.errors.sum())) if counted else sum(each.errors for each in replicas)
+        known = [each.errors for each in replicas if each.errors is not None]
+        failed = round(float(counted.errors.sum())) if counted else sum(known) if known else None
         arms.append({
             "arm": name, "release": arm.release, "matchers": arm.matchers_text, "requests": requests,
             "errors": failed, "requests_per_second": requests / seconds, "replicas": replicas,

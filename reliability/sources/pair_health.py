@@ -25,7 +25,7 @@ class ReplicaHealth:
     Attributes:
         instance: Label `instance`.
         requests: Requests between the first and the last common scrape.
-        errors: Failed requests of them.
+        errors: Failed requests of them; None when its counter of requests is absent or stands still.
         restarts: How often the process was started anew.
         gap_seconds: Time between the last scrape before and the first after each restart.
         lost_requests_at_most: Requests that its restarts and its end may have taken with them:
@@ -34,7 +34,7 @@ class ReplicaHealth:
 
     instance: str
     requests: int
-    errors: int
+    errors: int | None
     restarts: int
     gap_seconds: float
     lost_requests_at_most: int = 0
@@ -143,10 +143,11 @@ def _replica(part: ReplicaCounts, rounds: IntArray, *, is_gone: bool) -> Replica
     restarted[: part.columns[0] + 1] = False
     restarted[part.columns[-1] + 1 :] = False
     restarts = int(restarted.sum())
+    is_counted = part.counted_requests.any() or not part.requests.any()
     return ReplicaHealth(
         instance=part.replica.instance,
         requests=round(float(part.requests.sum())),
-        errors=round(float(part.errors.sum())),
+        errors=round(float(part.errors.sum())) if is_counted else None,
         restarts=restarts,
         gap_seconds=round(float(np.diff(times, prepend=times[0])[restarted].sum()), 3),
         lost_requests_at_most=math.ceil((restarts + is_gone) * busiest_interval(part, rounds)),

@@ -80,7 +80,7 @@ def check_counts(evidence: CanaryEvidence) -> list[Finding]:
         return [*found, fault("counts", text, cure=cure, status=NO_DATA)]
     counted = [
         f"{arm} {sum(replica.requests for replica in replicas)} requests, "
-        f"{sum(replica.errors for replica in replicas)} of them failed"
+        f"{sum(replica.errors or 0 for replica in replicas)} of them failed"
         for arm, replicas in (("baseline", health.baseline), ("canary", health.canary))
     ]
     merged = ["bounds-merged"] if evidence.inputs.facts.dropped_bounds else []

@@ -327,6 +327,14 @@ def test_arms_that_cannot_be_compared_say_why(
     assert pairing.health.reason == reason
 
 
+def test_failures_that_no_counter_counted_are_unknown_and_not_none():
+    hidden = pair([replica()], hidden=frozenset({NAMES.requests})).health
+    counted = pair([replica()]).health
+
+    assert [one.errors for one in hidden.canary] == [None]
+    assert all(one.errors is not None for one in counted.canary)
+
+
 def test_a_window_with_less_than_two_scrapes_has_too_few():
     window = Window(start=START + timedelta(seconds=5), end=START + timedelta(seconds=18))
 
