@@ -13,7 +13,8 @@ from scipy.special import ndtri
 
 from reliability import __version__
 from reliability.canary.asking import Split, fetch_arm, pair_groups, split_replicas
-from reliability.canary.horizons import PlanRules, Traffic, plan_latency
+from reliability.canary.horizons import plan_latency
+from reliability.canary.planned import PlanRules, Traffic
 from reliability.errors import MissingEvidenceError, ParameterError
 from reliability.judge.check import Check
 from reliability.judge.counts import PairedCounts

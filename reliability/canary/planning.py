@@ -12,15 +12,8 @@ from typing import Any
 import click
 
 from reliability.canary.asking import chosen_source, fetch_arm, pair_groups, split_replicas
-from reliability.canary.horizons import (
-    ErrorPlan,
-    LatencyPlan,
-    PlannedDecision,
-    PlanRules,
-    Traffic,
-    plan_errors,
-    plan_latency,
-)
+from reliability.canary.horizons import plan_errors, plan_latency
+from reliability.canary.planned import ErrorPlan, LatencyPlan, PlannedDecision, PlanRules, Traffic
 from reliability.errors import MissingEvidenceError, ParameterError
 from reliability.judge.counts import SuccessiveCounts, WindowCounts
 from reliability.judge.history import NoiseHistory, measure_history

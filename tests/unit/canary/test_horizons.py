@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 
 from reliability.canary.calibration import noise_floor_seconds
-from reliability.canary.horizons import PlanRules, Traffic, plan_errors, plan_latency
+from reliability.canary.horizons import plan_errors, plan_latency
+from reliability.canary.planned import PlanRules, Traffic
 from reliability.judge.history import NoiseHistory
 from reliability.judge.latency import judge_latency
 from reliability.judge.long_run import critical_value
