@@ -55,6 +55,12 @@ class UnknownReportError(UsageError):
     slug = "unknown-report"
 
 
+class ThresholdError(UsageError):
+    """The threshold of coverage cannot be told, or not be changed safely; no file was changed."""
+
+    slug = "threshold"
+
+
 class SelectorError(UsageError):
     """A metric name or a label matcher is not valid PromQL."""
 
