@@ -14,12 +14,13 @@ from pathlib import Path
 from reliability.errors import WriteError
 
 
-def write_bytes_whole(path: Path, data: bytes) -> None:
+def write_bytes_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` by `data`; a reader sees the old file or the new one, never a part.
 
     Args:
         path: Target; missing parent folders are made.
         data: The whole content.
+        mode: Permissions of the file.
 
     Raises:
         WriteError: The disk is full or the folder not writable; `path` is as it was.
@@ -33,7 +34,7 @@ def write_bytes_whole(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
+            temporary.chmod(mode)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
