@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,7 +60,8 @@ class FoundThreshold:
     @property
     def key(self) -> str:
         """Key for people."""
-        name = ".".join(self.keys) if self.path.suffix == ".toml" else f"[{self.keys[0]}] {'.'.join(self.keys[1:])}"
+        first, *rest = self.keys
+        name = ".".join(self.keys) if self.path.suffix == ".toml" else " ".join([f"[{first}]", *rest])
         return name if self.word is None else f"{name} {OPTION}"
 
 
@@ -246,7 +248,7 @@ def _words(value: object) -> list[str]:
 
 def _last_value(words: Sequence[str], option: str) -> str | None:
     found = None
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         name, equals, value = word.partition("=")
         if name == option:
             found = value if equals else following
