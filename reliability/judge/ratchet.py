@@ -209,16 +209,16 @@ def judge_ratchet(facts: RatchetFacts) -> RatchetDecision:
         facts: What is known.
 
     Returns:
-        The decision. Values of its reasons, by code: `stale-evidence`, `stale-source`: those of the
-        distrust; `tests-failed`: suite, broken_count; `run-incomplete`: suite, exit_code (or None),
-        lost_count; `suite-not-run`: suite, skipped_count, outside_count; `fewer-tests`: suite,
-        passed_count, before_count; `file-set`, `test-files-in-source`, `unreadable-record`: paths,
-        paths_count; `definition-changed`: tool_before, tool_now; `module-goal`: glob; `below-floor`:
-        shown_fraction, floor_fraction; `below-goal`: shown_fraction, goal_fraction; `not-higher`:
-        shown_fraction, threshold_fraction, next_fraction; `unstable`: runs_count, needed_count,
-        lowest_fraction, next_fraction; `at-goal`: goal_fraction, threshold_fraction;
-        `threshold-conflict`: file, line (or None), hidden_fraction, threshold_fraction (or None);
-        `dirty-tree`, `no-data`, `no-threshold`, `no-manifest`: nothing.
+        The decision. Values of its reasons, by code: `tests-failed`: suite, broken_count;
+        `run-incomplete`: suite, exit_code (or None), lost_count; `suite-not-run`: suite,
+        skipped_count, outside_count; `fewer-tests`: suite, passed_count, before_count;
+        `stale-evidence`, `stale-source`, `dirty-tree`, `file-set`, `test-files-in-source`,
+        `unreadable-record`: paths, paths_count; `definition-changed`: tool_before, tool_now;
+        `module-goal`: glob; `below-floor`: shown_fraction, floor_fraction; `below-goal`:
+        shown_fraction, goal_fraction; `not-higher`: shown_fraction, threshold_fraction,
+        next_fraction; `unstable`: runs_count, needed_count, lowest_fraction, next_fraction;
+        `at-goal`: goal_fraction, threshold_fraction; `threshold-conflict`: file, line (or None),
+        hidden_fraction, threshold_fraction (or None); `no-data`, `no-threshold`, `no-manifest`: nothing.
     """
     of_suites = tuple(reason for suite in facts.suites for reason in _of_suite(suite))
     reasons = (

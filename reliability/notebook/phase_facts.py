@@ -4,11 +4,22 @@ Used by the phase page and by `reliability phase ratchet`, so that both say the 
 facts mean is decided in `reliability.judge.ratchet`.
 """
 
-from reliability.judge.ratchet import RatchetDecision, RatchetFacts
+from collections.abc import Sequence
+
+from reliability.judge.module_goals import judge_module_goals
+from reliability.judge.ratchet import (
+    WITHOUT_MANIFEST,
+    HiddenThreshold,
+    RatchetDecision,
+    RatchetFacts,
+    Reason,
+    SuiteFacts,
+    judge_ratchet,
+)
 from reliability.sources.evidence_folder import EvidenceFolder
-from reliability.sources.evidence_manifest import Thresholds
+from reliability.sources.evidence_manifest import EvidenceManifest, SuiteCounts, SuiteRun, Thresholds
 from reliability.sources.phase_document import OwnPhase
-from reliability.sources.record import PhaseRecord
+from reliability.sources.record import Entry, PhaseRecord
 
 
 def decide_ratchet(
@@ -25,7 +36,10 @@ def decide_ratchet(
     Returns:
         The decision; HOLD `no-manifest` without evidence.
     """
-    raise NotImplementedError
+    if folder is None:
+        return WITHOUT_MANIFEST
+    in_force = thresholds or folder.manifest.thresholds
+    return judge_ratchet(ratchet_facts(phase, folder=folder, record=record, thresholds=in_force))
 
 
 def ratchet_facts(
@@ -40,6 +54,129 @@ def ratchet_facts(
         thresholds: In force now.
 
     Returns:
-        The facts.
+        The facts. Accepted runs are the record's observations of this definition since the last
+        baseline, and this run last; its own observation, if it is there already, counts once.
     """
-    raise NotImplementedError
+    manifest = folder.manifest
+    earlier = _earlier(record, manifest)
+    measured = manifest.figures.required
+    recent = [entry.coverage.fraction for entry in earlier if entry.coverage]
+    this = measured.fraction if measured else None
+    sources = manifest.sources
+    return RatchetFacts(
+        distrust=_distrust(folder),
+        suites=_suites(phase, manifest, _since_correction(record, earlier)[-phase.stable_runs :]),
+        measured_fraction=this,
+        unmeasured_paths=tuple(sorted({*sources.unmeasured, *sources.vanished})),
+        test_like_paths=tuple(sources.test_like),
+        changed_tool=_changed_tool(record, manifest),
+        regressed_globs=_regressed(phase, folder, earlier),
+        unreadable_names=tuple(record.unreadable),
+        recent_fractions=tuple(share for share in (*recent, this) if share is not None),
+        threshold_percent=thresholds.effective.percent if thresholds.effective else None,
+        hidden_threshold=_hidden(thresholds),
+        floor_percent=phase.floor_percent,
+        goals_percent=tuple(phase.goals_percent),
+        step_points=phase.step_points,
+        stable_runs=phase.stable_runs,
+    )
+
+
+def _distrust(folder: EvidenceFolder) -> tuple[Reason, ...]:
+    found: dict[str, list[str]] = {} if folder.manifest.is_dirty is False else {"dirty-tree": []}  # None: without git
+    for distrust in folder.distrust:
+        found.setdefault(distrust.code, []).extend(distrust.values)
+    return tuple(Reason(code=code, values={"paths": paths, "paths_count": len(paths)}) for code, paths in found.items())
+
+
+def _suites(phase: OwnPhase, manifest: EvidenceManifest, accepted: Sequence[Entry]) -> tuple[SuiteFacts, ...]:
+    """Facts of the suites that the phase requires, or that the figure of the manifest holds."""
+    runs = {run.name: run for run in manifest.suites}
+    asked = {name for name, suite in phase.suites.items() if suite.required}
+    measured = {name for name, run in runs.items() if run.required and _as_asked(phase, manifest, run)}
+    usable = {name: runs[name] for name in asked & measured}
+    wanted = asked | {name for name, run in runs.items() if run.required}
+    return tuple(_suite(name, usable.get(name), accepted) for name in sorted(wanted))
+
+
+def _as_asked(phase: OwnPhase, manifest: EvidenceManifest, run: SuiteRun) -> bool:
+    """Tell whether a suite ran with the arguments that the phase's document has now."""
+    suite = phase.suites.get(run.name)
+    return suite is not None and (manifest.origin == "taken" or list(run.arguments) == list(suite.arguments))
+
+
+def _suite(name: str, run: SuiteRun | None, accepted: Sequence[Entry]) -> SuiteFacts:
+    counts = (run and run.counts) or SuiteCounts()
+    before = [entry.suites[name].passed for entry in accepted if name in entry.suites]
+    return SuiteFacts(
+        name=name,
+        has_run=run is not None and (run.exit_code is not None or run.counts is not None or bool(run.outputs)),
+        exit_code=run.exit_code if run else None,
+        has_counts=run is not None and run.counts is not None,
+        collected_count=counts.collected,
+        passed_count=counts.passed,
+        broken_count=counts.failed + counts.error,
+        skipped_count=counts.skipped,
+        outside_count=counts.skipped_outside,
+        ended_count=counts.passed + counts.failed + counts.error + counts.skipped + counts.xfailed,
+        accepted_passed_count=max(before, default=None),
+    )
+
+
+def _valid(record: PhaseRecord) -> list[Entry]:
+    """Return the entries that no correction supersedes."""
+    superseded = {entry.supersedes for entry in record.entries}
+    return [entry for entry in record.entries if entry.key not in superseded]
+
+
+def _earlier(record: PhaseRecord, manifest: EvidenceManifest) -> list[Entry]:
+    """Return the accepted runs before this one that are counted by the same definition, in order."""
+    found: list[Entry] = []
+    for entry in _valid(record):
+        if entry.kind == "baseline":
+            found = []
+        is_same = entry.coverage and entry.coverage.definition_digest == manifest.definition.digest
+        if entry.kind == "observation" and is_same and not _is_this_run(entry, manifest):
+            found.append(entry)
+    return found
+
+
+def _is_this_run(entry: Entry, manifest: EvidenceManifest) -> bool:
+    measured, recorded = manifest.figures.required, entry.coverage
+    if measured is None or recorded is None or entry.source_digest != manifest.sources.digest:
+        return False
+    passed = {run.name: run.counts.passed for run in manifest.suites if run.counts}
+    return recorded.model_dump(include=set(type(measured).model_fields)) == measured.model_dump() and all(
+        counts.passed == passed.get(name) for name, counts in entry.suites.items()
+    )
+
+
+def _since_correction(record: PhaseRecord, earlier: Sequence[Entry]) -> Sequence[Entry]:
+    """Leave out what stands before the last correction: its reason accepts a smaller number of tests."""
+    corrections = [index for index, entry in enumerate(record.entries) if entry.kind == "correction"]
+    later = {entry.key for entry in record.entries[max(corrections, default=-1) + 1 :]}
+    return [entry for entry in earlier if entry.key in later]
+
+
+def _changed_tool(record: PhaseRecord, manifest: EvidenceManifest) -> tuple[str, str] | None:
+    covered = [entry.coverage for entry in _valid(record) if entry.coverage and entry.kind != "imported"]
+    if not covered or covered[-1].definition_digest == manifest.definition.digest:
+        return None
+    return covered[-1].tool, f"coverage {manifest.definition.coverage_version}"
+
+
+def _regressed(phase: OwnPhase, folder: EvidenceFolder, earlier: Sequence[Entry]) -> tuple[str, ...]:
+    if not earlier or folder.coverage is None:
+        return ()
+    states = judge_module_goals(
+        phase.module_goals, folder.coverage.modules, branch=folder.coverage.meta.branch_coverage
+    )
+    met = {glob for glob, module in earlier[-1].modules.items() if module.met}
+    return tuple(dict.fromkeys(state.goal.glob for state in states if state.state != "met" and state.goal.glob in met))
+
+
+def _hidden(thresholds: Thresholds) -> HiddenThreshold | None:
+    in_force = thresholds.effective.percent if thresholds.effective else 0
+    higher = [place for place in thresholds.shadowed if place.percent > in_force]
+    place = max(higher, key=lambda place: place.percent, default=None)
+    return place and HiddenThreshold(percent=place.percent, file=place.file, line=place.line)
