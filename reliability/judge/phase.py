@@ -2,16 +2,37 @@
 
 Two questions that are kept apart. The first gates the release and reads this project's
 own tests and coverage; the second reads the conditions of a phase and gates nothing.
-Shares are exact fractions: 34.6 % is not 35 %, whatever a display says. Files and words do
-not belong here.
+Shares are exact fractions: 34.6 % is not 35 %, whatever a display says. Evidence that is not
+trusted neither passes nor fails anything. Files and words do not belong here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from reliability.judge.check import Check, Judgement
+from reliability.judge.ratchet import RatchetDecision
 from reliability.verdicts import Verdict
+
+_OF_EVIDENCE: Final = ("stale-evidence", "stale-source", "dirty-tree", "file-set", "test-files-in-source")
+_UNATTRIBUTED: Final = _OF_EVIDENCE[:3]  # what was measured is not what is there now
+_OF_SUITES: Final = ("run-incomplete", "suite-not-run")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition for tighter thresholds.
+
+    Attributes:
+        id: Stable name.
+        is_met: Whether it is met.
+        values: Numbers and names for its sentence.
+    """
+
+    id: str
+    is_met: bool
+    values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,33 +101,42 @@ def judge_coverage(measured: Fraction | None, *, goals: Sequence[Fraction], floo
 
 
 def judge_phase(
-    *, passed_count: int, broken_count: int, coverage: CoverageJudgement, unreadable_count: int = 0
+    *,
+    passed_count: int,
+    broken_count: int,
+    coverage: CoverageJudgement,
+    unreadable_count: int = 0,
+    decision: RatchetDecision | None = None,
+    cautions: Sequence[str] = (),
 ) -> Judgement:
     """Judge our own evidence.
 
     Args:
-        passed_count: Tests that passed.
-        broken_count: Tests that failed or errored.
+        passed_count: Tests of the required suites that passed.
+        broken_count: Those that failed or errored.
         coverage: Coverage beside floor and goals.
         unreadable_count: Entries of the record that could not be read.
+        decision: What the ratchet says of the manifest; None for files that have none.
+        cautions: Codes of what else leaves a PASS a PASS.
 
     Returns:
-        PASS only when tests ran, none broke and coverage is at or above its floor; the
-        reason is then that of the coverage.
+        PASS only when the evidence is trusted, every required suite ran, none of its tests broke
+        and coverage is at or above its floor; the reason is then that of the coverage.
     """
-    measured = coverage.measured_fraction
-    floor = Check(
-        id="floor",
-        verdict=coverage.verdict,
-        reason=coverage.reason,
-        values={
-            "measured_fraction": None if measured is None else float(measured),
-            "floor_fraction": float(coverage.floor_fraction),
-        },
-    )
+    checks = [_tests(passed_count, broken_count), _floor(coverage)]
+    if decision is not None:
+        evidence = _found(decision, "evidence", _OF_EVIDENCE, good="evidence-trusted")
+        suites = _found(decision, "suites", _OF_SUITES, good="suites-ran")
+        if evidence.reason in _UNATTRIBUTED:
+            checks = [_untrusted(check) for check in checks]
+        elif suites.verdict is not Verdict.PASS and coverage.measured_fraction is None:
+            checks[1] = Check(
+                id="floor", verdict=Verdict.INCONCLUSIVE, reason="combined-not-measured", values=checks[1].values
+            )
+        checks = [evidence, suites, *checks]
     return Judgement(
-        checks=(_tests(passed_count, broken_count), floor),
-        cautions=("unreadable-record",) if unreadable_count else (),
+        checks=tuple(checks),
+        cautions=(*cautions, *(("unreadable-record",) if unreadable_count else ())),
         pass_reason=coverage.reason,
     )
 
@@ -121,6 +151,86 @@ def may_tighten(conditions: Iterable[bool]) -> bool:
         True when every condition is met; no condition at all does not allow anything.
     """
     return set(conditions) == {True}
+
+
+def judge_conditions(
+    *,
+    coverage: CoverageJudgement,
+    decision: RatchetDecision,
+    requirements: Mapping[str, tuple[int, int]],
+    risks: Sequence[bool],
+    module_goals: Sequence[bool],
+    tasks: Sequence[bool],
+) -> tuple[Condition, ...]:
+    """Judge the conditions under which thresholds may be tightened.
+
+    Args:
+        coverage: Coverage beside floor and goals.
+        decision: What the ratchet says of the evidence.
+        requirements: Component -> how many of its requirements are verified, and how many it has.
+        risks: Whether each risk is under control.
+        module_goals: Whether each module goal is met.
+        tasks: Whether each task is done.
+
+    Returns:
+        The conditions; risks, module goals and tasks only when the phase has some.
+    """
+    codes = set(decision.codes)
+    is_vouched = "no-manifest" not in codes
+    goal = next((g for g in coverage.goal_fractions if g > coverage.floor_fraction), None)
+    measured = coverage.measured_fraction
+    lists = {"risks": risks, "module-goals": module_goals, "tasks": tasks}
+    return (
+        Condition(
+            id="evidence",
+            is_met=is_vouched and not codes & {*_OF_EVIDENCE, "no-data"},
+            values={"codes": [code for code in decision.codes if code in (*_OF_EVIDENCE, "no-data", "no-manifest")]},
+        ),
+        Condition(
+            id="suites",
+            is_met=is_vouched and not codes & {*_OF_SUITES, "tests-failed", "fewer-tests", "no-data"},
+            values={},
+        ),
+        Condition(
+            id="goal",
+            is_met=measured is not None and (goal is None or measured >= goal),
+            values={"goal_fraction": goal, "measured_fraction": measured},
+        ),
+        *(
+            Condition(
+                id=f"requirements-{component}",
+                is_met=verified == count,
+                values={"component": component, "met_count": verified, "count": count},
+            )
+            for component, (verified, count) in requirements.items()
+        ),
+        *(
+            Condition(id=name, is_met=all(states), values={"met_count": sum(states), "count": len(states)})
+            for name, states in lists.items()
+            if states
+        ),
+    )
+
+
+def _found(decision: RatchetDecision, check_id: str, codes: Sequence[str], *, good: str) -> Check:
+    """Return the first of these codes as a check; PASS when none was found."""
+    reasons = [reason for reason in decision.reasons if reason.code in codes]
+    if not reasons:
+        return Check(id=check_id, verdict=Verdict.PASS, reason=good, values={})
+    return Check(id=check_id, verdict=Verdict.INCONCLUSIVE, reason=reasons[0].code, values=reasons[0].values)
+
+
+def _untrusted(check: Check) -> Check:
+    return Check(id=check.id, verdict=Verdict.INCONCLUSIVE, reason="not-trusted", values=check.values)
+
+
+def _floor(coverage: CoverageJudgement) -> Check:
+    measured = coverage.measured_fraction
+    values = {
+        "measured_fraction": None if measured is None else float(measured),
+        "floor_fraction": float(coverage.floor_fraction),
+    }
+    return Check(id="floor", verdict=coverage.verdict, reason=coverage.reason, values=values)
 
 
 def _tests(passed_count: int, broken_count: int) -> Check:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from reliability.report import canary_view, verdict_view, why_view
+from reliability.report import canary_view, phase_view, verdict_view, why_view
 from reliability.report.environment import page_environment
 from reliability.report.stylesheet import notebook_css
 from reliability.report.words import Words, words_in
@@ -35,6 +35,11 @@ VIEWS: Final[Mapping[str, View]] = MappingProxyType({
     "checks": why_view.view_checks,
     "experiment": canary_view.view_experiment,
     "routes": why_view.view_routes,
+    "modules": phase_view.view_modules,
+    "ratchet": phase_view.view_ratchet,
+    "record": phase_view.view_record,
+    "requirements": phase_view.view_requirements,
+    "tests": phase_view.view_tests,
     "run": verdict_view.view_run,
 })  # fmt: skip
 

@@ -22,7 +22,7 @@ DASH: Final = "\u2013"  # also stands for a missing number
 _NO_BREAK_DASH: Final = f"\u2060{DASH}\u2060"  # a line never breaks between two times of day
 _HOURS_AS_DAYS: Final = 1000  # a clock that is years off
 _FILTER_NAMES: Final = (
-    "number", "percent", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant", "day",
+    "number", "percent", "level", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant", "day",
     "clock", "interval", "plural",
 )  # fmt: skip
 
@@ -63,6 +63,11 @@ class Formats:
         most = 1 - 0.01 * 10.0**-digits  # the largest percentage below 100 that has these digits
         below = fraction if fraction is None or fraction <= most or fraction >= 1 else most
         return self.number(below, digits, scale=100, unit=self._percent_sign)
+
+    def level(self, fraction: float | None) -> str:
+        """Write a share that people chose, such as a floor or a goal, with the decimals that it has, at most two."""
+        percent = round(100 * (fraction or 0), 2)
+        return self.percent(fraction, next(digits for digits in range(3) if round(percent, digits) == percent))
 
     def signed_percent(self, fraction: float | None, digits: int = 1) -> str:
         """Write a relative change, always with its sign."""

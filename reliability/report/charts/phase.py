@@ -1,7 +1,8 @@
-"""Charts of the phase page: own coverage, imported figures, missing lines by module, the record.
+"""Charts of the phase page: own coverage, imported figures, missing lines by module.
 
 The own coverage and the imported phase never share a chart. Imported figures are hollow
-marks. Legends and tables stand in the block templates.
+marks. Coverage over time is drawn in `reliability.report.charts.course`; legends and tables stand
+in the block templates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +10,9 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Final
 
+from reliability.report.charts.course import draw_course
 from reliability.report.charts.rows import NAME_LETTERS, described, grid_across, row_axes
-from reliability.report.charts.ticks import round_ticks, thinned
+from reliability.report.charts.ticks import round_ticks
 from reliability.report.svg import COLOURS, DASH, FigureSpec, Size, new_axes
 from reliability.report.words import Words
 
@@ -62,33 +64,8 @@ def draw_modules(data: Data, words: Words, size: Size) -> FigureSpec:
     return described(figure, words, "phase.modules", data)
 
 
-def draw_record(data: Data, words: Words, size: Size) -> FigureSpec:
-    """Draw the coverage of the record's entries; no line crosses a new rule of counting."""
-    entries = [entry for entry in data["entries"] if entry["shown_fraction"] is not None]
-    shares = [100 * entry["shown_fraction"] for entry in entries]
-    floor, goals = 100 * data["floor_fraction"], [100 * goal for goal in data["goal_fractions"]]
-    figure, axes = new_axes(size, height_inches=2.8, unit=words.plain("phase.record.axis"))
-    starts = [0, *(place for place, entry in enumerate(entries) if place and entry["new_definition"])]
-    for first, end in zip(starts, [*starts[1:], len(entries)], strict=True):
-        axes.plot(
-            range(first, end), shares[first:end], marker="o", color=COLOURS["base"], lw=2, ms=6.5,
-            mec=COLOURS["card"], mew=1.4,
-        )  # fmt: skip
-    axes.axhline(floor, **_FLOOR)
-    for goal in goals:
-        axes.axhline(goal, **_GOAL)
-    low, high = min(*shares, floor, *goals) - 2, max(*shares, floor, *goals) + 2
-    ticks, digits = round_ticks(low, min(100, high))
-    axes.set_yticks(ticks, [words.formats.number(tick, digits) for tick in ticks])
-    axes.set_ylim(low, high)
-    kept = thinned(len(entries), 6 if size == "wide" else 3)
-    axes.set_xticks(kept, [words.formats.day(entries[place]["committed_at"]) for place in kept])
-    axes.set_xlim(-0.4, len(entries) - 0.6)
-    return described(figure, words, "phase.record", data)
-
-
 CHARTS: Final = MappingProxyType({
-    "own": draw_own, "imported": draw_imported, "modules": draw_modules, "record": draw_record,
+    "own": draw_own, "imported": draw_imported, "modules": draw_modules, "record": draw_course,
 })  # fmt: skip
 
 
