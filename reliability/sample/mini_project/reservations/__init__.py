@@ -1,0 +1,1 @@
+"""Reservations of rooms: stays, prices, guests' sessions, a database, and requests in plain words."""
