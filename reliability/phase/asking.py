@@ -70,8 +70,6 @@ def open_phase(phase: Path | None, *, evidence: Path | None = None, record: Path
         phase=document,
         phase_path=path,
         evidence_folder=evidence.resolve() if evidence else project / (chosen.evidence_folder or EVIDENCE_FOLDER),
-        record_folder=record.resolve()
-        if record
-        else project / (chosen.record_folder or f"{RECORD_FOLDER}/{document.id}"),
+        record_folder=record.resolve() if record else usual,
         settings=settings,
     )
