@@ -4,6 +4,8 @@ The counts in the suite's attributes are not trusted: they count a test twice th
 and then errors in its teardown. Whether the tests are good enough is not decided here.
 """
 
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +14,7 @@ from datetime import datetime
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -20,6 +23,11 @@ from defusedxml.ElementTree import fromstring
 from reliability.clock import parse_instant
 from reliability.errors import BrokenEvidenceError
 from reliability.sources.validation import read_evidence
+
+_NODE_ID: Final = "reliability.nodeid"  # as our pytest plugin names its properties
+_REQUIREMENT: Final = "reliability.requirement"
+_REASON_LETTERS: Final = 500
+_WHY: Final = re.compile(r"^E +(\S.*)$", re.MULTILINE)
 
 
 class Outcome(IntEnum):
@@ -40,6 +48,10 @@ class TestResult:
         classname: Dotted module, with the class where there is one; may be empty.
         name: Function with its parameters.
         outcome: The worst outcome recorded.
+        node_id: pytest's name of the test, where our plugin wrote it.
+        requirement_ids: What the test shows, by its markers `requirement`.
+        reason: Why it did not pass, in one line of at most 500 characters; empty when it did.
+        duration_seconds: Set-up, run and teardown.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -47,6 +59,10 @@ class TestResult:
     classname: str
     name: str
     outcome: Outcome
+    node_id: str | None = None
+    requirement_ids: tuple[str, ...] = ()
+    reason: str = ""
+    duration_seconds: float = 0.0
 
     @property
     def module(self) -> str:
@@ -100,16 +116,12 @@ def read_junit(path: Path) -> TestEvidence:
         raise BrokenEvidenceError(
             f"{path} begins with <{root.tag[:60]}>, not with <testsuites>. Name a file that 'pytest --junitxml' wrote."
         )
-    worst: dict[tuple[str, str], Outcome] = {}
+    cases: dict[tuple[str, str], list[Element]] = {}
     for case in root.iter("testcase"):
-        key = (case.get("classname", ""), case.get("name", ""))
-        worst[key] = max(worst.get(key, Outcome.PASSED), _outcome(case))
-    if not worst:
+        cases.setdefault((case.get("classname", ""), case.get("name", "")), []).append(case)
+    if not cases:
         raise BrokenEvidenceError(f"{path} holds no test. Run the tests and name the file that they write.")
-    tests = tuple(
-        TestResult(classname=classname, name=name, outcome=outcome)
-        for (classname, name), outcome in sorted(worst.items())
-    )
+    tests = tuple(_result(*key, same) for key, same in sorted(cases.items()))
     return TestEvidence(tests=tests, began_at=_began_at(root))
 
 
@@ -153,6 +165,23 @@ def group_tests(tests: Sequence[TestResult], *, components: Mapping[str, Sequenc
     return groups
 
 
+def _result(classname: str, name: str, cases: Sequence[Element]) -> TestResult:
+    """Join the elements of one test: one that fails and then errors in its teardown has two."""
+    ends = [(_outcome(case), case) for case in cases]
+    outcome, worst = max(ends, key=lambda end: end[0])
+    named = [node_id for case in cases for node_id in _properties(case, _NODE_ID)]
+    required = [requirement for case in cases for requirement in _properties(case, _REQUIREMENT)]
+    return TestResult(
+        classname=classname,
+        name=name,
+        outcome=outcome,
+        node_id=next(iter(named), None),
+        requirement_ids=tuple(dict.fromkeys(required)),
+        reason=_reason(worst),
+        duration_seconds=sum(_seconds(case.get("time", "")) for case in cases),
+    )
+
+
 def _outcome(case: Element) -> Outcome:
     if case.find("error") is not None:
         return Outcome.ERROR
@@ -162,6 +191,27 @@ def _outcome(case: Element) -> Outcome:
     if skipped is None:
         return Outcome.PASSED
     return Outcome.XFAILED if skipped.get("type") == "pytest.xfail" else Outcome.SKIPPED
+
+
+def _properties(case: Element, name: str) -> list[str]:
+    return [found.get("value", "") for found in case.iter("property") if found.get("name") == name]
+
+
+def _reason(case: Element) -> str:
+    """Return the message; of an error that pytest only names, the last line of its traceback that says why."""
+    found = next((end for tag in ("error", "failure", "skipped") if (end := case.find(tag)) is not None), None)
+    if found is None:
+        return ""
+    told = _WHY.findall(found.text or "") if found.tag == "error" else []
+    return " ".join((told[-1] if told else found.get("message", "")).split())[:_REASON_LETTERS]
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if math.isfinite(seconds) and seconds > 0 else 0.0
 
 
 def _began_at(root: Element) -> datetime | None:
