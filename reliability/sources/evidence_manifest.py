@@ -5,12 +5,13 @@ its digest is not believed. Whether the evidence allows anything is judged elsew
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
 from reliability.sources.coverage_json import Count, CoverageCounts
-from reliability.sources.phase_document import Id, Percent
+from reliability.sources.phase_document import Id
 from reliability.sources.validation import Strict
 
 SCHEMA: Final = "reliability.evidence/1"
@@ -20,6 +21,7 @@ COVERAGE_NAME: Final = "coverage.json"  # of the required suites together
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
 Text = Annotated[str, Field(max_length=2000)]
+Share = Annotated[Decimal, Field(ge=0, le=100)]  # a percentage that JSON writes as text, so that it stays exact
 
 
 class SuiteCounts(Strict):
@@ -158,7 +160,7 @@ class ThresholdPlace(Strict):
         line: Line number, from 1; None when it cannot be told.
     """
 
-    percent: Percent
+    percent: Share
     file: Text
     key: Text
     line: int | None = None
