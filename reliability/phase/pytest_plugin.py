@@ -79,10 +79,6 @@ class _Facts:
             self._config.workeroutput["reliability_facts"] = self._counts
             return
         options = self._config.known_args_namespace
-        sources = [
-            source for source in getattr(options, "cov_source", None) or [] if isinstance(source, str) and source
-        ]
-        self._path.write_text(
-            json.dumps({**self._counts, "roots": [source for source in named if isinstance(source, str)]}),
-            encoding="utf-8",
-        )
+        named = getattr(options, "cov_source", None) or []
+        told = {**self._counts, "roots": [source for source in named if isinstance(source, str)]}
+        self._path.write_text(json.dumps(told), encoding="utf-8")
