@@ -66,6 +66,7 @@ class _Found:
         now: Coverage of the run as it is.
         all: Coverage of the run to its end.
         unit: Coverage of what is left when the tests of the advice are set apart.
+        estimated: The estimate of that; `unit` itself without `--exact`.
         hidden_count: Test functions in files that cannot be collected.
         slow_seconds: What counts as long.
     """
@@ -76,6 +77,7 @@ class _Found:
     now: _Figure
     all: _Figure
     unit: _Figure
+    estimated: _Figure
     hidden_count: int
     slow_seconds: float
 
@@ -140,26 +142,27 @@ def _look(project: Path, *, work: Path, slow_seconds: float, exact: bool) -> _Fo
     advice = advise(
         whole.tests, whole.files, slow_seconds=slow_seconds, is_own_module=lambda name: _is_own(project, name)
     )
+    unit = estimated = everything = _Figure(coverage=whole.coverage, is_estimate=False, exit_code=whole.exit_code)
+    if advice.groups:
+        left = estimate(whole, folder=project, work=work, keep=lambda test: test not in advice.tests)
+        estimated = _Figure(coverage=left, is_estimate=True)
+        unit = _measure_unit(advice, project=project, work=work) if exact else estimated
     return _Found(
         as_is=as_is,
         whole=whole,
         advice=advice,
         now=now,
-        all=_Figure(coverage=whole.coverage, is_estimate=False),
-        unit=_unit(whole, advice, project=project, work=work, exact=exact),
+        all=everything,
+        unit=unit,
+        estimated=estimated,
         hidden_count=sum(_count_tests(project / path) for path in advice.files),
         slow_seconds=slow_seconds,
     )
 
 
-def _unit(whole: ProbedRun, advice: Advice, *, project: Path, work: Path, exact: bool) -> _Figure:
-    if not advice.groups:
-        return _Figure(coverage=whole.coverage, is_estimate=False, exit_code=whole.exit_code)
-    if not exact:
-        left = estimate(whole, folder=project, work=work, keep=lambda test: test not in advice.tests)
-        return _Figure(coverage=left, is_estimate=True)
-    ignored = [f"--ignore={path}" for path in advice.files]
-    run = run_tests(project, work=work, name="unit", options=[*_TO_THE_END, *ignored], left_out=advice.tests)
+def _measure_unit(advice: Advice, *, project: Path, work: Path) -> _Figure:
+    options = [*_TO_THE_END, *(f"--ignore={path}" for path in advice.files)]
+    run = run_tests(project, work=work, name="unit", options=options, left_out=advice.tests)
     return _Figure(coverage=run.coverage, is_estimate=False, exit_code=run.exit_code)
 
 
@@ -182,8 +185,9 @@ def _as_json(found: _Found) -> dict[str, Any]:
         "schema": SCHEMA,
         "now": {**found.now.as_json(), "exit_code": found.as_is.exit_code, "stopped": found.as_is.stopped}
         | {"ran_count": len(found.as_is.tests), "tests_count": len(found.whole.tests)},
-        "all": {**found.all.as_json(), "exit_code": found.whole.exit_code},
+        "all": found.all.as_json(),
         "unit": found.unit.as_json(),
+        "estimated": found.estimated.as_json(),
         "slow_seconds": found.slow_seconds,
         "groups": [asdict(group) for group in advice.groups],
         "hidden_tests_count": found.hidden_count,
