@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from reliability.errors import BrokenEvidenceError
 from reliability.sources.validation import Strict, read_evidence, refusing
@@ -23,11 +23,17 @@ RequirementId = Annotated[str, Field(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)*$", max_le
 
 
 def _exact(value: object) -> object:
-    """Take whole numbers too; floats were read as decimals, so that 22.21 stays 22.21."""
-    return Decimal(value) if type(value) is int else value
+    """Take numbers of TOML and JSON as decimals, so that 22.21 stays 22.21."""
+    return Decimal(repr(value)) if type(value) in (int, float) else value
 
 
-Percent = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=100)]
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+Percent = Annotated[
+    Decimal, BeforeValidator(_exact), Field(ge=0, le=100), PlainSerializer(_number, when_used="json-unless-none")
+]
 
 
 class BilingualText(Strict):

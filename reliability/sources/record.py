@@ -1,92 +1,46 @@
 """The record of a phase: one JSON file per entry, only ever added to, ordered by commit time.
 
-A file's content follows from the evidence alone (no wall clock, no host), so that a rerun
-writes the same bytes and two branches merge clean. Whether an entry is due, and what a
-figure means for a goal, is not decided here.
+A file is claimed by a hard link, so it is there whole or not at all, also when its writer is
+killed, and no entry is ever overwritten. Whether an entry is due, and what a figure means for a
+goal, is not decided here.
 """
 
-import hashlib
-import json
+import os
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from reliability.atomic import write_bytes_whole
-from reliability.clock import format_instant
 from reliability.errors import WriteError
-from reliability.sources.coverage_json import Count, CoverageCounts
-from reliability.sources.validation import Strict, first_problem
+from reliability.sources.record_entry import (
+    Digest,
+    Entry,
+    Entry1,
+    EntryKind,
+    EvidenceDigests,
+    RecordedCoverage,
+    RecordedFigures,
+    RecordedModule,
+    RecordedState,
+    RecordedSuite,
+    Stated,
+    ThresholdChange,
+)
+from reliability.sources.validation import first_problem
 
-SCHEMA: Final = "reliability.record/1"
-_KEY_LENGTH: Final = 8
-_COMMIT_LENGTH: Final = 12
+__all__ = [
+    "Digest", "Entry", "EntryKind", "EvidenceDigests", "PhaseRecord", "RecordedCoverage", "RecordedFigures",
+    "RecordedModule", "RecordedState", "RecordedSuite", "Stated", "ThresholdChange", "append_entry", "read_entry",
+    "read_record",
+]  # fmt: skip
 
-Text = Annotated[str, Field(max_length=2000)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-EntryKind = Literal["increment", "threshold", "goal", "baseline", "observation", "imported"]
-
-
-class RecordedCoverage(CoverageCounts):
-    """Coverage as counts, and the digest of what was counted.
-
-    Attributes:
-        definition_digest: Digest of roots, exclusions, branch flag and tool version; figures
-            of different definitions do not stand on one line.
-        tool: For example `coverage 7.17.5`.
-    """
-
-    statements: Annotated[int, Field(gt=0)]
-    definition_digest: Digest
-    tool: Text
-
-
-class Entry(Strict):
-    """One entry.
-
-    Attributes:
-        kind: Why it was added.
-        commit: Full or abbreviated hash of the measured commit.
-        commit_time: Committer time.
-        suites: Suite -> outcome -> how many tests ended so.
-        coverage: Counts; None for an entry without a measurement.
-        source_digest: Digest of the measured sources; None when it was not taken.
-        evidence: File name -> SHA-256 of what the figures were read from.
-        reason: One sentence for people.
-    """
-
-    schema_: Literal["reliability.record/1"] = Field(SCHEMA, alias="schema")
-    kind: EntryKind
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
-    commit_time: AwareDatetime
-    suites: Mapping[str, Mapping[str, Count]] = {}
-    coverage: RecordedCoverage | None = None
-    source_digest: Digest | None = None
-    evidence: Mapping[str, Digest] = {}
-    reason: Text = ""
-
-    @property
-    def key(self) -> str:
-        """Digest of what was measured, independent of the commit that it was measured at."""
-        said = {"kind", "suites", "coverage", "source_digest"}
-        content = self.model_dump(mode="json", include=said)
-        if self.source_digest is None:
-            content["commit"] = self.commit[:_COMMIT_LENGTH]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:_KEY_LENGTH]
-
-    @property
-    def file_name(self) -> str:
-        """Commit date, kind, commit and key."""
-        day = format_instant(self.commit_time)[:10]
-        return f"{day}-{self.kind}-{self.commit[:_COMMIT_LENGTH]}-{self.key}.json"
-
-    def to_bytes(self) -> bytes:
-        """Write the entry: sorted keys, LF, final newline."""
-        document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+_UNFINISHED: Final = ".part"
+_ABANDONED_SECONDS: Final = 3600
+_ADAPTER: Final[TypeAdapter[Entry | Entry1]] = TypeAdapter(Annotated[Entry | Entry1, Field(discriminator="schema_")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +54,12 @@ class PhaseRecord:
 
     entries: tuple[Entry, ...]
     unreadable: Mapping[str, str]
+
+    @property
+    def valid(self) -> tuple[Entry, ...]:
+        """Entries that no correction takes back."""
+        taken_back = {entry.supersedes for entry in self.entries}
+        return tuple(entry for entry in self.entries if entry.key not in taken_back)
 
 
 def read_record(folder: Path) -> PhaseRecord:
@@ -119,22 +79,30 @@ def read_record(folder: Path) -> PhaseRecord:
         paths, unreadable = [], {folder.name: err.strerror or str(err)}
     for path in paths:
         try:
-            found.append(Entry.model_validate_json(path.read_bytes()))
+            found.append(read_entry(path.read_bytes()))
         except ValidationError as err:
             unreadable[path.name] = first_problem(err)
         except OSError as err:
             unreadable[path.name] = err.strerror or str(err)
+    named = [(entry.commit_time, entry.file_name, entry) for entry in found]
     by_key: dict[str, Entry] = {}
-    for entry in sorted(found, key=lambda entry: (entry.commit_time, entry.file_name)):
+    for _, _, entry in sorted(named, key=lambda item: item[:2]):
         by_key.setdefault(entry.key, entry)
     return PhaseRecord(entries=tuple(by_key.values()), unreadable=unreadable)
 
 
+def read_entry(body: bytes) -> Entry:
+    """Read one entry of either schema.
+
+    Raises:
+        ValidationError: It is none.
+    """
+    entry = _ADAPTER.validate_json(body)
+    return entry.as_entry() if isinstance(entry, Entry1) else entry
+
+
 def append_entry(folder: Path, entry: Entry) -> Path:
     """Add one entry; one that says the same already there makes this a no-op.
-
-    The name is claimed by an empty file first, which fails when it is taken, so that no
-    entry is ever overwritten; that needs no hard links.
 
     Args:
         folder: Folder of the record; made when it is missing.
@@ -149,11 +117,10 @@ def append_entry(folder: Path, entry: Entry) -> Path:
     path = folder / entry.file_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for existing in folder.glob(f"*-{entry.key}.json"):
+        for existing in sorted(folder.glob(f"*-{entry.key}.json")):
             return existing
         with suppress(FileExistsError):  # another process is adding the same entry
-            path.touch(exist_ok=False)
-            _fill(path, entry.to_bytes())
+            _claim(path, entry.to_bytes())
     except OSError as err:
         raise WriteError(
             f"the entry could not be added to {folder} ({err.strerror or err}); the record is as it was. "
@@ -162,9 +129,44 @@ def append_entry(folder: Path, entry: Entry) -> Path:
     return path
 
 
-def _fill(path: Path, content: bytes) -> None:
+def _claim(path: Path, content: bytes) -> None:
+    """Write a file whole under a name that git and the reader pass over, then give it its own name."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_UNFINISHED)
+    unfinished = Path(name)
     try:
-        write_bytes_whole(path, content)
+        _fill(descriptor, content)
+        unfinished.chmod(0o644)
+        _sweep(unfinished)
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            _claim_without_links(path, content)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _claim_without_links(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        _fill(descriptor, content)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _fill(descriptor: int, content: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sweep(unfinished: Path) -> None:
+    """Remove what writers left that were killed long ago, by the clock of the file system."""
+    now = unfinished.stat().st_mtime
+    for leftover in unfinished.parent.glob(f".*{_UNFINISHED}"):
+        with suppress(OSError):
+            if now - leftover.stat().st_mtime > _ABANDONED_SECONDS:
+                leftover.unlink()

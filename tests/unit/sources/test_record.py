@@ -5,21 +5,30 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
 from reliability.errors import WriteError
 from reliability.sources.record import (
     Entry,
     EntryKind,
+    EvidenceDigests,
     RecordedCoverage,
+    RecordedSuite,
+    Stated,
+    ThresholdChange,
     append_entry,
+    read_entry,
     read_record,
 )
+from reliability.sources.validation import first_problem
 
 BEGUN = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -29,7 +38,7 @@ def entry(number: int = 0, *, covered: int = 800, kind: EntryKind = "observation
         kind=kind,
         commit=f"{number:040x}",
         commit_time=BEGUN + timedelta(hours=number),
-        suites={"unit": {"passed_count": 10, "skipped_count": 1}},
+        suites={"unit": RecordedSuite(passed=10, skipped=1, collected=11, exit=0)},
         coverage=RecordedCoverage(
             statements=1000,
             covered=covered,
@@ -38,7 +47,7 @@ def entry(number: int = 0, *, covered: int = 800, kind: EntryKind = "observation
             definition_digest="0" * 64,
             tool="coverage 7.17.5",
         ),
-        evidence={"coverage.json": "a" * 64},
+        evidence=EvidenceDigests(coverage="a" * 64),
         reason="Measured on the main branch.",
     )
 
@@ -194,3 +203,96 @@ def test_a_record_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.Monkey
     append_entry(tmp_path, entry())
 
     assert read_record(tmp_path).entries == (entry(),)
+
+
+SCHEMA_1 = b"""{
+ "commit": "b3eb5667350d6e7d06f09095ecaee38f7606dc80",
+ "commit_time": "2026-11-26T19:39:13Z",
+ "coverage": {"branches": 734, "covered": 5698, "covered_branches": 655, "statements": 5915, "tool": "coverage 7.17.5",
+  "definition_digest": "fb6f9ea4fbb91c89e522363ce5e5ced418d20f31bb15e9cc070b2d47dc8dcf12"},
+ "evidence": {"coverage.json": "4395c57d4687778682f21d932dee0a6a348ef73a0ce5d09e533ca4f3b012ef19"},
+ "kind": "observation",
+ "reason": "All tests from a fresh clone, all green.",
+ "schema": "reliability.record/1",
+ "source_digest": "641a0ea83b49f88974d0294e69e023d2f5708a0eb7ef87e4e4c7b1af93792012",
+ "suites": {"all": {"passed": 1421, "skipped_count": 2, "broken_count": 1}}
+}"""
+
+
+def test_an_entry_of_schema_1_is_read_in_the_shape_of_all_entries(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-26-observation-b3eb5667350d-00000000.json").write_bytes(SCHEMA_1)
+
+    (old,) = read_record(tmp_path).entries
+
+    assert old.suites["all"] == RecordedSuite(passed=1421, skipped=2, failed=1)
+    assert old.coverage is not None
+    assert old.coverage.covered == 5698
+
+
+def test_an_entry_of_schema_1_keeps_the_key_that_it_had() -> None:
+    told = SCHEMA_1.replace(b', "skipped_count": 2, "broken_count": 1', b"")
+
+    assert read_entry(told).file_name == "2026-11-26-observation-b3eb5667350d-6501f920.json"
+
+
+def threshold(**changed: Any) -> Entry:
+    change = ThresholdChange(from_percent=Decimal(35), to_percent=Decimal(40), where="pyproject.toml")
+    usual: dict[str, Any] = {"kind": "threshold", "coverage": None, "threshold": change}
+    return entry(1).model_copy(update=usual | changed)
+
+
+def test_two_changes_of_a_threshold_are_two_entries_however_equal_the_sources(tmp_path: Path) -> None:
+    for changed in ({}, {"commit": "f" * 40}, {"reason": "Lowered by hand."}):
+        append_entry(tmp_path, threshold(source_digest="b" * 64, **changed))
+
+    assert len(read_record(tmp_path).entries) == 3
+
+
+def test_what_a_correction_takes_back_is_not_valid_any_more(tmp_path: Path) -> None:
+    wrong = entry(1)
+    for one in (wrong, entry(2, covered=700), entry(3, kind="correction").model_copy(update={"supersedes": wrong.key})):
+        append_entry(tmp_path, one)
+
+    assert [e.kind for e in read_record(tmp_path).valid] == ["observation", "correction"]
+    assert len(read_record(tmp_path).entries) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"commit": None}, "commit is missing"),
+        ({"stated": Stated(date=BEGUN.date(), text="35 %")}, "only what is imported"),
+        ({"threshold": threshold().threshold}, "only an entry of kind threshold"),
+        ({"_key_1": "00000000"}, "_key_1 is not a known key"),
+    ],
+)
+def test_an_entry_that_contradicts_itself_is_refused(changed: dict[str, Any], problem: str) -> None:
+    document = {**json.loads(entry().to_bytes()), **{k: _plain(v) for k, v in changed.items()}}
+
+    with pytest.raises(ValidationError) as refused:
+        read_entry(json.dumps(document).encode())
+
+    assert problem in first_problem(refused.value)
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def test_what_a_killed_writer_left_is_no_entry_and_is_swept_after_an_hour(tmp_path: Path) -> None:
+    fresh, old = tmp_path / ".a.part", tmp_path / ".b.part"
+    for leftover in (fresh, old):
+        leftover.write_bytes(entry().to_bytes()[:40])
+    os.utime(old, (0, 0))
+
+    append_entry(tmp_path, entry())
+
+    assert read_record(tmp_path).unreadable == {}
+    assert (fresh.exists(), old.exists()) == (True, False)
+
+
+def test_four_hundred_entries_are_read_in_a_moment(tmp_path: Path) -> None:
+    for number in range(400):
+        (tmp_path / entry(number, covered=number).file_name).write_bytes(entry(number, covered=number).to_bytes())
+
+    assert len(read_record(tmp_path).entries) == 400
