@@ -6,7 +6,7 @@ facts mean is decided in `reliability.judge.ratchet`.
 
 from collections.abc import Sequence
 
-from reliability.judge.module_goals import judge_module_goals
+from reliability.judge.module_goals import ModuleGoalState, judge_module_goals
 from reliability.judge.ratchet import (
     WITHOUT_MANIFEST,
     HiddenThreshold,
@@ -82,6 +82,11 @@ def ratchet_facts(
     )
 
 
+def unmatched_globs(phase: OwnPhase, folder: EvidenceFolder) -> tuple[str, ...]:
+    """List the globs of module goals that match no measured file: an error of the phase's document."""
+    return tuple(state.goal.glob for state in _goal_states(phase, folder) if state.state == "no-match")
+
+
 def _distrust(folder: EvidenceFolder) -> tuple[Reason, ...]:
     found: dict[str, list[str]] = {} if folder.manifest.is_dirty is False else {"dirty-tree": []}  # None: without git
     for distrust in folder.distrust:
@@ -123,16 +128,10 @@ def _suite(name: str, run: SuiteRun | None, accepted: Sequence[Entry]) -> SuiteF
     )
 
 
-def _valid(record: PhaseRecord) -> list[Entry]:
-    """Return the entries that no correction supersedes."""
-    superseded = {entry.supersedes for entry in record.entries}
-    return [entry for entry in record.entries if entry.key not in superseded]
-
-
 def _earlier(record: PhaseRecord, manifest: EvidenceManifest) -> list[Entry]:
     """Return the accepted runs before this one that are counted by the same definition, in order."""
     found: list[Entry] = []
-    for entry in _valid(record):
+    for entry in record.valid:
         if entry.kind == "baseline":
             found = []
         is_same = entry.coverage and entry.coverage.definition_digest == manifest.definition.digest
@@ -159,24 +158,28 @@ def _since_correction(record: PhaseRecord, earlier: Sequence[Entry]) -> Sequence
 
 
 def _changed_tool(record: PhaseRecord, manifest: EvidenceManifest) -> tuple[str, str] | None:
-    covered = [entry.coverage for entry in _valid(record) if entry.coverage and entry.kind != "imported"]
+    covered = [entry.coverage for entry in record.valid if entry.coverage and entry.kind != "imported"]
     if not covered or covered[-1].definition_digest == manifest.definition.digest:
         return None
     return covered[-1].tool, f"coverage {manifest.definition.coverage_version}"
 
 
-def _regressed(phase: OwnPhase, folder: EvidenceFolder, earlier: Sequence[Entry]) -> tuple[str, ...]:
-    if not earlier or folder.coverage is None:
-        return ()
-    states = judge_module_goals(
-        phase.module_goals, folder.coverage.modules, branch=folder.coverage.meta.branch_coverage
+def _goal_states(phase: OwnPhase, folder: EvidenceFolder) -> tuple[ModuleGoalState, ...]:
+    covered = folder.coverage
+    return (
+        judge_module_goals(phase.module_goals, covered.modules, branch=covered.meta.branch_coverage) if covered else ()
     )
-    met = {glob for glob, module in earlier[-1].modules.items() if module.met}
-    return tuple(dict.fromkeys(state.goal.glob for state in states if state.state != "met" and state.goal.glob in met))
+
+
+def _regressed(phase: OwnPhase, folder: EvidenceFolder, earlier: Sequence[Entry]) -> tuple[str, ...]:
+    """Globs of the goals that the last accepted run met and this one does not."""
+    met = {glob for entry in earlier[-1:] for glob, module in entry.modules.items() if module.met}
+    missed = [state.goal.glob for state in _goal_states(phase, folder) if state.state != "met"]
+    return tuple(dict.fromkeys(glob for glob in missed if glob in met))
 
 
 def _hidden(thresholds: Thresholds) -> HiddenThreshold | None:
     in_force = thresholds.effective.percent if thresholds.effective else 0
     higher = [place for place in thresholds.shadowed if place.percent > in_force]
     place = max(higher, key=lambda place: place.percent, default=None)
-    return place and HiddenThreshold(percent=place.percent, file=place.file, line=place.line)
+    return HiddenThreshold(percent=place.percent, file=place.file, line=place.line) if place else None
