@@ -181,10 +181,11 @@ class CanarySettings(_Section):
 class PhaseSettings(_Section):
     """Which files tell about coverage, tests and the phase."""
 
-    coverage_file: str | None = Field(None, description="coverage JSON; else outputs/evidence, else the sample")
-    junit_file: str | None = Field(None, description="JUnit XML; else outputs/evidence, else the sample")
+    evidence_folder: str | None = Field(None, description="evidence with its manifest; else outputs/evidence")
+    coverage_file: str | None = Field(None, description="coverage JSON without a manifest; else evidence_folder")
+    junit_file: str | None = Field(None, description="JUnit XML without a manifest; else evidence_folder")
     phase_file: str | None = Field(None, description="phase with imported history; else FASE 3")
-    own_phase_file: str | None = Field(None, description="phase of the measured project; else this project's")
+    own_phase_file: str | None = Field(None, description="phase of the measured project; else phase.toml, if any")
     record_folder: str | None = Field(None, description="record of the own phase; else outputs/record/<phase id>")
 
 

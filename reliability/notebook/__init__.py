@@ -15,7 +15,7 @@ from reliability.notebook.block import Block
 from reliability.notebook.canary import buckets, checks, errors, exposure, latency, routes
 from reliability.notebook.frames import frame
 from reliability.notebook.own_checks import check
-from reliability.notebook.phase import coverage, modules, plan, record, tests, tighten
+from reliability.notebook.phase import coverage, modules, plan, ratchet, record, requirements, tests, tighten
 from reliability.notebook.rollback import drill, readiness, runbook
 from reliability.notebook.run import Run, Topic, close_run, open_run
 from reliability.report.figures import show_figures_as_svg
@@ -36,8 +36,10 @@ __all__ = [
     "plan",
     "promql",
     "queries",
+    "ratchet",
     "readiness",
     "record",
+    "requirements",
     "routes",
     "runbook",
     "start",
@@ -56,7 +58,8 @@ def start(report: str, topic: str | None = None, **parameters: object) -> Run:
         topic: What is judged; by default as the report's name says, else `own`.
             canary: two arms are compared; cells `latency`, `errors`, `buckets`,
                 `routes`, `exposure`, `checks`.
-            phase: coverage and tests; cells `coverage`, `modules`, `tests`, `record`, `plan`, `tighten`.
+            phase: coverage and tests; cells `tighten`, `ratchet`, `coverage`, `record`, `modules`,
+                `tests`, `requirements`, `plan`.
             rollback: the last drill; cells `drill`, `readiness`, `runbook`.
             own: only the checks of this notebook's cells count.
         **parameters: The values of the parameters cell, under the names of the topic's section in

@@ -1,7 +1,7 @@
-"""The phase report: where a phase stands, and what this project's own tests say.
+"""The phase report: where this project's phase stands, and whether thresholds may be tightened.
 
-Two phases that never share a line: imported history, which answers whether deployment
-thresholds may be tightened, and this project's own measurement, which gates the release.
+Two phases that never share a line: the own one, whose measurement gates the release and whose
+conditions are looked at on every run, and imported history, which is only told.
 Files are read in `reliability.notebook.phase_evidence`, pages drawn in `reliability.report`.
 """
 
@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from reliability.errors import SourceError
 from reliability.judge.phase import judge_phase
+from reliability.notebook import phase_conditions, phase_course, phase_matrix
 from reliability.notebook import phase_parts as parts
 from reliability.notebook.block import Block, plain
 from reliability.notebook.parts import present
-from reliability.notebook.phase_evidence import PhaseEvidence, load_phase
+from reliability.notebook.phase_evidence import Measured, PhaseEvidence, load_phase
 from reliability.notebook.run import Frames, FrameSource, Place, Run, no_data, show
 from reliability.sources.junit import count_outcomes
 from reliability.verdicts import Verdict
@@ -31,7 +32,7 @@ FRAMES: Final[Frames] = {
     "tests": FrameSource(
         columns={"classname": "", "name": "", "module": "", "outcome": ""},
         rows=lambda found: [
-            {**parts.result_row(result), "module": result.module} for result in present(found.measured).tests.tests
+            {**parts.result_row(result), "module": result.module} for result in present(found.measured).results
         ],
     ),
 }  # fmt: skip
@@ -39,7 +40,7 @@ FRAMES: Final[Frames] = {
 
 def load(parameters: Mapping[str, Any], *, place: Place) -> PhaseEvidence:
     """Read the evidence; see `reliability.notebook.phase_evidence.load_phase`."""
-    return load_phase(parameters, project=place.project)
+    return load_phase(parameters, project=place.project, now=place.now)
 
 
 def conclude(run: Run) -> dict[str, Any]:
@@ -52,11 +53,11 @@ def conclude(run: Run) -> dict[str, Any]:
         The report's own part of its JSON; NO_DATA with its reason without a measurement.
     """
     found: PhaseEvidence = present(run.evidence)
-    tighten = parts.tighten(found)
+    tighten = phase_conditions.tighten(found)
     phase = {
-        "id": found.phase.id,
-        "title": found.phase.title,
-        "goals_percent": found.phase.goals_percent,
+        "id": found.own.id,
+        "title": found.own.title,
+        "goals_percent": found.own.goals_percent,
         "tighten": tighten,
     }
     standing = _standing_figures(found, tighten)
@@ -64,22 +65,24 @@ def conclude(run: Run) -> dict[str, Any]:
         measured = present(found.measured)
     except SourceError as err:
         return {**no_data(err), "figures": standing, "phase": {**phase, "own": None}}
-    coverage, counts = parts.coverage(found), count_outcomes(measured.tests.tests)
+    coverage, counts = parts.coverage(found), count_outcomes(measured.required_results)
     judgement = judge_phase(
         passed_count=counts["passed_count"],
         broken_count=counts["broken_count"],
         coverage=measured.judged,
         unreadable_count=len(found.record.unreadable),
+        decision=found.decision if measured.manifest else None,
+        cautions=_cautions(measured),
     )
-    own = {**coverage, "id": found.own.id, "evidence": measured.files, "tests": counts}
+    own = {**coverage, "id": found.own.id, "evidence": measured.files, "tests": counts, "ratchet": _ratchet(found)}
     source = ", ".join(measured.files)
     # What came with the package is somebody else's measurement: a sample, as of when its tests ran.
-    shipped = {"sample": "evidence", "as_of": measured.tests.began_at} if measured.is_shipped else {}
+    shipped = {"sample": "evidence", "as_of": measured.began_at} if measured.is_shipped else {}
     return {
         **shipped,
         **judgement.to_json(),
         "figures": [
-            {"id": "coverage", **coverage},
+            {"id": "coverage", **coverage, "verdict": judgement.check("floor").verdict},
             {"id": "tests", "verdict": judgement.check("tests").verdict, **counts},
             *standing,
         ],
@@ -94,18 +97,28 @@ def coverage(run: Run) -> Block:
 
 
 def modules(run: Run) -> Block:
-    """Show coverage by module, those with most missing first."""
+    """Show coverage by module, those with most missing first, and the goals of single modules."""
     return show(run, "modules", parts.modules)
 
 
 def tests(run: Run) -> Block:
-    """Show how the tests of each part ended."""
+    """Show how each suite and the tests of each part ended."""
     return show(run, "tests", parts.tests)
 
 
+def requirements(run: Run) -> Block:
+    """Show which tests prove each requirement of the phase, and what the checks of its risks found."""
+    return show(run, "requirements", phase_matrix.requirements)
+
+
+def ratchet(run: Run) -> Block:
+    """Show what blocks the next raise of the coverage floor, and which floor is in force."""
+    return show(run, "ratchet", parts.ratchet)
+
+
 def record(run: Run) -> Block:
-    """Show the record of the own phase."""
-    return show(run, "record", parts.record)
+    """Show the record of the own phase: coverage over time, entries, and when the next goal will be met."""
+    return show(run, "record", phase_course.record)
 
 
 def plan(run: Run) -> Block:
@@ -115,12 +128,24 @@ def plan(run: Run) -> Block:
 
 def tighten(run: Run) -> Block:
     """Show whether deployment thresholds may be tightened, and what is open."""
-    return show(run, "tighten", parts.tighten)
+    return show(run, "tighten", phase_conditions.tighten)
+
+
+def _cautions(measured: Measured) -> list[str]:
+    """Return what leaves a PASS a PASS but must be seen."""
+    if measured.manifest is None:
+        return [] if measured.is_shipped else ["no-manifest"]
+    optional = [run.counts for run in measured.manifest.suites if run.name not in measured.required and run.counts]
+    return ["optional-suite-failed"] if any(counts.failed + counts.error for counts in optional) else []
+
+
+def _ratchet(found: PhaseEvidence) -> dict[str, Any]:
+    return {"action": found.decision.action, "codes": found.decision.codes, "to_percent": found.decision.to_percent}
 
 
 def _standing_figures(found: PhaseEvidence, tighten: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Key figures that need no measurement: conditions of the phase, and its record."""
-    last = parts.last_coverage_entry(found)
+    last = found.record.valid[-1] if found.record.valid else None
     return [
         {
             "id": "conditions",

@@ -1,44 +1,77 @@
 """What the phase report reads: two phases, the record, and what this project measured.
 
-Which files these are, and which of them belong together. What they mean is judged in
-`reliability.notebook.phase`.
+Which files these are, and which of them belong together. Files of the evidence folder count only
+with a manifest that vouches for them; files that somebody names are read without one, and the page
+says so. What it all means is judged in `reliability.notebook.phase`.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 from reliability.errors import SourceError
 from reliability.judge.phase import CoverageJudgement, judge_coverage
-from reliability.notebook.parts import near, read_part
-from reliability.sources.coverage_json import CoverageReport, read_coverage
-from reliability.sources.junit import TestEvidence, read_junit
+from reliability.judge.ratchet import WITHOUT_MANIFEST, RatchetDecision
+from reliability.notebook.parts import near, present, read_part
+from reliability.notebook.phase_facts import decide_ratchet
+from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
+from reliability.sources.evidence_folder import EvidenceFolder, read_evidence_folder
+from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest
+from reliability.sources.junit import TestEvidence, TestResult, read_junit
 from reliability.sources.phase_document import ImportedPhase, OwnPhase, read_phase_document
 from reliability.sources.record import PhaseRecord, read_record
 from reliability.sources.samples import shipped_samples
 
 SAMPLE: Final = shipped_samples()
+OWN_PHASE_NAME: Final = "phase.toml"  # in the project's folder
+EVIDENCE_FOLDER: Final = "outputs/evidence"
+_USUAL: Final = (COVERAGE_NAME, "junit.xml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run of this project's tests.
+    """One measurement of this project's tests.
 
     Attributes:
-        coverage: What the tests ran.
-        judged: That beside the phase's floor and goals.
-        tests: How they ended.
+        counts: What the required suites ran together; None when that was not measured.
+        coverage: The same by module; None likewise.
+        judged: That beside floor and goals; the floor is the higher one of the phase's and the one in force.
+        tests: How the tests of each suite ended; of named files one suite without a name.
+        required: Suites that gate, as the phase's document says.
         files: Name of each file of evidence -> its SHA-256.
+        began_at: When the tests began; None when the files do not say.
         is_shipped: The files came with the package; nothing was measured on this machine.
+        folder: The manifest and what speaks against it; None for files without a manifest.
     """
 
-    coverage: CoverageReport
+    counts: CoverageCounts | None
+    coverage: CoverageReport | None
     judged: CoverageJudgement
-    tests: TestEvidence
+    tests: Mapping[str, TestEvidence]
+    required: tuple[str, ...]
     files: Mapping[str, str]
+    began_at: datetime | None
     is_shipped: bool
+    folder: EvidenceFolder | None = None
+
+    @property
+    def manifest(self) -> EvidenceManifest | None:
+        """The manifest, if there is one."""
+        return self.folder.manifest if self.folder else None
+
+    @property
+    def results(self) -> tuple[TestResult, ...]:
+        """Tests of all suites."""
+        return tuple(result for tests in self.tests.values() for result in tests.tests)
+
+    @property
+    def required_results(self) -> tuple[TestResult, ...]:
+        """Tests of the suites that gate."""
+        return tuple(result for name in self.required if name in self.tests for result in self.tests[name].tests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +84,8 @@ class PhaseEvidence:
         record: Entries of the own phase.
         record_folder: Where they stand, as it was named.
         measured: The own measurement, or why there is none.
+        decision: What the ratchet says of it.
+        now: Instant of the report.
     """
 
     phase: ImportedPhase
@@ -58,14 +93,17 @@ class PhaseEvidence:
     record: PhaseRecord
     record_folder: str
     measured: Measured | SourceError
+    decision: RatchetDecision
+    now: datetime
 
 
-def load_phase(parameters: Mapping[str, Any], *, project: Path) -> PhaseEvidence:
+def load_phase(parameters: Mapping[str, Any], *, project: Path, now: datetime) -> PhaseEvidence:
     """Read the evidence that the parameters name.
 
     Args:
         parameters: Resolved parameters of the report; None means the default.
         project: Folder that relative paths start from.
+        now: Instant of the report.
 
     Returns:
         The evidence; a measurement that is missing or broken is kept as its error.
@@ -73,28 +111,78 @@ def load_phase(parameters: Mapping[str, Any], *, project: Path) -> PhaseEvidence
     Raises:
         SourceError: A phase's document is missing, broken or of the wrong kind.
     """
-    own = read_phase_document(near(project, parameters["own_phase_file"] or SAMPLE / "own_phase.toml"), OwnPhase)
-    folder = parameters["record_folder"] or f"outputs/record/{own.id}"
+    has_own = bool(parameters["own_phase_file"]) or (project / OWN_PHASE_NAME).exists()
+    own_path = (parameters["own_phase_file"] or OWN_PHASE_NAME) if has_own else SAMPLE / "own_phase.toml"
+    own = read_phase_document(near(project, own_path), OwnPhase)
+    record_folder = parameters["record_folder"] or f"outputs/record/{own.id}"
+    record = read_record(near(project, record_folder))
+    measured = read_part(lambda: _measure(parameters, project, own, has_own=has_own))
+    folder = None if isinstance(measured, SourceError) else measured.folder
     return PhaseEvidence(
         phase=read_phase_document(near(project, parameters["phase_file"] or SAMPLE / "fase3.toml"), ImportedPhase),
         own=own,
-        record=read_record(near(project, folder)),
-        record_folder=folder,
-        measured=read_part(lambda: _measured((parameters["coverage_file"], parameters["junit_file"]), project, own)),
+        record=record,
+        record_folder=record_folder,
+        measured=measured,
+        decision=decide_ratchet(own, folder=folder, record=record) if folder else WITHOUT_MANIFEST,
+        now=now,
     )
 
 
-def _measured(named: tuple[str | None, str | None], project: Path, own: OwnPhase) -> Measured:
-    """Read coverage and tests of one run; a named file is never paired with a shipped one."""
-    made = [near(project, f"outputs/evidence/{name}") for name in ("coverage.json", "junit.xml")]
-    is_shipped = not any(named) and not any(path.exists() for path in made)
-    usual = [SAMPLE / "evidence" / path.name for path in made] if is_shipped else made
-    paths = [near(project, name) if name else path for name, path in zip(named, usual, strict=True)]
-    coverage = read_coverage(paths[0])
+def modules_of(found: PhaseEvidence) -> Mapping[str, CoverageCounts]:
+    """Return the counts of every module; none without a measurement of all required suites."""
+    measured = present(found.measured)
+    return measured.coverage.modules if measured.coverage else {}
+
+
+def _measure(parameters: Mapping[str, Any], project: Path, own: OwnPhase, *, has_own: bool) -> Measured:
+    """Read the named files, else the folder with its manifest, else what came with the package."""
+    named = [parameters[name] for name in ("coverage_file", "junit_file")]
+    folder = near(project, parameters["evidence_folder"] or EVIDENCE_FOLDER)
+    if any(named):
+        paths = [near(project, name or folder / usual) for name, usual in zip(named, _USUAL, strict=True)]
+        return _bare(paths, own, is_shipped=False)
+    is_shipped = not has_own and not parameters["evidence_folder"] and not folder.exists()
+    if is_shipped and not (SAMPLE / "evidence" / MANIFEST_NAME).exists():
+        return _bare([SAMPLE / "evidence" / name for name in _USUAL], own, is_shipped=True)
+    return _vouched(SAMPLE / "evidence" if is_shipped else folder, None if is_shipped else project, own)
+
+
+def _bare(paths: Sequence[Path], own: OwnPhase, *, is_shipped: bool) -> Measured:
+    """Read coverage and tests that nothing vouches for."""
+    coverage, tests = read_coverage(paths[0]), read_junit(paths[1])
     return Measured(
+        counts=coverage.totals,
         coverage=coverage,
         judged=judge_coverage(coverage.totals.fraction, goals=own.goal_fractions, floor=own.floor_fraction),
-        tests=read_junit(paths[1]),
+        tests={"": tests},
+        required=("",),
         files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
+        began_at=tests.began_at,
         is_shipped=is_shipped,
     )
+
+
+def _vouched(folder_path: Path, project: Path | None, own: OwnPhase) -> Measured:
+    """Read a folder of evidence by its manifest; without a project its sources are not compared."""
+    folder = read_evidence_folder(folder_path, project=project, phase_id=own.id)
+    manifest = folder.manifest
+    counts, in_force = manifest.figures.required, manifest.thresholds.effective
+    floor = max(own.floor_fraction, Fraction(in_force.percent) / 100 if in_force else Fraction(0))
+    return Measured(
+        counts=counts,
+        coverage=folder.coverage,
+        judged=judge_coverage(counts.fraction if counts else None, goals=own.goal_fractions, floor=floor),
+        tests=folder.tests,
+        required=tuple(name for name, suite in own.suites.items() if suite.required),
+        files=dict(_vouched_files(manifest)),
+        began_at=manifest.began_at,
+        is_shipped=project is None,
+        folder=folder,
+    )
+
+
+def _vouched_files(manifest: EvidenceManifest) -> Iterator[tuple[str, str]]:
+    yield from manifest.outputs.items()
+    for suite in manifest.suites:
+        yield from suite.outputs.items()

@@ -1,7 +1,6 @@
-"""The parts of the phase report as data: coverage, modules, tests, record, plan, thresholds.
+"""The parts of the phase report as data: coverage, modules, tests, plan, ratchet.
 
-Numbers leave with their unit in the name, texts in both languages. A share that is shown is
-rounded down, so that 34.999 % never reads 35 %.
+Numbers leave with their unit in the name, texts in both languages.
 """
 
 import math
@@ -9,67 +8,71 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from reliability.judge.phase import may_tighten
 from reliability.notebook.parts import present
-from reliability.notebook.phase_evidence import Measured, PhaseEvidence
-from reliability.report.words import LANGUAGES, words_in
-from reliability.sources.coverage_json import CoverageCounts
-from reliability.sources.junit import TestResult, count_outcomes, group_tests
+from reliability.notebook.phase_conditions import imported_conditions
+from reliability.notebook.phase_evidence import Measured, PhaseEvidence, modules_of
+from reliability.notebook.phase_matrix import module_goals
+from reliability.notebook.shares import covered
+from reliability.sources.evidence_manifest import SuiteRun, ThresholdPlace
+from reliability.sources.junit import Outcome, TestResult, count_outcomes, group_tests
 from reliability.sources.phase_document import Figure, WholeSuite
 from reliability.sources.record import Entry
 from reliability.verdicts import Verdict
 
 SHOWN_MODULES: Final = 10
 SHOWN_TESTS: Final = 50
-INCREMENT_POINTS: Final = 2.0
 _TOLD: Final = {"title", "purpose", "origin", "targets", "scope", "risks", "next_steps"}
-_SHOWN_DIGITS: Final = 10_000  # two decimals of a percentage
+_FIGURES: Final = ("required", "unit", "all", "imports_only")
 
 Data = dict[str, Any]
 
 
 def coverage(found: PhaseEvidence) -> Data:
-    """Return the own coverage beside its floor and goals."""
+    """Return the own coverage beside its floor and goals, and the figures beside it."""
     measured = present(found.measured)
     judged, points = measured.judged, measured.judged.missing_points
+    report = measured.coverage
     return {
         "verdict": judged.verdict,
         "reason": judged.reason,
-        **_covered(measured.coverage.totals),
+        **covered(measured.counts),
         "floor_fraction": judged.floor_fraction,
         "goals": [{"fraction": goal, "reached": goal in judged.reached_goals} for goal in judged.goal_fractions],
         "next_goal_fraction": judged.next_goal_fraction,
         "missing_points": None if points is None else math.ceil(points * 100) / 100,
         "change_fraction": _change_since_entry(found, measured),
-        "branch_aware": measured.coverage.meta.branch_coverage,
+        "branch_aware": report.meta.branch_coverage if report else None,
+        "beside": _beside(measured),
         "is_shipped": measured.is_shipped,
         "origin": found.own.origin,
-        "measured_at": measured.tests.began_at,
+        "measured_at": measured.began_at,
     }
 
 
 def modules(found: PhaseEvidence) -> Data:
-    """Return coverage by module, those with most missing first."""
-    measured = present(found.measured).coverage
-    rows = [{"path": path, **_covered(counts)} for path, counts in measured.modules.items()]
+    """Return coverage by module, those with most missing first, and the goals of single modules."""
+    rows = [{"path": path, **covered(counts)} for path, counts in modules_of(found).items()]
     return {
         "modules": sorted(rows, key=lambda row: (-row["missing_count"], row["path"])),
         "shown_count": min(SHOWN_MODULES, sum(row["missing_count"] > 0 for row in rows)),
         "modules_count": len(rows),
         "complete_count": sum(row["measured_fraction"] == 1 for row in rows),
-        "missing_count": measured.totals.missing,
+        "missing_count": sum(row["missing_count"] for row in rows),
+        "goals": module_goals(found),
     }
 
 
 def tests(found: PhaseEvidence) -> Data:
-    """Return how the tests of each component and of each other module ended."""
-    measured = present(found.measured)
-    results, broken, components = measured.tests.tests, measured.tests.broken, found.own.components
+    """Return how each suite ended, and the tests of each component and of each other module."""
+    measured, components = present(found.measured), found.own.components
+    results, manifest = measured.results, measured.manifest
+    broken = [result for result in results if result.outcome >= Outcome.FAILED]
     groups = group_tests(results, components={name: part.test_modules for name, part in components.items()})
     return {
         **count_outcomes(results),
-        "began_at": measured.tests.began_at,
+        "began_at": measured.began_at,
         "is_shipped": measured.is_shipped,
+        "suites": [_suite(found, run) for run in manifest.suites] if manifest else [],
         "groups": [
             {
                 "id": name,
@@ -90,31 +93,23 @@ def result_row(result: TestResult) -> dict[str, str]:
     return {"classname": result.classname, "name": result.name, "outcome": result.outcome.name.lower()}
 
 
-def record(found: PhaseEvidence) -> Data:
-    """Return the entries of the own phase in order, with the change from one to the next."""
-    entries: list[Data] = []
-    before = None
-    for entry in found.record.entries:
-        share = entry.coverage.fraction if entry.coverage else None
-        entries.append({
-            "kind": entry.kind,
-            "commit": entry.commit,
-            "committed_at": entry.commit_time,
-            "shown_fraction": _rounded_down(share),
-            "change_fraction": None if share is None or before is None else share - before,
-            "new_definition": entry.kind == "baseline",
-            "reason": entry.reason,
-        })  # fmt: skip
-        before = before if share is None else share
+def ratchet(found: PhaseEvidence) -> Data:
+    """Return what the ratchet decides, every reason against a raise, and the threshold in force."""
+    decision, measured = found.decision, present(found.measured)
+    thresholds = measured.manifest.thresholds if measured.manifest else None
     return {
-        "phase_title": found.own.title,
-        "folder": found.record_folder,
-        "entries": entries,
-        "unreadable": [{"name": name, "problem": problem} for name, problem in found.record.unreadable.items()],
-        "has_course": sum(entry["shown_fraction"] is not None for entry in entries) > 1,
-        "increment_points": INCREMENT_POINTS,
-        "floor_fraction": found.own.floor_fraction,
-        "goal_fractions": found.own.goal_fractions,
+        "action": decision.action,
+        "from_percent": decision.from_percent,
+        "to_percent": decision.to_percent,
+        "reasons": [{"code": reason.code, "values": reason.values} for reason in decision.reasons],
+        "is_known": thresholds is not None,
+        "in_force": thresholds and thresholds.effective and _place(thresholds.effective),
+        "shadowed": [_place(place) for place in thresholds.shadowed] if thresholds else [],
+        "warnings": list(thresholds.warnings) if thresholds else [],
+        "phase_floor_fraction": found.own.floor_fraction,
+        "step_points": found.own.step_points,
+        "stable_runs": found.own.stable_runs,
+        "is_shipped": measured.is_shipped,
     }
 
 
@@ -130,40 +125,59 @@ def plan(found: PhaseEvidence) -> Data:
         "tasks": list(phase.tasks.values()),
         "done_count": sum(task.state == "done" for task in phase.tasks.values()),
         "tasks_count": len(phase.tasks),
-    }
-
-
-def tighten(found: PhaseEvidence) -> Data:
-    """Return whether thresholds may be tightened: first goal, green suite, every task."""
-    phase, suite = found.phase, found.phase.whole_suite
-    goal = _both(
-        "phase.condition.goal",
-        goal_fraction=float(phase.goal_fractions[0]),
-        measured_fraction=float(suite.percent / 100),
-        is_approximate=suite.approximate,
-    )
-    tasks = phase.tasks.items()
-    conditions: list[Data] = [
-        {"id": "goal", "met": suite.percent >= phase.goals_percent[0], "text": goal},
-        {"id": "suite-green", "met": suite.green, "text": _both("phase.condition.suite_green")},
-        *({"id": f"task-{name}", "met": task.state == "done", "text": task.text} for name, task in tasks),
-    ]
-    still_open = [condition for condition in conditions if not condition["met"]]
-    return {
-        "allowed": may_tighten(condition["met"] for condition in conditions),
-        "open": still_open,
-        "total": len(conditions),
-        "open_count": len(still_open),
-        "met_count": len(conditions) - len(still_open),
-        "conditions": conditions,
-        "phase_title": phase.title,
-        "origin": phase.origin,
+        "tighten": imported_conditions(found),
     }
 
 
 def last_coverage_entry(found: PhaseEvidence) -> Entry | None:
-    """Return the last entry that holds a coverage."""
-    return next((entry for entry in reversed(found.record.entries) if entry.coverage), None)
+    """Return the last entry that holds a coverage; an observation, which every accepted run adds, is none."""
+    told = (entry for entry in reversed(found.record.valid) if entry.kind != "observation")
+    return next((entry for entry in told if entry.coverage), None)
+
+
+def _beside(measured: Measured) -> list[Data]:
+    """Return the figures that stand beside each other: by suites, by imports alone, without failed tests."""
+    if measured.manifest is None:
+        return []
+    figures = measured.manifest.figures
+    passing = figures.passing_only
+    return [
+        *({"id": name, "is_estimate": False, **covered(getattr(figures, name))} for name in _FIGURES),
+        {
+            "id": "passing_only",
+            "is_estimate": bool(passing and passing.is_estimate),
+            **covered(passing.coverage if passing else None),
+        },
+    ]
+
+
+def _suite(found: PhaseEvidence, run: SuiteRun) -> Data:
+    counts, named = run.counts, found.own.suites.get(run.name)
+    return {
+        "name": run.name,
+        "label": named.label if named else None,
+        "required": run.required,
+        "heavy": run.heavy,
+        "unit": run.unit,
+        "exit_code": run.exit_code,
+        "verdict": _suite_verdict(run),
+        "counts": counts and {**dict(counts), "broken": counts.failed + counts.error},
+        "shown_fraction": covered(run.coverage)["shown_fraction"],
+        "problem": run.problem,
+    }
+
+
+def _suite_verdict(run: SuiteRun) -> Verdict:
+    if run.counts is None and run.exit_code is None:
+        return Verdict.NO_DATA
+    if run.exit_code == 1:
+        return Verdict.FAIL
+    is_whole = run.exit_code == 0 and run.counts is not None and run.counts.passed and not run.counts.skipped_outside
+    return Verdict.PASS if is_whole else Verdict.INCONCLUSIVE
+
+
+def _place(place: ThresholdPlace) -> Data:
+    return {"fraction": place.percent / 100, "file": place.file, "key": place.key, "line": place.line}
 
 
 def _stated(figure: Figure | WholeSuite) -> Data:
@@ -171,17 +185,13 @@ def _stated(figure: Figure | WholeSuite) -> Data:
     return {**figure.model_dump(exclude={"percent"}), "stated_fraction": share}
 
 
-def _both(key: str, **values: object) -> dict[str, str]:
-    return {language: words_in(language).plain(key, **values) for language in LANGUAGES}
-
-
 def _change_since_entry(found: PhaseEvidence, measured: Measured) -> Fraction | None:
     """Compare with the last entry; None when that was counted by another rule."""
-    entry, now = last_coverage_entry(found), measured.coverage.totals.fraction
-    before = entry.coverage if entry else None
-    if before is None or before.fraction is None or now is None:
+    entry, now = last_coverage_entry(found), measured.counts.fraction if measured.counts else None
+    before, report = entry.coverage if entry else None, measured.coverage
+    if before is None or before.fraction is None or now is None or report is None:
         return None
-    rule = (f"coverage {measured.coverage.meta.version}", measured.coverage.meta.branch_coverage)
+    rule = (f"coverage {report.meta.version}", report.meta.branch_coverage)
     return now - before.fraction if (before.tool, before.branches > 0) == rule else None
 
 
@@ -189,16 +199,3 @@ def _group(results: Sequence[TestResult]) -> Data:
     counts = count_outcomes(results)
     verdict = Verdict.FAIL if counts["broken_count"] else Verdict.PASS if counts["passed_count"] else Verdict.NO_DATA
     return {"verdict": verdict, **counts}
-
-
-def _covered(counts: CoverageCounts) -> Data:
-    return {
-        **dict(counts),
-        "measured_fraction": counts.fraction,
-        "shown_fraction": _rounded_down(counts.fraction),
-        "missing_count": counts.missing,
-    }
-
-
-def _rounded_down(share: Fraction | None) -> float | None:
-    return None if share is None else math.floor(share * _SHOWN_DIGITS) / _SHOWN_DIGITS

@@ -1,13 +1,15 @@
 """Phase judge: own tests and coverage gate, the phase's conditions only answer."""
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reliability.judge.check import Judgement, reason_of
-from reliability.judge.phase import CoverageJudgement, judge_coverage, judge_phase, may_tighten
+from reliability.judge.phase import CoverageJudgement, judge_conditions, judge_coverage, judge_phase, may_tighten
+from reliability.judge.ratchet import RatchetDecision, Reason
 from reliability.verdicts import Verdict
 
 
@@ -64,3 +66,96 @@ def test_thresholds_are_tightened_only_when_every_condition_is_met(met: list[boo
 
 def test_no_check_has_no_reason() -> None:
     assert reason_of([], Verdict.NO_DATA) == "nothing-checked"
+
+
+def decided(*codes: str) -> RatchetDecision:
+    return RatchetDecision(
+        reasons=tuple(Reason(code=code, values={}) for code in codes), from_percent=None, to_percent=None
+    )
+
+
+@pytest.mark.parametrize("code", ["stale-evidence", "stale-source", "dirty-tree"])
+@pytest.mark.parametrize(("broken", "percent"), [(0, 99), (1, 99), (0, 10)])
+def test_evidence_that_is_not_trusted_neither_passes_nor_fails_anything(code: str, broken: int, percent: int) -> None:
+    judged = judge_phase(
+        passed_count=9, broken_count=broken, coverage=coverage(percent), decision=decided(code, "tests-failed")
+    )
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, code)
+
+
+@pytest.mark.parametrize("code", ["file-set", "test-files-in-source", "run-incomplete", "suite-not-run"])
+def test_a_run_that_is_not_whole_is_no_pass_but_can_fail(code: str) -> None:
+    good = judge_phase(passed_count=9, broken_count=0, coverage=coverage(99), decision=decided(code))
+    bad = judge_phase(passed_count=9, broken_count=1, coverage=coverage(99), decision=decided(code))
+
+    assert (good.verdict, good.reason) == (Verdict.INCONCLUSIVE, code)
+    assert (bad.verdict, bad.reason) == (Verdict.FAIL, "tests-failed")
+
+
+def test_an_absent_suite_leaves_the_combined_figure_undecided_and_not_without_data() -> None:
+    judged = judge_phase(passed_count=9, broken_count=0, coverage=coverage(None), decision=decided("suite-not-run"))
+
+    assert (judged.verdict, judged.reason) == (Verdict.INCONCLUSIVE, "suite-not-run")
+    assert judged.check("floor").reason == "combined-not-measured"
+
+
+@pytest.mark.parametrize("code", ["not-higher", "unstable", "at-goal", "no-threshold", "definition-changed"])
+def test_what_only_holds_the_floor_back_lets_a_release_go_out(code: str) -> None:
+    judged = judge_phase(passed_count=9, broken_count=0, coverage=coverage(86), decision=decided(code))
+
+    assert (judged.verdict, judged.reason) == (Verdict.PASS, "goal-reached")
+
+
+def conditions(*codes: str, percent: int | None = 86, **changed: Any) -> dict[str, bool]:
+    found: dict[str, Any] = {
+        "requirements": {"locks": (2, 2), "other": (1, 1)},
+        "risks": [True, True],
+        "module_goals": [True],
+        "tasks": [True],
+    }
+    judged = judge_conditions(coverage=coverage(percent), decision=decided(*codes), **(found | changed))
+    return {condition.id: condition.is_met for condition in judged}
+
+
+def test_every_condition_can_be_met_and_requirements_count_by_component() -> None:
+    met = conditions("unstable")
+
+    assert list(met) == [
+        "evidence", "suites", "goal", "requirements-locks", "requirements-other", "risks", "module-goals", "tasks",
+    ]  # fmt: skip
+    assert may_tighten(met.values())
+
+
+@pytest.mark.parametrize(
+    ("codes", "changed", "is_open"),
+    [
+        (["no-manifest"], {}, {"evidence", "suites"}),
+        (["dirty-tree"], {}, {"evidence"}),
+        (["file-set"], {}, {"evidence"}),
+        (["suite-not-run"], {}, {"suites"}),
+        (["fewer-tests"], {}, {"suites"}),
+        (["no-data"], {"percent": None}, {"evidence", "suites", "goal"}),
+        (["below-goal"], {"percent": 84}, {"goal"}),
+        ([], {"requirements": {"locks": (1, 2)}}, {"requirements-locks"}),
+        ([], {"risks": [True, False]}, {"risks"}),
+        ([], {"module_goals": [False], "tasks": [False]}, {"module-goals", "tasks"}),
+    ],
+)
+def test_each_condition_is_open_for_its_own_cause(codes: list[str], changed: dict[str, Any], is_open: set[str]) -> None:
+    assert {name for name, met in conditions(*codes, **changed).items() if not met} == is_open
+
+
+def test_a_phase_without_risks_goals_and_tasks_has_no_such_conditions() -> None:
+    assert list(conditions(requirements={}, risks=[], module_goals=[], tasks=[])) == ["evidence", "suites", "goal"]
+
+
+def test_the_goal_is_the_first_above_the_floor_in_force() -> None:
+    raised = judge_coverage(Fraction(91, 100), goals=[Fraction(85, 100), Fraction(90, 100)], floor=Fraction(85, 100))
+    at_last = judge_coverage(Fraction(91, 100), goals=[Fraction(90, 100)], floor=Fraction(90, 100))
+    nothing: Any = {"decision": decided(), "requirements": {}, "risks": [], "module_goals": [], "tasks": []}
+
+    goals = [judge_conditions(coverage=found, **nothing)[2] for found in (raised, at_last)]
+
+    assert [goal.values["goal_fraction"] for goal in goals] == [Fraction(90, 100), None]
+    assert all(goal.is_met for goal in goals)

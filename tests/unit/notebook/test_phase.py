@@ -17,9 +17,12 @@ from reliability.report.verdict_view import headline, lead, next_steps
 from reliability.report.words import LANGUAGES, words_in
 from reliability.sources.record import Entry, EntryKind, RecordedCoverage, append_entry
 from tests.fakes import ManualClock
-from tests.unit.notebook.evidence import NASTY, write_coverage, write_junit
+from tests.unit.notebook.evidence import NASTY, PHASE, write_coverage, write_evidence, write_junit
 
-CELLS = (phase.coverage, phase.modules, phase.tests, phase.record, phase.plan, phase.tighten)
+CELLS = (
+    phase.coverage, phase.modules, phase.tests, phase.requirements, phase.ratchet, phase.record, phase.plan,
+    phase.tighten,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -27,11 +30,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "reliability.toml").write_text("")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def measure(project: Path, *, covered: int = 9231, failed: tuple[str, ...] = (), name: str = "shop.py") -> None:
-    write_coverage(project / "outputs/evidence/coverage.json", covered=covered, name=name)
-    write_junit(project / "outputs/evidence/junit.xml", failed=failed)
 
 
 def opened(project: Path, **parameters: object) -> Run:
@@ -59,7 +57,7 @@ def shown(block: Block, language: str = "en") -> str:
     ],
 )
 def test_own_coverage_gates_at_the_floor_only(project: Path, covered: int, verdict: str, reason: str) -> None:
-    measure(project, covered=covered)
+    write_evidence(project, covered=covered)
 
     report = closed(opened(project))
 
@@ -67,7 +65,7 @@ def test_own_coverage_gates_at_the_floor_only(project: Path, covered: int, verdi
 
 
 def test_a_failed_test_fails_the_report_whatever_the_coverage(project: Path) -> None:
-    measure(project, covered=9900, failed=(NASTY,))
+    write_evidence(project, covered=9900, failed=(NASTY,))
     run = opened(project)
 
     report, page = closed(run), shown(phase.tests(run))
@@ -77,12 +75,12 @@ def test_a_failed_test_fails_the_report_whatever_the_coverage(project: Path) -> 
     assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; &#39;x&#39;" in page
 
 
-def test_the_imported_phase_answers_about_thresholds_and_gates_nothing(project: Path) -> None:
-    measure(project)
+def test_the_imported_phase_tells_its_own_conditions_and_gates_nothing(project: Path) -> None:
+    write_evidence(project)
+    run = opened(project)
 
-    report = closed(opened(project))
+    report, tighten = closed(run), json.loads(json.dumps(dict(phase.plan(run).data)))["tighten"]
 
-    tighten = report["phase"]["tighten"]
     assert report["verdict"] == "PASS"
     assert (tighten["allowed"], tighten["open_count"], tighten["total"]) == (False, 5, 11)
     assert [condition["id"] for condition in tighten["open"]] == [
@@ -97,8 +95,7 @@ def test_the_imported_phase_answers_about_thresholds_and_gates_nothing(project: 
 
 
 def test_a_little_less_than_a_goal_is_never_shown_as_the_goal(project: Path) -> None:
-    measure(project, covered=94_999_999)
-    write_coverage(project / "outputs/evidence/coverage.json", covered=94_999_999, statements=100_000_000)
+    write_evidence(project, covered=94_999_999, statements=100_000_000)
 
     report = closed(opened(project))
 
@@ -108,7 +105,7 @@ def test_a_little_less_than_a_goal_is_never_shown_as_the_goal(project: Path) -> 
 
 
 def test_the_two_phases_share_no_chart(project: Path) -> None:
-    measure(project)
+    write_evidence(project)
     run = opened(project)
 
     own, imported = shown(phase.coverage(run)), shown(phase.plan(run))
@@ -118,32 +115,159 @@ def test_the_two_phases_share_no_chart(project: Path) -> None:
     assert "Not verified here" in imported
 
 
-def test_without_a_measurement_the_phase_is_still_shown(project: Path) -> None:
-    write_junit(project / "outputs/evidence/junit.xml")
+def test_files_without_a_manifest_are_not_believed_and_the_phase_is_still_shown(project: Path) -> None:
+    (write_evidence(project) / "manifest.json").unlink()
     run = opened(project)
 
     report = closed(run)
 
     assert (report["verdict"], report["reason"]) == ("NO_DATA", "missing-evidence")
-    assert "coverage.json" in report["error"]["message"]
-    assert report["phase"]["tighten"]["open_count"] == 5
-    assert phase.coverage(run).kind == "missing"
-    assert phase.modules(run).kind == "missing"
-    assert phase.tests(run).kind == "missing"
-    assert phase.plan(run).kind == "plan"
-    assert phase.record(run).kind == "record"
+    assert "manifest.json" in report["error"]["message"]
+    assert {c["id"] for c in report["phase"]["tighten"]["open"]} >= {"evidence", "suites", "goal"}
+    shown_without = (phase.plan, phase.record, phase.tighten)
+    assert {cell(run).kind for cell in CELLS if cell not in shown_without} == {"missing"}
+    assert [cell(run).kind for cell in shown_without] == ["plan", "record", "tighten"]
 
 
-@pytest.mark.parametrize("name", ["coverage.json", "junit.xml"])
-def test_torn_evidence_is_no_data(project: Path, name: str) -> None:
-    measure(project)
-    path = project / "outputs/evidence" / name
+def test_a_torn_manifest_is_no_data(project: Path) -> None:
+    path = write_evidence(project) / "manifest.json"
     path.write_bytes(path.read_bytes()[:-20])
 
     report = closed(opened(project))
 
     assert (report["verdict"], report["reason"]) == ("NO_DATA", "broken-evidence")
-    assert name in report["error"]["message"]
+    assert "manifest.json" in report["error"]["message"]
+
+
+def changed_output(project: Path) -> None:
+    write_junit(project / "outputs/evidence/junit-unit.xml", passed=99)
+
+
+def appeared_source(project: Path) -> None:
+    (project / "shop").mkdir()
+    (project / "shop" / "basket.py").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "changed", "reason"),
+    [
+        (changed_output, {}, "stale-evidence"),
+        (appeared_source, {}, "stale-source"),
+        (None, {"is_dirty": True}, "dirty-tree"),
+        (None, {"phase_id": "other"}, "stale-evidence"),
+    ],
+    ids=["output changed", "source appeared", "dirty tree", "another phase"],
+)
+def test_evidence_that_is_not_trusted_decides_nothing_and_says_why(
+    project: Path, spoil: Any, changed: Any, reason: str
+) -> None:
+    write_evidence(project, **changed)
+    if spoil:
+        spoil(project)
+    run = opened(project)
+
+    report = closed(run)
+
+    assert (report["verdict"], report["reason"]) == ("INCONCLUSIVE", reason)
+    assert reason in [found["code"] for found in phase.ratchet(run).data["reasons"]]
+    assert "evidence" in {condition["id"] for condition in report["phase"]["tighten"]["open"]}
+    for language in LANGUAGES:
+        assert len(headline(report, language=language).split()) <= 13
+        assert len(lead(report, language=language).split()) <= 35
+        assert next_steps(report, words_in(language))
+        assert words_in(language).text(f"phase.ratchet.reason.{reason}.cure") in shown(phase.ratchet(run), language)
+
+
+def test_a_required_suite_that_did_not_run_leaves_the_combined_figure_unmeasured(project: Path) -> None:
+    write_evidence(project, absent=("servers",))
+    run = opened(project)
+
+    report, beside = closed(run), {row["id"]: row for row in phase.coverage(run).data["beside"]}
+
+    assert (report["verdict"], report["reason"]) == ("INCONCLUSIVE", "suite-not-run")
+    assert (beside["required"]["shown_fraction"], beside["all"]["shown_fraction"]) == (None, None)
+    assert beside["unit"]["shown_fraction"] == 0.8307
+    assert "not measured" in shown(phase.coverage(run))
+    assert "did not run" in shown(phase.tests(run))
+
+
+def test_figures_from_contexts_are_labelled_as_estimates(project: Path) -> None:
+    write_evidence(project)
+
+    page = shown(phase.coverage(opened(project)))
+
+    assert page.count("estimate") == 1
+    assert "92.30%" in page
+
+
+def test_the_floor_is_the_higher_one_of_the_phase_and_the_one_in_force(project: Path) -> None:
+    write_evidence(
+        project, thresholds={"effective": {"percent": "92.5", "file": "setup.cfg", "key": "fail_under", "line": 3}}
+    )
+    run = opened(project)
+
+    report = closed(run)
+
+    assert (report["verdict"], report["reason"]) == ("FAIL", "below-floor")
+    assert report["phase"]["own"]["floor_fraction"] == 0.925
+    assert "92.5%<small>setup.cfg, line 3: fail_under</small>" in shown(phase.ratchet(run))
+
+
+def test_requirements_risks_tasks_and_goals_are_conditions_of_the_own_phase(project: Path) -> None:
+    write_evidence(project)
+    run = opened(project)
+
+    tighten = closed(run)["phase"]["tighten"]
+
+    assert {c["id"]: c["met"] for c in tighten["conditions"]} == {
+        "evidence": True, "suites": True, "goal": False, "requirements-locks": False, "risks": True,
+        "module-goals": True, "tasks": False,
+    }  # fmt: skip
+    assert "Requirements of Locks: 1 of 2 verified" in shown(phase.tighten(run))
+    assert "Requisitos de Bloqueos: 1 de 2 verificados" in shown(phase.tighten(run), "es")
+
+
+def test_the_matrix_shows_each_requirement_with_its_tests_and_the_coverage_of_its_modules(project: Path) -> None:
+    write_evidence(project, requirements={"test_range": "RES-LOCK-01", "test_other": "RES-NO-01"})
+    block = phase.requirements(opened(project))
+
+    rows: Any = block.data["rows"]
+
+    assert [(row["id"], row["state"], row["shown_fraction"]) for row in rows] == [
+        ("RES-LOCK-01", "verified", 0.9231),
+        ("RES-LOCK-02", "untested", None),
+    ]
+    assert block.data["unknown"] == [{"id": "RES-NO-01", "test": "tests.test_shop::test_other"}]
+    assert "1 of 1 passed in unit" in shown(block)
+
+
+@pytest.mark.parametrize(
+    ("state", "count", "says"), [("PASS", 0, "nothing"), ("FAIL", 12, "and 2 more"), ("UNKNOWN", 0, "Nobody looked.")]
+)
+def test_each_risk_has_the_state_that_its_check_found(project: Path, state: str, count: int, says: str) -> None:
+    places = [{"path": f"tests/{NASTY}_{n}.py", "line": n, "text": "sleep(1)"} for n in range(count)]
+    write_evidence(
+        project,
+        risks=[{"check": "sleeps-in-tests", "state": state, "findings": places, "findings_count": count}],
+    )
+
+    block = phase.requirements(opened(project))
+
+    assert [risk["state"] for risk in block.data["risks"]] == [state, "PASS"]
+    assert says in shown(block)
+    assert "<script>" not in shown(block)
+
+
+def test_an_optional_suite_that_fails_is_a_caution(project: Path) -> None:
+    folder = write_evidence(project)
+    (project / "phase.toml").write_text(PHASE.replace("heavy = true", "heavy = true\nrequired = false"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["suites"][1] |= {"required": False, "exit_code": 1, "counts": {"passed": 1, "failed": 1}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    report = closed(opened(project))
+
+    assert (report["verdict"], report["cautions"]) == ("PASS", ["optional-suite-failed"])
 
 
 def test_a_named_file_is_never_paired_with_a_shipped_one(project: Path) -> None:
@@ -161,7 +285,8 @@ def test_named_files_are_read(project: Path) -> None:
 
     report = closed(opened(project, coverage_file="mine.json", junit_file="mine.xml"))
 
-    assert report["verdict"] == "PASS"
+    assert (report["verdict"], report["cautions"]) == ("PASS", ["no-manifest"])
+    assert report["phase"]["own"]["ratchet"] == {"action": "HOLD", "codes": ["no-manifest"], "to_percent": None}
     assert set(report["phase"]["own"]["evidence"]) == {"mine.json", "mine.xml"}
     assert report["provenance"]["source"] == "mine.json, mine.xml"
 
@@ -185,7 +310,7 @@ def test_a_wrong_phase_document_is_named_with_its_key(project: Path) -> None:
 
 
 def test_a_phase_of_the_wrong_kind_is_refused(project: Path) -> None:
-    measure(project)
+    write_evidence(project)
     fase3 = Path(phase.__file__).parents[1] / "sample" / "fase3.toml"
 
     run = opened(project, own_phase_file=str(fase3))
@@ -194,7 +319,7 @@ def test_a_phase_of_the_wrong_kind_is_refused(project: Path) -> None:
 
 
 def test_a_phase_document_that_is_missing_is_named(project: Path) -> None:
-    measure(project)
+    write_evidence(project)
 
     run = opened(project, phase_file="none.toml")
 
@@ -219,11 +344,12 @@ def entry(hours: int, covered: int, kind: EntryKind = "observation") -> Entry:
 
 
 def test_the_record_shows_its_course_and_what_cannot_be_read(project: Path) -> None:
-    measure(project, covered=9231)
-    folder = project / "outputs/record/main-job"
+    write_evidence(project, covered=9231)
+    folder = project / "outputs/record/shop"
     for hours, covered in ((1, 9000), (2, 9200)):
-        append_entry(folder, entry(hours, covered))
+        append_entry(folder, entry(hours, covered, "increment"))
     append_entry(folder, entry(3, 9100, "baseline"))
+    append_entry(folder, entry(4, 9150, "observation"))
     (folder / "torn.json").write_text('{"schema"')
     run = opened(project)
 
@@ -231,7 +357,12 @@ def test_the_record_shows_its_course_and_what_cannot_be_read(project: Path) -> N
 
     entries: Any = block.data["entries"]
     assert [e["shown_fraction"] for e in entries] == [0.90, 0.92, 0.91]
-    assert entries[1]["change_fraction"] == pytest.approx(0.02)
+    assert [e["change_fraction"] for e in entries] == [None, pytest.approx(0.02), None]
+    points: Any = block.data["points"]
+    assert [(p["kind"], p["begins_anew"]) for p in points[:4]] == [
+        ("increment", False), ("increment", False), ("baseline", True), ("observation", False),
+    ]  # fmt: skip
+    assert (block.data["entries_count"], block.data["observations_count"]) == (4, 1)
     assert report["cautions"] == ["unreadable-record"]
     assert report["phase"]["own"]["change_fraction"] == pytest.approx(0.0131)
     page = shown(block)
@@ -240,9 +371,9 @@ def test_the_record_shows_its_course_and_what_cannot_be_read(project: Path) -> N
 
 
 def test_a_change_is_not_computed_across_another_rule_of_counting(project: Path) -> None:
-    measure(project)
+    write_evidence(project)
     append_entry(
-        project / "outputs/record/main-job",
+        project / "outputs/record/shop",
         entry(1, 8000).model_copy(
             update={"coverage": entry(1, 8000).coverage.model_copy(update={"tool": "coverage 6.0"})}  # type: ignore[union-attr]
         ),
@@ -253,7 +384,7 @@ def test_a_change_is_not_computed_across_another_rule_of_counting(project: Path)
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_cell_becomes_html_in_both_languages(project: Path, language: str) -> None:
-    measure(project, failed=(NASTY,), name=f"{NASTY}.py")
+    write_evidence(project, failed=(NASTY,), name=f"{NASTY}.py")
     run = opened(project)
 
     pages = [shown(cell(run), language) for cell in (*CELLS, close_run)]
@@ -264,7 +395,7 @@ def test_every_cell_becomes_html_in_both_languages(project: Path, language: str)
 
 @pytest.mark.parametrize(("covered", "failed"), [(8999, 0), (9231, 0), (9500, 0), (9700, 0), (9700, 12)])
 def test_headline_and_lead_are_short(project: Path, covered: int, failed: int) -> None:
-    measure(project, covered=covered, failed=tuple(f"test_bad_{i}" for i in range(failed)))
+    write_evidence(project, covered=covered, failed=tuple(f"test_bad_{i}" for i in range(failed)))
     report = closed(opened(project))
 
     for language in LANGUAGES:
@@ -285,7 +416,7 @@ def test_no_data_has_its_own_words(reason: str, language: str) -> None:
 
 def test_evidence_that_came_with_the_package_is_a_sample_and_our_own_is_not(project: Path) -> None:
     shipped = closed(opened(project))
-    measure(project)
+    write_evidence(project)
     own = closed(opened(project))
 
     assert shipped["sample"] == "evidence"

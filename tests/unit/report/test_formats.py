@@ -63,6 +63,14 @@ def test_spanish_puts_a_no_break_space_before_the_percent_sign() -> None:
     assert EN.percent(0.041) == "4.1%"
 
 
+@pytest.mark.parametrize(
+    ("fraction", "english"),
+    [(0.9, "90%"), (0.925, "92.5%"), (0.9125, "91.25%"), (1, "100%"), (0, "0%"), (None, "\u2013")],
+)
+def test_a_chosen_level_has_the_decimals_that_it_needs(fraction: float | None, english: str) -> None:
+    assert EN.level(fraction) == english
+
+
 def test_milliseconds_keep_three_figures() -> None:
     assert [EN.ms(value).replace(NO_BREAK, " ") for value in (0.2213, 0.0987, 0.00512)] == [
         "221 ms",

@@ -6,7 +6,7 @@ import pytest
 from defusedxml.ElementTree import fromstring
 
 from reliability.report.charts import draw_chart
-from reliability.report.charts.ticks import round_ticks, thinned
+from reliability.report.charts.ticks import round_ticks, thinned, time_ticks
 from reliability.report.words import words_in
 from tests.unit.report import examples
 
@@ -100,3 +100,20 @@ def test_labels_are_thinned_evenly() -> None:
     assert thinned(15, 8) == [0, 2, 4, 6, 8, 10, 12, 14]
     assert thinned(0, 8) == []
     assert len(thinned(1000, 8)) <= 8
+
+
+@pytest.mark.parametrize(
+    ("days", "are_days"), [(0.04, False), (0.5, False), (1.9, False), (3, True), (40, True), (900, True), (9000, True)]
+)
+def test_ticks_of_time_stand_at_round_utc_times(days: float, are_days: bool) -> None:
+    start = 1_795_000_123.0
+
+    ticks, found = time_ticks(start, start + 86_400 * days, 6)
+
+    assert found == are_days
+    assert 2 <= len(ticks) <= 6
+    assert all(tick % (86_400 if are_days else 60) == 0 for tick in ticks)
+
+
+def test_an_axis_without_room_for_a_round_time_has_its_start_for_a_tick() -> None:
+    assert time_ticks(61.0, 62.0, 3) == ([61.0], False)
