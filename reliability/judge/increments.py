@@ -1,0 +1,103 @@
+"""Which entries a record is due, given what it holds and what an accepted run measured.
+
+Pure: earlier entries and the run arrive as plain points, shares as exact fractions. 36.9 % is not
+two points above 35.0 %. Files, keys and words do not belong here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+DueKind = Literal["baseline", "increment", "goal", "milestone", "observation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One entry of the record, or the run that is judged.
+
+    Attributes:
+        kind: Kind of the entry; `observation` for the run.
+        fraction: Covered share; None for an entry without a measurement.
+        definition_digest: What was counted; None likewise.
+        state: Requirement or watched thing -> its state; None for an entry that does not hold it.
+    """
+
+    kind: str
+    fraction: Fraction | None
+    definition_digest: str | None
+    state: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """An entry that is due.
+
+    Attributes:
+        kind: Its kind.
+        from_fraction: Share that an increment rose from.
+        goal_fractions: Goals that were reached for the first time.
+        changes: What changed its state -> (before, now); None: it was not there.
+    """
+
+    kind: DueKind
+    from_fraction: Fraction | None = None
+    goal_fractions: tuple[Fraction, ...] = ()
+    changes: Mapping[str, tuple[str | None, str | None]] | None = None
+
+
+def due_entries(
+    run: Point,
+    record: Sequence[Point],
+    *,
+    goals: Sequence[Fraction],
+    increment_points: Fraction,
+    is_observed: bool,
+) -> tuple[Due, ...]:
+    """Say which entries are due.
+
+    Args:
+        run: The accepted run, with a measured share.
+        record: Valid entries in order.
+        goals: Goals of the phase as shares.
+        increment_points: Percentage points that make an increment.
+        is_observed: The run is one of the main branch, so that it counts for the next raise.
+
+    Returns:
+        What is due: a `baseline` for the first run and for another definition; an `increment` so many
+        points above the last one (or the baseline); a `goal` reached for the first time; a
+        `milestone` when a requirement or a watched thing changed; an `observation`.
+    """
+    return tuple(_due(run, record, goals, increment_points, is_observed=is_observed))
+
+
+def _due(
+    run: Point, record: Sequence[Point], goals: Sequence[Fraction], points: Fraction, *, is_observed: bool
+) -> Iterator[Due]:
+    if run.fraction is None:
+        return
+    measured = [entry for entry in record if entry.fraction is not None and entry.kind != "imported"]
+    start = _reference(measured)
+    if start is None or measured[-1].definition_digest != run.definition_digest:
+        yield Due(kind="baseline")
+    elif 100 * (run.fraction - start) >= points:
+        yield Due(kind="increment", from_fraction=start)
+    best = max((entry.fraction or Fraction(0) for entry in measured if entry.kind == "goal"), default=Fraction(-1))
+    if reached := tuple(goal for goal in sorted(goals) if best < goal <= run.fraction):
+        yield Due(kind="goal", goal_fractions=reached)
+    held = [entry.state for entry in record if entry.state is not None]
+    if held and (changes := _changes(held[-1], run.state or {})):
+        yield Due(kind="milestone", changes=changes)
+    if is_observed:
+        yield Due(kind="observation")
+
+
+def _reference(measured: Sequence[Point]) -> Fraction | None:
+    """Return the share that increments count from: that of the last increment or baseline, else the first."""
+    steps = [entry.fraction for entry in measured if entry.kind in ("increment", "baseline")]
+    return steps[-1] if steps else measured[0].fraction if measured else None
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
+    pairs = {name: (before.get(name), now.get(name)) for name in sorted({*before, *now})}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
