@@ -11,9 +11,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from reliability.judge.counts import FloatArray
+from reliability.judge.inversion import root
 
 _ADD_AFTER_LAST = 0.5  # requests assumed above the first bound that nothing exceeded; log(0) has no curve
 
@@ -83,13 +83,16 @@ class SurvivalCurve:
         low, high = self.edges_seconds[i], self.edges_seconds[i + 1]
         if math.isinf(high):
             return math.inf
-        if self.shares[i + 1] == slower_share or self.above(high) >= slower_share:
+        at_high = self.above(high)
+        if self.shares[i + 1] == slower_share or at_high >= slower_share:
             return high
         if low == 0.0:
             return high * (1.0 - slower_share) / (1.0 - self.first_share)
-        if self.above(low) <= slower_share:
+        at_low = self.above(low)
+        if at_low <= slower_share:
             return math.nextafter(low, high)
-        found = float(brentq(lambda x: self.above(x) - slower_share, low, high, xtol=1e-12 * high))
+        ends = (low, at_low - slower_share), (high, at_high - slower_share)
+        found = root(lambda x: self.above(x) - slower_share, *ends, tolerance=1e-12 * high)
         return max(found, math.nextafter(low, high))  # the bucket is open below; a root may round onto its edge
 
 
