@@ -190,6 +190,11 @@ class RatchetDecision:
         return tuple(dict.fromkeys(reason.code for reason in self.reasons))
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether the run itself is trusted and green, so that the record may hold it; its height does not matter."""
+        return not (_UNATTRIBUTED | set(_FLOOR_VERDICTS) - {"below-floor"}) & set(self.codes)
+
+    @property
     def floor_verdict(self) -> Verdict:
         """Whether the floor holds; INCONCLUSIVE when the evidence is not trusted, whatever it says."""
         if _UNATTRIBUTED & set(self.codes):

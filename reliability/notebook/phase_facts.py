@@ -4,7 +4,7 @@ Used by the phase page and by `reliability phase ratchet`, so that both say the 
 facts mean is decided in `reliability.judge.ratchet`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reliability.judge.module_goals import ModuleGoalState, judge_module_goals
 from reliability.judge.ratchet import (
@@ -16,8 +16,10 @@ from reliability.judge.ratchet import (
     SuiteFacts,
     judge_ratchet,
 )
+from reliability.judge.requirements import TestFact
 from reliability.sources.evidence_folder import EvidenceFolder
 from reliability.sources.evidence_manifest import EvidenceManifest, SuiteCounts, SuiteRun, Thresholds
+from reliability.sources.junit import TestEvidence
 from reliability.sources.phase_document import OwnPhase
 from reliability.sources.record import Entry, PhaseRecord
 
@@ -82,9 +84,38 @@ def ratchet_facts(
     )
 
 
+def goal_states(phase: OwnPhase, folder: EvidenceFolder) -> tuple[ModuleGoalState, ...]:
+    """Judge the module goals by the evidence; none without a coverage."""
+    covered = folder.coverage
+    return (
+        judge_module_goals(phase.module_goals, covered.modules, branch=covered.meta.branch_coverage) if covered else ()
+    )
+
+
+def test_facts(tests: Mapping[str, TestEvidence]) -> list[TestFact]:
+    """Return how each test of each suite ended, and which requirements it names.
+
+    Args:
+        tests: Suite -> its tests.
+
+    Returns:
+        One fact per test and suite.
+    """
+    return [
+        TestFact(
+            test=result.node_id or f"{result.classname}::{result.name}",
+            suite=suite,
+            outcome=result.outcome.name.lower(),  # type: ignore[arg-type] -- the names of Outcome
+            requirement_ids=result.requirement_ids,
+        )
+        for suite, evidence in tests.items()
+        for result in evidence.tests
+    ]
+
+
 def unmatched_globs(phase: OwnPhase, folder: EvidenceFolder) -> tuple[str, ...]:
     """List the globs of module goals that match no measured file: an error of the phase's document."""
-    return tuple(state.goal.glob for state in _goal_states(phase, folder) if state.state == "no-match")
+    return tuple(state.goal.glob for state in goal_states(phase, folder) if state.state == "no-match")
 
 
 def _distrust(folder: EvidenceFolder) -> tuple[Reason, ...]:
@@ -164,17 +195,10 @@ def _changed_tool(record: PhaseRecord, manifest: EvidenceManifest) -> tuple[str,
     return covered[-1].tool, f"coverage {manifest.definition.coverage_version}"
 
 
-def _goal_states(phase: OwnPhase, folder: EvidenceFolder) -> tuple[ModuleGoalState, ...]:
-    covered = folder.coverage
-    return (
-        judge_module_goals(phase.module_goals, covered.modules, branch=covered.meta.branch_coverage) if covered else ()
-    )
-
-
 def _regressed(phase: OwnPhase, folder: EvidenceFolder, earlier: Sequence[Entry]) -> tuple[str, ...]:
     """Globs of the goals that the last accepted run met and this one does not."""
     met = {glob for entry in earlier[-1:] for glob, module in entry.modules.items() if module.met}
-    missed = [state.goal.glob for state in _goal_states(phase, folder) if state.state != "met"]
+    missed = [state.goal.glob for state in goal_states(phase, folder) if state.state != "met"]
     return tuple(dict.fromkeys(glob for glob in missed if glob in met))
 
 
