@@ -140,6 +140,7 @@ def test_the_gate_gives_the_verdict_of_the_run(sample_project):
     assert json.loads(out)["verdict"] == "PASS"
 
 
+@pytest.mark.requirement("RES-CAN-01")
 def test_the_failing_sample_is_reported_with_status_0_and_gated_with_1(project):
     made, _, _ = run(project, "report", "canary", "--sample", "fail")
 

@@ -31,6 +31,7 @@ def drill(folder, plan):
     return start, steps, end
 
 
+@pytest.mark.requirement("RES-RB-01")
 def test_a_drill_brings_the_old_release_back_and_logs_every_step(tmp_path):
     start, steps, end = drill(tmp_path, QUICK)
 

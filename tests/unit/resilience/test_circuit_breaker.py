@@ -98,6 +98,7 @@ class Blocked:
                 self.go.set()
 
 
+@pytest.mark.requirement("RES-CB-01")
 def test_it_opens_at_exactly_the_threshold(seconds: Seconds):
     breaker = breaker_with(seconds, failure_threshold=3)
 
@@ -109,6 +110,7 @@ def test_it_opens_at_exactly_the_threshold(seconds: Seconds):
     assert states == [CircuitState.CLOSED, CircuitState.CLOSED, CircuitState.OPEN]
 
 
+@pytest.mark.requirement("RES-CB-01")
 def test_a_success_starts_the_count_anew(seconds: Seconds):
     breaker = breaker_with(seconds, failure_threshold=2)
 
@@ -168,6 +170,7 @@ def test_a_failed_probe_opens_it_again_for_the_whole_time(seconds: Seconds):
     assert refused(breaker).retry_after_seconds == OPEN_SECONDS
 
 
+@pytest.mark.requirement("RES-CB-02")
 def test_it_closes_after_as_many_good_probes_as_asked_for(seconds: Seconds):
     breaker = opened(seconds, success_threshold=2)
 
@@ -189,6 +192,7 @@ def test_a_probe_without_a_result_returns_its_slot(seconds: Seconds, error: Base
     assert breaker.call(lambda: "next probe") == "next probe"
 
 
+@pytest.mark.requirement("RES-CB-03")
 def test_sixteen_threads_at_once_send_one_probe(seconds: Seconds):
     breaker = opened(seconds)
     start, all_refused, probe = threading.Barrier(16), threading.Event(), Blocked()
@@ -226,6 +230,7 @@ def test_no_lock_is_held_during_the_protected_call(seconds: Seconds):
     assert places == list(range(8))  # all eight stood inside together, else the barrier breaks
 
 
+@pytest.mark.requirement("RES-CB-02")
 def test_a_success_from_before_it_opened_does_not_close_it(seconds: Seconds):
     breaker = breaker_with(seconds, failure_threshold=1)
 
@@ -326,6 +331,7 @@ def eager_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+@pytest.mark.requirement("RES-CB-03")
 @pytest.mark.usefixtures("eager_switches")
 def test_a_storm_of_threads_never_has_two_probes_at_once_and_leaves_none_behind(seconds: Seconds):
     breaker = breaker_with(seconds, success_threshold=10**9, excluded=(KeyError,), probe_timeout_seconds=1e9)
