@@ -51,7 +51,10 @@ def record(found: PhaseEvidence) -> Data:
 
 
 def _rows(entries: Sequence[Entry]) -> list[Data]:
-    """Return each entry with its change; none is computed across a new rule of counting."""
+    """Return each entry with its change since the one that the table shows before it.
+
+    None is computed across a new rule of counting.
+    """
     rows: list[Data] = []
     before: Fraction | None = None
     for entry in entries:
@@ -66,7 +69,7 @@ def _rows(entries: Sequence[Entry]) -> list[Data]:
             "floor_fraction": entry.threshold.to_percent / 100 if entry.threshold else None,
             "reason": entry.reason or (entry.stated.text if entry.stated else ""),
         })  # fmt: skip
-        before = before if share is None else share
+        before = before if share is None or entry.kind == "observation" else share
     return rows
 
 

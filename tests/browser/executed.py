@@ -18,20 +18,20 @@ from reliability.report.figures import draw_figure
 from reliability.report.index import write_index
 from reliability.report.runner import find_report
 from reliability.shipped import shipped_folder
-from tests.unit.notebook.evidence import write_coverage, write_drill, write_junit
+from tests.unit.notebook.evidence import write_drill, write_evidence, write_record
 from tests.unit.report import examples
 
 PARAMETERS: Mapping[str, Mapping[str, object]] = {
     "canary_comparison": {},
-    "phase_progress": {"coverage_file": "coverage.json", "junit_file": "junit.xml"},
+    "phase_progress": {},
     "rollback_readiness": {"drill_file": "drill.jsonl"},
 }
 
 
 def write_site(project: Path) -> Path:
     """Write an outputs folder into a project and return it."""
-    write_coverage(project / "coverage.json", covered=9200)
-    write_junit(project / "junit.xml", passed=46)
+    write_evidence(project, covered=9200)
+    write_record(project / "outputs" / "record" / "shop")
     write_drill(project / "drill.jsonl")
     outputs, before = project / "outputs", Path.cwd()
     os.chdir(project)

@@ -32,7 +32,7 @@ _COURSE: Final[Mapping[str, Any]] = MappingProxyType({"color": COLOURS["base"], 
 def draw_course(data: Data, words: Words, size: Size) -> FigureSpec:
     """Draw the coverage of accepted runs over time with floor, goals, increments and milestones."""
     points = [point for point in data["points"] if point["shown_fraction"] is not None]
-    figure, axes = new_axes(size, height_inches=3.0, unit=words.plain("phase.record.axis"))
+    figure, axes = new_axes(size, height_inches=3.4, unit=words.plain("phase.record.axis"))
     start, end = _span(points)
     low, high = _range(data, points)
     for stretch in _stretches(points):
@@ -110,7 +110,8 @@ def _range(data: Data, points: Sequence[Point]) -> tuple[float, float]:
     names = ("shown_fraction", "unit_fraction", "imports_fraction")
     shares = [point[name] for point in points for name in names if point[name] is not None]
     shares += [*data["goal_fractions"], *(floor["fraction"] for floor in data["floors"])]
-    return max(0.0, 100 * min(shares) - _ROOM_POINTS), min(100.0, 100 * max(shares) + _ROOM_POINTS)
+    room = max(_ROOM_POINTS, 12 * (max(shares) - min(shares)))
+    return max(0.0, 100 * min(shares) - room), min(100.0, 100 * max(shares) + _ROOM_POINTS)
 
 
 def _at(point: Data) -> float:

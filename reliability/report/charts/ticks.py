@@ -55,7 +55,7 @@ def time_ticks(start: float, end: float, most: int) -> tuple[Sequence[float], bo
     """
     is_long = end - start > _CLOCK_DAYS * _DAY
     steps = [step for step in _TIME_STEPS if (step >= _DAY) == is_long]
-    step = next((step for step in steps if (end - start) / step <= most - 1), steps[-1])
+    step = next((step for step in steps if (end - start) / step <= 2 * most - 1), steps[-1])
     ticks = [float(place * step) for place in range(math.ceil(start / step), math.floor(end / step) + 1)]
     kept = [ticks[place] for place in thinned(len(ticks), most)]
     return kept or [start], is_long

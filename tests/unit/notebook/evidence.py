@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from reliability.clock import format_instant
 from reliability.shipped import shipped_folder
+from reliability.sources.record import Entry, EntryKind, append_entry
 from reliability.sources.runbook import read_runbook
 
 DRILLED = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -178,6 +179,34 @@ def write_evidence(
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+def write_record(folder: Path) -> None:
+    """Write a record of two months: rises, a raised floor, a milestone and a new rule of counting."""
+    lines = {"statements": 10_000, "branches": 0, "covered_branches": 0}
+    days = 0
+
+    def add(kind: EntryKind, covered: int, tool: str = "coverage 7.17.4", **changed: object) -> None:
+        counts = {**lines, "covered": covered}
+        entry = {
+            "schema": "reliability.record/2", "kind": kind, "phase": "shop", "commit": f"{covered:040x}",
+            "commit_time": format_instant(DRILLED - timedelta(days=60 - days)),
+            "coverage": {**counts, "definition_digest": "b" * 64, "tool": tool},
+            "figures": {"unit": {**counts, "covered": covered - 900}, "imports_only": {**counts, "covered": 3000}},
+            **changed,
+        }  # fmt: skip
+        append_entry(folder, Entry.model_validate_json(json.dumps(entry)))
+
+    for days, covered in enumerate(range(8300, 8900, 60)):
+        days *= 4  # noqa: PLW2901 -- read by `add`
+        add("increment" if covered in (8300, 8540, 8780) else "observation", covered, reason="Tests of the basket.")
+    add("threshold", 8841, threshold={"from_percent": 85, "to_percent": 88, "where": "pyproject.toml"})
+    add("milestone", 8842, state={"requirements": {"RES-LOCK-01": "verified"}}, reason="RES-LOCK-01 is verified.")
+    days = 42
+    add("baseline", 8700, tool="coverage 7.17.5", reason="coverage 7.17.5 counts branches otherwise.")
+    for days, covered in ((46, 8900), (51, 9050), (56, 9120)):
+        add("increment" if covered != 9050 else "observation", covered, tool="coverage 7.17.5")  # noqa: PLR2004
+    add("threshold", 9121, threshold={"from_percent": 88, "to_percent": 90, "where": "pyproject.toml"})
 
 
 def sha256_of(path: Path) -> str:

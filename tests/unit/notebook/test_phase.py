@@ -17,7 +17,7 @@ from reliability.report.verdict_view import headline, lead, next_steps
 from reliability.report.words import LANGUAGES, words_in
 from reliability.sources.record import Entry, EntryKind, RecordedCoverage, append_entry
 from tests.fakes import ManualClock
-from tests.unit.notebook.evidence import NASTY, PHASE, write_coverage, write_evidence, write_junit
+from tests.unit.notebook.evidence import NASTY, PHASE, write_coverage, sha256_of, write_evidence, write_junit
 
 CELLS = (
     phase.coverage, phase.modules, phase.tests, phase.requirements, phase.ratchet, phase.record, phase.plan,
@@ -242,7 +242,7 @@ def test_the_matrix_shows_each_requirement_with_its_tests_and_the_coverage_of_it
 
 
 @pytest.mark.parametrize(
-    ("state", "count", "says"), [("PASS", 0, "nothing"), ("FAIL", 12, "and 2 more"), ("UNKNOWN", 0, "Nobody looked.")]
+    ("state", "count", "says"), [("PASS", 0, "none found"), ("FAIL", 12, "and 2 more"), ("UNKNOWN", 0, "nobody looked")]
 )
 def test_each_risk_has_the_state_that_its_check_found(project: Path, state: str, count: int, says: str) -> None:
     places = [{"path": f"tests/{NASTY}_{n}.py", "line": n, "text": "sleep(1)"} for n in range(count)]
@@ -261,8 +261,14 @@ def test_each_risk_has_the_state_that_its_check_found(project: Path, state: str,
 def test_an_optional_suite_that_fails_is_a_caution(project: Path) -> None:
     folder = write_evidence(project)
     (project / "phase.toml").write_text(PHASE.replace("heavy = true", "heavy = true\nrequired = false"))
+    write_junit(folder / "junit-servers.xml", passed=1, failed=["test_far"])
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["suites"][1] |= {"required": False, "exit_code": 1, "counts": {"passed": 1, "failed": 1}}
+    manifest["suites"][1] |= {
+        "required": False,
+        "exit_code": 1,
+        "counts": {"passed": 1, "failed": 1},
+        "outputs": {"junit-servers.xml": sha256_of(folder / "junit-servers.xml")},
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
     report = closed(opened(project))
