@@ -1,0 +1,135 @@
+"""Reads any file of coverage, whatever its format, into the same exact counts, or says why it has none.
+
+JSON, LCOV, Cobertura and `.coverage` give the same total for one measurement, that of `coverage report`. Floors
+and goals are judged elsewhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from reliability.errors import BrokenEvidenceError, MissingEvidenceError
+from reliability.sources.coverage_data import missing_sources, read_coverage_data
+from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
+from reliability.sources.coverage_lcov import read_lcov
+from reliability.sources.coverage_xml import add, read_coverage_xml
+
+Format = Literal["json", "lcov", "cobertura", "sqlite"]
+_BEGINNINGS: Final[tuple[tuple[bytes, Format], ...]] = (
+    (b"SQLite format 3\0", "sqlite"),
+    (b"{", "json"),
+    (b"<", "cobertura"),
+    (b"TN:", "lcov"),
+    (b"SF:", "lcov"),
+)
+_DATA_NAME: Final = ".coverage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageFile:
+    """What one file of coverage holds.
+
+    Attributes:
+        format: Format that it was recognised as.
+        tool: What wrote it, with its version as far as the file says.
+        counts: All files together.
+        files: Counts by path, as the file names them.
+        branch: Whether branches were measured; of LCOV and Cobertura: whether there are any.
+    """
+
+    format: Format
+    tool: str
+    counts: CoverageCounts
+    files: Mapping[str, CoverageCounts]
+    branch: bool
+
+
+def read_any_coverage(path: Path, *, sources: Path | None = None) -> CoverageFile:
+    """Read a file of coverage.
+
+    Args:
+        path: JSON, LCOV, Cobertura XML or `.coverage`; told by its content, not by its name.
+        sources: Project's folder for `.coverage`; None: where its sources are found.
+
+    Returns:
+        Exact counts.
+
+    Raises:
+        MissingEvidenceError: There is no such file.
+        BrokenEvidenceError: It has no total that can be believed; the message says why.
+    """
+    found = _read(path, sources)
+    if not found.counts.statements:
+        raise BrokenEvidenceError(f"{path} holds 0 statements, and nothing measured is not 100 %. Measure again.")
+    if not found.counts.covered:
+        raise BrokenEvidenceError(
+            f"{path} says that none of {found.counts.statements} statements ran, not even by importing: the data was "
+            f"measured with relative_files and reported without, or elsewhere. Report it where it was measured."
+        )
+    gone = [] if found.format == "sqlite" else _left_out(path, found, sources)
+    if gone:
+        raise BrokenEvidenceError(
+            f"{path} leaves out {gone[0]} ({len(gone)} of {len(gone) + len(found.files)} files), which the data "
+            f"beside it measured and whose source is gone: it was written with ignored errors. Measure again."
+        )
+    return found
+
+
+def _read(path: Path, sources: Path | None) -> CoverageFile:
+    format_ = _format_of(path)
+    if format_ == "lcov":
+        return _from_files(format_, "LCOV", read_lcov(path))
+    if format_ == "cobertura":
+        document = read_coverage_xml(path)
+        return _from_files(format_, f"Cobertura {document.version}".strip(), document.files)
+    report = read_coverage(path) if format_ == "json" else read_coverage_data(path, sources=sources)
+    return _from_report(path, format_, report)
+
+
+def _format_of(path: Path) -> Format:
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(200)
+    except OSError as err:
+        raise MissingEvidenceError(
+            f"{path} could not be read ({err.strerror or err}). Name a file that coverage.py wrote."
+        ) from err
+    text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
+    found = next((format_ for start, format_ in _BEGINNINGS if text.startswith(start)), None)
+    if found is None:
+        shown = "is empty" if not text else f"begins with {text[:20]!r}"
+        raise BrokenEvidenceError(
+            f"{path} {shown}, which is no coverage JSON, LCOV, Cobertura XML or .coverage. Name a file that "
+            f"coverage.py wrote."
+        )
+    return found
+
+
+def _from_files(format_: Format, tool: str, files: Mapping[str, CoverageCounts]) -> CoverageFile:
+    counts = add(files.values())
+    return CoverageFile(format=format_, tool=tool, counts=counts, files=files, branch=counts.branches > 0)
+
+
+def _from_report(path: Path, format_: Format, report: CoverageReport) -> CoverageFile:
+    files = report.modules
+    counts, told = add(files.values()), add([report.totals])
+    if counts != told:
+        raise BrokenEvidenceError(
+            f"{path} says {dict(told)} in all, but its files come to {dict(counts)}. "
+            f"Write it anew with 'coverage json'."
+        )
+    tool = f"coverage.py {report.meta.version}"
+    return CoverageFile(format=format_, tool=tool, counts=counts, files=files, branch=report.meta.branch_coverage)
+
+
+def _left_out(path: Path, found: CoverageFile, sources: Path | None) -> list[str]:
+    """Measured files whose source is gone and that the report does not name, by the data that it was made of."""
+    data = path.parent / _DATA_NAME
+    try:
+        if not data.is_file() or data.stat().st_mtime_ns > path.stat().st_mtime_ns:
+            return []
+        gone = missing_sources(data, sources=sources)
+    except (BrokenEvidenceError, OSError):
+        return []
+    return [name for name in gone if not any(name.endswith(known) for known in found.files)]
