@@ -61,6 +61,12 @@ class ThresholdError(UsageError):
     slug = "threshold"
 
 
+class DocumentError(UsageError):
+    """The document of a phase cannot be brought up to date or read; it was not changed."""
+
+    slug = "phase-document"
+
+
 class SelectorError(UsageError):
     """A metric name or a label matcher is not valid PromQL."""
 
