@@ -9,14 +9,24 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import chdir, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from coverage import Coverage, CoverageData
 from coverage.exceptions import CoverageException
 
-from reliability.errors import RunError, SourceError
+from reliability.errors import RunError
 from reliability.phase.running import run_python
 from reliability.sources.coverage_json import CoverageReport, read_coverage
+
+_ROOTS: Final = ("run:source", "run:source_pkgs", "run:source_dirs")
+_OTHERS: Final = (
+    "run:include", "report:partial_branches", "report:partial_also", "report:include_namespace_packages",
+    "report:ignore_errors", "run:plugins", "run:relative_files",
+)  # fmt: skip
+_OPTIONS: Final = (
+    *_ROOTS, *_OTHERS, "run:branch", "run:omit", "report:omit", "report:include", "report:exclude_lines",
+    "report:exclude_also",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,43 +34,50 @@ class Rules:
     """What the project's configuration says about measuring.
 
     Attributes:
+        branch: Branches count too.
         roots: Measured folders from the project's folder; packages are looked up as folders.
         omit: Patterns left out of the measurement, and of the report.
+        include: Patterns that alone are reported.
         exclude: Regular expressions of lines left out.
         others: Further options that change figures, by name.
     """
 
+    branch: bool
     roots: tuple[str, ...]
     omit: tuple[str, ...]
+    include: tuple[str, ...]
     exclude: tuple[str, ...]
     others: Mapping[str, Any]
 
 
-def read_rules(project: Path, named: Sequence[str] = ()) -> Rules:
+def read_rules(project: Path, *, named: Sequence[str] = (), config: str | None = None) -> Rules:
     """Read what is measured from the project's configuration of coverage.py.
 
     Args:
         project: Project's folder.
         named: Roots that the project's own `--cov=...` named; they win.
+        config: File that its own `--cov-config` named; None: where coverage.py looks.
 
     Returns:
-        The rules.
+        The rules; without any root, the whole project is measured.
 
     Raises:
         RunError: The configuration does not parse.
     """
     with chdir(project):
         try:
-            rules = Coverage(data_file=None, messages=False)
+            rules = Coverage(data_file=None, messages=False, config_file=config or True)
         except CoverageException as err:
             raise RunError(f"the configuration of coverage.py in {project} is wrong: {err}. Mend it.") from err
-        options = {name: rules.get_option(name) for name in _OPTIONS}
+        options = {name: _option(rules, name) for name in _OPTIONS}
     listed = {name: tuple(map(str, value)) for name, value in options.items() if isinstance(value, list)}
     sources = tuple(named) or tuple(name for option in _ROOTS for name in listed.get(option, ()))
     return Rules(
-        roots=tuple(sorted({_folder_of(project, source) for source in sources})),
-        omit=tuple(sorted({*listed.get("run:omit", ()), *listed.get("report:omit", ())})),
-        exclude=tuple(sorted(listed.get("report:exclude_lines", ()) + listed.get("report:exclude_also", ()))),
+        branch=bool(options["run:branch"]),
+        roots=tuple(sorted({_folder_of(project, source) for source in sources or (".",)})),
+        omit=_together(listed, "run:omit", "report:omit"),
+        include=_together(listed, "report:include") or (() if sources else _together(listed, "run:include")),
+        exclude=_together(listed, "report:exclude_lines", "report:exclude_also"),
         others={name: options[name] for name in _OTHERS},
     )
 
@@ -95,13 +112,16 @@ def join_data(parts: Mapping[str, Path], target: Path) -> None:
         joined.close()
 
 
-def drop_contexts(source: Path, target: Path, *, failed: Collection[str]) -> None:
+def drop_contexts(source: Path, target: Path, *, failed: Collection[str]) -> bool:
     """Write data without what only failed tests ran; files stay known.
 
     Args:
         source: Data with contexts of tests.
         target: New data file.
         failed: Node ids of the tests that failed.
+
+    Returns:
+        False when the data does not say which test ran what, so that nothing can be left out.
     """
     target.write_bytes(source.read_bytes())
     with closing(sqlite3.connect(target)) as data, data:
@@ -109,6 +129,7 @@ def drop_contexts(source: Path, target: Path, *, failed: Collection[str]) -> Non
         gone = [(row,) for row, context in contexts if context.rpartition("|")[0] in failed]
         for table in ("arc", "line_bits"):
             data.executemany(f"DELETE FROM {table} WHERE context_id = ?", gone)  # noqa: S608 -- two constants
+    return not failed or any("|" in context for _, context in contexts)
 
 
 def measured_files(path: Path, *, project: Path) -> frozenset[str]:
@@ -127,21 +148,14 @@ def from_project(name: str, project: Path) -> str:
     return path.as_posix()
 
 
-def has_branches(path: Path) -> bool:
-    """Tell whether a data file holds branches."""
-    data = CoverageData(basename=str(path))
-    data.read()
-    with closing(data):
-        return data.has_arcs()
-
-
-def report_data(data: Path, target: Path, *, project: Path) -> CoverageReport:
+def report_data(data: Path, target: Path, *, project: Path, config: str | None = None) -> CoverageReport:
     """Let `coverage json` compute what the data comes to.
 
     Args:
         data: Data file.
         target: Where the JSON goes.
         project: Project's folder, whose configuration counts.
+        config: Its file, when it is none that coverage.py looks for.
 
     Returns:
         What it wrote.
@@ -151,32 +165,21 @@ def report_data(data: Path, target: Path, *, project: Path) -> CoverageReport:
         SourceError: It measured nothing, or wrote what cannot be right.
     """
     words = ["-m", "coverage", "json", "-q", "--fail-under=0", f"--data-file={data}", "-o", str(target)]
-    status = run_python(words, project=project, data=data)
+    status = run_python([*words, *([f"--rcfile={config}"] if config else [])], project=project, data=data)
     if status != 0:
         raise RunError(f"'coverage json' ended with status {status}; its words stand above.")
     return read_coverage(target)
 
 
-def try_report(data: Path, target: Path, *, project: Path) -> tuple[CoverageReport | None, str | None]:
-    """Report data that need not be there.
-
-    Returns:
-        What it comes to, or why that is not known.
-    """
-    if not data.exists():
-        return None, "no coverage was written; the run may have been killed, or pytest-cov is not installed"
+def _option(rules: Coverage, name: str) -> Any:
     try:
-        return report_data(data, target, project=project), None
-    except (RunError, SourceError) as err:
-        return None, str(err)
+        return rules.get_option(name)
+    except CoverageException:  # this version of coverage.py does not know it
+        return None
 
 
-_ROOTS = ("run:source", "run:source_pkgs", "run:source_dirs")
-_OTHERS = (
-    "run:include", "report:include", "report:partial_branches", "report:partial_also",
-    "report:include_namespace_packages", "report:ignore_errors", "run:plugins", "run:relative_files",
-)  # fmt: skip
-_OPTIONS = (*_ROOTS, *_OTHERS, "run:omit", "report:omit", "report:exclude_lines", "report:exclude_also")
+def _together(listed: Mapping[str, Sequence[str]], *options: str) -> tuple[str, ...]:
+    return tuple(sorted({value for option in options for value in listed.get(option, ())}))
 
 
 def _folder_of(project: Path, source: str) -> str:

@@ -80,5 +80,9 @@ class _Facts:
             return
         options = self._config.known_args_namespace
         named = getattr(options, "cov_source", None) or []
-        told = {**self._counts, "roots": [source for source in named if isinstance(source, str)]}
+        told = {
+            **self._counts,
+            "roots": [source for source in named if isinstance(source, str)],
+            "config": getattr(options, "cov_config", None),
+        }
         self._path.write_text(json.dumps(told), encoding="utf-8")

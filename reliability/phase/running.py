@@ -23,27 +23,30 @@ from reliability.sources.evidence_manifest import SuiteCounts
 from reliability.sources.junit import Outcome, TestEvidence, read_junit
 
 # What an outer run of coverage or xdist left in the environment is not for this one.
-_OF_ANOTHER_RUN: Final = ("COVERAGE_", "COV_CORE_", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST")
+_OF_ANOTHER_RUN: Final = ("COVERAGE_PROCESS_", "COVERAGE_FILE", "COV_CORE_", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST")
+_STDERR: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRun:
-    """One run of pytest.
+    """One run of pytest, ours or one of the user's own CI.
 
     Attributes:
-        exit_code: Of pytest; negative for a signal.
-        began_at: Start.
-        ended_at: End.
+        arguments: Words behind `pytest`.
+        exit_code: Of pytest; negative for a signal; None when nobody knows it.
+        began_at: Start; None when nobody knows it.
+        ended_at: End; None likewise.
         junit: Its JUnit file; need not be there.
-        data: Its data of coverage.py; need not be there.
+        data: Its coverage; need not be there.
         tests: How its tests ended; None without a whole JUnit file.
         facts: What the plugin counted; None when the run did not get to its end.
         problem: Why there are no tests; None when there are.
     """
 
-    exit_code: int
-    began_at: datetime
-    ended_at: datetime
+    arguments: Sequence[str]
+    exit_code: int | None
+    began_at: datetime | None
+    ended_at: datetime | None
     junit: Path
     data: Path
     tests: TestEvidence | None
@@ -54,6 +57,16 @@ class FinishedRun:
     def counts(self) -> SuiteCounts | None:
         """How the tests ended; None when that is not known."""
         return None if self.tests is None else count_suite(self.tests, self.facts)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether pytest is known to have ended before its tests did: by an error of collection, a signal, its own."""
+        return self.exit_code not in (0, 1, None)
+
+    @property
+    def failed_ids(self) -> frozenset[str]:
+        """Node ids of the tests that failed or errored, as far as they are known."""
+        return frozenset(test.node_id for test in (self.tests.broken if self.tests else ()) if test.node_id)
 
 
 def run_suite(
@@ -75,18 +88,15 @@ def run_suite(
     Raises:
         RunError: Python could not be started.
     """
-    junit, data, facts = folder / f"junit-{name}.xml", folder / f"coverage-{name}.sqlite", folder / f".facts-{name}"
+    junit, data, facts = junit_of(folder, name), data_of(folder, name), folder / f".facts-{name}"
     words = ["-m", "pytest", *arguments, f"--junitxml={junit}", f"{FACTS_OPTION}={facts}"]
     words += ["--cov-report=", "--cov-fail-under=0", *(["--cov-context=test"] if contexts else [])]
     began_at = clock.now()
     exit_code = run_python(words, project=project, data=data, contexts=contexts)
     ended_at = clock.now()
-    tests, problem = None, None
-    try:
-        tests = read_junit(junit)
-    except SourceError as err:
-        problem = str(err).replace(f"{folder}{os.sep}", "")
+    tests, problem = read_tests(junit)
     return FinishedRun(
+        arguments=tuple(arguments),
         exit_code=exit_code,
         began_at=began_at,
         ended_at=ended_at,
@@ -96,6 +106,24 @@ def run_suite(
         facts=_take(facts),
         problem=problem,
     )
+
+
+def junit_of(folder: Path, suite: str) -> Path:
+    """Where the tests of a suite lie."""
+    return folder / f"junit-{suite}.xml"
+
+
+def data_of(folder: Path, suite: str) -> Path:
+    """Where the coverage of a suite lies, as coverage.py's data."""
+    return folder / f"coverage-{suite}.sqlite"
+
+
+def read_tests(junit: Path) -> tuple[TestEvidence | None, str | None]:
+    """Read a JUnit file that need not be there: its tests, or why there are none."""
+    try:
+        return read_junit(junit), None
+    except SourceError as err:
+        return None, str(err).replace(f"{junit.parent}{os.sep}", "")
 
 
 def count_suite(tests: TestEvidence, facts: Mapping[str, Any] | None) -> SuiteCounts:
@@ -121,7 +149,9 @@ def count_suite(tests: TestEvidence, facts: Mapping[str, Any] | None) -> SuiteCo
     )
 
 
-def run_python(words: Sequence[str], *, project: Path, data: Path, contexts: bool = False) -> int:
+def run_python(
+    words: Sequence[str], *, project: Path, data: Path, contexts: bool = False, is_quiet: bool = False
+) -> int:
     """Run our interpreter in the project; what it prints goes to standard error.
 
     Args:
@@ -129,6 +159,7 @@ def run_python(words: Sequence[str], *, project: Path, data: Path, contexts: boo
         project: Working directory.
         data: Data file of coverage.py.
         contexts: Use the core that forgets no context (the default from Python 3.14 does).
+        is_quiet: Drop what it prints to standard output.
 
     Returns:
         Its exit status; negative for a signal.
@@ -138,9 +169,10 @@ def run_python(words: Sequence[str], *, project: Path, data: Path, contexts: boo
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_ANOTHER_RUN)}
     environment |= {"COVERAGE_FILE": str(data)} | ({"COVERAGE_CORE": "ctrace"} if contexts else {})
+    target = subprocess.DEVNULL if is_quiet else _STDERR
     try:
         done = subprocess.run(  # noqa: S603 -- our own interpreter with the project's own tests
-            [sys.executable, *words], cwd=project, env=environment, stdout=sys.stderr.fileno(), check=False
+            [sys.executable, *words], cwd=project, env=environment, stdout=target, check=False
         )
     except OSError as err:
         raise RunError(f"{sys.executable} could not be started in {project} ({err.strerror or err}).") from err

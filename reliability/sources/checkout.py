@@ -5,8 +5,13 @@ them itself. What an old commit means for a gate is decided elsewhere.
 """
 
 import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+
+from reliability.clock import parse_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +27,12 @@ class Checkout:
     dirty: bool | None
 
 
-def read_checkout(folder: Path) -> Checkout:
+def read_checkout(folder: Path, *, apart: Sequence[Path] = ()) -> Checkout:
     """Ask git for the commit of `folder`.
 
     Args:
         folder: Any folder.
+        apart: Further folders and files that make nothing dirty, because the program writes them.
 
     Returns:
         The state; both fields None when there is no git, no repository or no commit.
@@ -34,8 +40,18 @@ def read_checkout(folder: Path) -> Checkout:
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
         return Checkout(commit=None, dirty=None)
-    changes = _git(folder, "status", "--porcelain", "--", ":(top)", ":(top,exclude)outputs")
+    inside = [path.relative_to(folder).as_posix() for path in apart if path != folder and path.is_relative_to(folder)]
+    excluded = [":(top,exclude)outputs", *(f":(exclude,literal){path}" for path in inside)]
+    changes = _git(folder, "status", "--porcelain", "--", ":(top)", *excluded)
     return Checkout(commit=commit, dirty=None if changes is None else bool(changes))
+
+
+def read_commit_time(folder: Path) -> datetime | None:
+    """Ask git when HEAD was committed; None outside of git or before the first commit."""
+    stated = _git(folder, "log", "-1", "--format=%cI")
+    with suppress(ValueError):
+        return parse_instant(stated or "")
+    return None
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

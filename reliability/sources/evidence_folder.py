@@ -12,8 +12,8 @@ from typing import Final
 from reliability.errors import BrokenEvidenceError
 from reliability.sources.coverage_json import CoverageReport, read_coverage
 from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest
-from reliability.sources.junit import TestEvidence, read_junit
-from reliability.sources.source_tree import digest_file, digest_files, matches_any, python_files
+from reliability.sources.junit import TestEvidence, count_outcomes, read_junit
+from reliability.sources.source_tree import digest_file, digest_files, source_files
 from reliability.sources.validation import read_evidence, refusing
 
 _CURE: Final = "Measure first: reliability phase measure."
@@ -78,7 +78,7 @@ def read_evidence_folder(folder: Path, *, project: Path | None, phase_id: str | 
     vouched = COVERAGE_NAME in manifest.outputs and COVERAGE_NAME not in changed
     return EvidenceFolder(
         manifest=manifest,
-        tests={suite: read_junit(folder / name) for suite, name in names.items() if name not in changed},
+        tests={suite: _tests(folder / name, manifest, suite) for suite, name in names.items() if name not in changed},
         coverage=_coverage(folder, manifest) if vouched else None,
         distrust=tuple(doubts),
     )
@@ -95,6 +95,18 @@ def read_manifest(folder: Path) -> EvidenceManifest:
     body = read_evidence(path, cure=_CURE)
     with refusing(f"{path} is no manifest of evidence", cure="Measure again: reliability phase measure."):
         return EvidenceManifest.model_validate_json(body)
+
+
+def _tests(path: Path, manifest: EvidenceManifest, suite: str) -> TestEvidence:
+    """Read the tests of a suite; as many passed and broke as the manifest says."""
+    found = read_junit(path)
+    stated = next(run.counts for run in manifest.suites if run.name == suite)
+    ends = count_outcomes(found.tests)
+    if stated is None or (stated.passed, stated.failed + stated.error) != (ends["passed_count"], ends["broken_count"]):
+        raise BrokenEvidenceError(
+            f"{path} and the manifest beside it state different tests. Measure again: reliability phase measure."
+        )
+    return found
 
 
 def _coverage(folder: Path, manifest: EvidenceManifest) -> CoverageReport:
@@ -118,13 +130,11 @@ def _changed_outputs(folder: Path, manifest: EvidenceManifest) -> Iterator[str]:
 
 
 def _doubts_about_sources(manifest: EvidenceManifest, project: Path) -> Iterator[Distrust]:
-    measured = manifest.sources.files
-    under = python_files(project, manifest.definition.roots)
-    known = {*measured, *manifest.sources.unmeasured}
-    appeared = {p for p in under if p not in known and not matches_any(p, manifest.definition.omit)}
+    measured, definition = manifest.sources.files, manifest.definition
+    under = source_files(project, definition.roots, omit=definition.omit, include=definition.include)
     now = digest_files(project, measured)
     changed = {path for path, digest in measured.items() if now.get(path) != digest}
-    if appeared or changed:
-        yield Distrust(code="stale-source", values=tuple(sorted(appeared | changed)))
+    if changed := changed | (set(under) - set(measured)):
+        yield Distrust(code="stale-source", values=tuple(sorted(changed)))
     if manifest.is_dirty is not False:
         yield Distrust(code="dirty-tree")

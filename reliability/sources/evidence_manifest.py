@@ -119,6 +119,7 @@ class Definition(Strict):
         branch: Branches count too.
         roots: Measured folders, as configured.
         omit: Patterns left out of the measurement, and of the report.
+        include: Patterns that alone are reported; none: everything under the roots.
         exclude: Regular expressions of lines left out.
         coverage_version: Full version; patch releases move figures too.
         digest: SHA-256 of all this.
@@ -127,6 +128,7 @@ class Definition(Strict):
     branch: bool
     roots: Sequence[Text]
     omit: Sequence[Text]
+    include: Sequence[Text] = ()
     exclude: Sequence[Text]
     coverage_version: Text
     digest: Digest

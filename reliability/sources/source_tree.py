@@ -10,6 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from reliability.judge.module_goals import matching
+
 _TEST_FOLDERS: Final = frozenset({"test", "tests", "testing", "mock", "mocks", "fake", "fakes"})
 _TEST_NAMES: Final = ("test_*.py", "*_test.py", "conftest.py", "*mock*.py", "*fake*.py")
 _CHUNK: Final = 1 << 20
@@ -28,6 +30,16 @@ def python_files(project: Path, roots: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({path for root in roots for path in _under(project, root)}))
 
 
+def source_files(
+    project: Path, roots: Sequence[str], *, omit: Iterable[str], include: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """List the Python files that are to be measured: those under the roots which no pattern leaves out."""
+    under, wanted = python_files(project, roots), tuple(include)
+    gone = matching_patterns(under, omit, project=project)
+    kept = matching_patterns(under, wanted, project=project) if wanted else frozenset(under)
+    return tuple(path for path in under if path in kept and path not in gone)
+
+
 def looks_like_test(path: str) -> bool:
     """Tell whether a path looks like a test or a mock: by a folder such as `tests`, or a name such as `test_*.py`."""
     parts = PurePosixPath(path)
@@ -35,9 +47,22 @@ def looks_like_test(path: str) -> bool:
     return in_folder or any(fnmatchcase(parts.name.lower(), pattern) for pattern in _TEST_NAMES)
 
 
-def matches_any(path: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a path matches one of the globs, in which `*` crosses folders."""
-    return any(fnmatchcase(path, pattern) for pattern in patterns)
+def matching_patterns(paths: Iterable[str], patterns: Iterable[str], *, project: Path) -> frozenset[str]:
+    """Find the paths that patterns of coverage.py name, such as those of `omit`.
+
+    Args:
+        paths: Paths from the project's folder.
+        patterns: `*` stays inside a folder, `**` does not; a leading `*/` means any folder, a trailing
+            `/*` everything below.
+        project: Project's folder, for patterns that are absolute.
+    """
+    prefix = f"{project.as_posix()}/"
+    known, found = tuple(paths), set[str]()
+    for pattern in patterns:
+        glob = pattern.replace("\\", "/").removeprefix(prefix).removeprefix("./")
+        glob = f"*{glob}" if glob.startswith("*/") else glob
+        found.update(matching(f"{glob}*" if glob.endswith("/*") else glob, known))
+    return frozenset(found)
 
 
 def digest_file(path: Path) -> str | None:
@@ -69,6 +94,9 @@ def _under(project: Path, root: str) -> Iterator[str]:
     if start.is_file():
         yield start.relative_to(project).as_posix()
     for folder, names, files in os.walk(start):
+        if "pyvenv.cfg" in files:
+            names.clear()
+            continue
         names[:] = [name for name in names if not name.startswith(".") and name != "__pycache__"]
         for name in files:
             if name.endswith(".py"):
