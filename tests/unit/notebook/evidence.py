@@ -184,9 +184,8 @@ def write_evidence(
 def write_record(folder: Path) -> None:
     """Write a record of two months: rises, a raised floor, a milestone and a new rule of counting."""
     lines = {"statements": 10_000, "branches": 0, "covered_branches": 0}
-    days = 0
 
-    def add(kind: EntryKind, covered: int, tool: str = "coverage 7.17.4", **changed: object) -> None:
+    def add(kind: EntryKind, days: int, covered: int, tool: str = "coverage 7.17.4", **changed: object) -> None:
         counts = {**lines, "covered": covered}
         entry = {
             "schema": "reliability.record/2", "kind": kind, "phase": "shop", "commit": f"{covered:040x}",
@@ -197,16 +196,16 @@ def write_record(folder: Path) -> None:
         }  # fmt: skip
         append_entry(folder, Entry.model_validate_json(json.dumps(entry)))
 
-    for days, covered in enumerate(range(8300, 8900, 60)):
-        days *= 4  # noqa: PLW2901 -- read by `add`
-        add("increment" if covered in (8300, 8540, 8780) else "observation", covered, reason="Tests of the basket.")
-    add("threshold", 8841, threshold={"from_percent": 85, "to_percent": 88, "where": "pyproject.toml"})
-    add("milestone", 8842, state={"requirements": {"RES-LOCK-01": "verified"}}, reason="RES-LOCK-01 is verified.")
-    days = 42
-    add("baseline", 8700, tool="coverage 7.17.5", reason="coverage 7.17.5 counts branches otherwise.")
-    for days, covered in ((46, 8900), (51, 9050), (56, 9120)):
-        add("increment" if covered != 9050 else "observation", covered, tool="coverage 7.17.5")  # noqa: PLR2004
-    add("threshold", 9121, threshold={"from_percent": 88, "to_percent": 90, "where": "pyproject.toml"})
+    for place, covered in enumerate(range(8300, 8900, 60)):
+        kind: EntryKind = "observation" if place % 4 else "increment"
+        add(kind, 4 * place, covered, reason="Tests of the basket.")
+    add("threshold", 36, 8841, threshold={"from_percent": 85, "to_percent": 88, "where": "pyproject.toml"})
+    add("milestone", 36, 8842, state={"requirements": {"RES-LOCK-01": "verified"}}, reason="RES-LOCK-01 is verified.")
+    add("baseline", 42, 8700, tool="coverage 7.17.5", reason="coverage 7.17.5 counts branches otherwise.")
+    add("increment", 46, 8900, tool="coverage 7.17.5")
+    add("observation", 51, 9050, tool="coverage 7.17.5")
+    add("increment", 56, 9120, tool="coverage 7.17.5")
+    add("threshold", 56, 9121, threshold={"from_percent": 88, "to_percent": 90, "where": "pyproject.toml"})
 
 
 def sha256_of(path: Path) -> str:

@@ -17,7 +17,7 @@ from reliability.report.verdict_view import headline, lead, next_steps
 from reliability.report.words import LANGUAGES, words_in
 from reliability.sources.record import Entry, EntryKind, RecordedCoverage, append_entry
 from tests.fakes import ManualClock
-from tests.unit.notebook.evidence import NASTY, PHASE, write_coverage, sha256_of, write_evidence, write_junit
+from tests.unit.notebook.evidence import NASTY, PHASE, sha256_of, write_coverage, write_evidence, write_junit
 
 CELLS = (
     phase.coverage, phase.modules, phase.tests, phase.requirements, phase.ratchet, phase.record, phase.plan,
