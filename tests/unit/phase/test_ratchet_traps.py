@@ -74,7 +74,7 @@ TRAPS = {
     "a run killed by the kernel has no JUnit file": (unmeasured(exit_code=-9, counts=None), "run-incomplete"),
     "a run ended by SIGTERM through a shell": (unit(exit_code=143), "run-incomplete"),
     "a usage error of pytest": (unit(exit_code=4), "run-incomplete"),
-    "nothing collected": (unit(exit_code=5, tests=dict.fromkeys(("collected", "passed", "skipped"), 0)), "run-incomplete"),
+    "nothing collected": (unit(exit_code=5, tests={"collected": 0, "passed": 0, "skipped": 0}), "run-incomplete"),
     "an internal error of pytest": (unit(exit_code=3), "run-incomplete"),
     "a JUnit file that is cut": (unit(counts=None), "run-incomplete"),
     "a worker of xdist crashed and its tests are missing": (unit(tests={"passed": 40}), "run-incomplete"),
