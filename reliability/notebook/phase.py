@@ -127,8 +127,8 @@ def plan(run: Run) -> Block:
 
 
 def tighten(run: Run) -> Block:
-    """Show whether deployment thresholds may be tightened, and what is open."""
-    return show(run, "tighten", phase_conditions.tighten)
+    """Show whether deployment thresholds may be tightened, what is open, and what the phase is about."""
+    return show(run, "tighten", lambda found: {**phase_conditions.tighten(found), **parts.own_plan(found)})
 
 
 def _cautions(measured: Measured) -> list[str]:

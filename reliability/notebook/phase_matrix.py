@@ -7,13 +7,14 @@ How states follow is decided in `reliability.judge`.
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from reliability.errors import SourceError
 from reliability.judge.module_goals import ModuleGoalState, judge_module_goals, matching
-from reliability.judge.requirements import Matrix, RequirementRow, TestFact, TestOutcome, judge_requirements
+from reliability.judge.requirements import Matrix, RequirementRow, judge_requirements
 from reliability.notebook.parts import present
 from reliability.notebook.phase_evidence import PhaseEvidence, modules_of
+from reliability.notebook.phase_facts import test_facts
 from reliability.notebook.shares import rounded_down
 from reliability.sources.evidence_manifest import RiskState
 
@@ -27,17 +28,7 @@ def matrix_of(found: PhaseEvidence) -> Matrix:
     """Judge the requirements; without a measurement nothing is tested."""
     measured = found.measured
     tests = {} if isinstance(measured, SourceError) else measured.tests
-    facts = [
-        TestFact(
-            test=result.node_id or f"{result.classname}::{result.name}",
-            suite=suite,
-            outcome=cast("TestOutcome", result.outcome.name.lower()),
-            requirement_ids=result.requirement_ids,
-        )
-        for suite, evidence in tests.items()
-        for result in evidence.tests
-    ]
-    return judge_requirements(found.own.requirements, facts)
+    return judge_requirements(found.own.requirements, test_facts(tests))
 
 
 def requirements_by_component(found: PhaseEvidence) -> dict[str, tuple[int, int]]:

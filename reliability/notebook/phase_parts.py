@@ -113,6 +113,19 @@ def ratchet(found: PhaseEvidence) -> Data:
     }
 
 
+def own_plan(found: PhaseEvidence) -> Data:
+    """Return what the document of the own phase says beside its requirements and risks."""
+    own = found.own
+    return {
+        "purpose": own.purpose,
+        "targets": own.targets,
+        "tasks": list(own.tasks.values()),
+        "done_count": sum(task.state == "done" for task in own.tasks.values()),
+        "scope": own.scope,
+        "next_steps": own.next_steps,
+    }
+
+
 def plan(found: PhaseEvidence) -> Data:
     """Return what the document of the imported phase says."""
     phase = found.phase
