@@ -15,6 +15,7 @@ LOWEST := .venv-lowest
 LOWEST_PYTHON ?= python3.11
 SYSTEM := prometheus victoria-metrics chromium
 EVIDENCE := outputs/evidence
+PHASE := reliability/sample/own_phase.toml
 missing_programs = for name in $(SYSTEM); do command -v "$$name" >/dev/null || echo "$$name"; done
 need_out = $(if $(strip $(OUT)),,$(error OUT is empty; name the folder of results, for example OUT=outputs))
 
@@ -35,16 +36,19 @@ lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/canary_comparison.ipynb
 
 ##@ Work on the program
+test test-unit: export PYTHONDONTWRITEBYTECODE := # empty: hundreds of processes need not compile the same modules anew
 test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and layers, then run all tests that this machine can run
 	@rm -rf $(EVIDENCE) && mkdir -p $(EVIDENCE)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/count_lines.py
-	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered --cov-report=json:$(EVIDENCE)/coverage.json --junitxml=$(EVIDENCE)/junit.xml
+	@$(BIN)/reliability phase measure --phase $(PHASE) --evidence $(EVIDENCE)
+	@$(BIN)/reliability phase ratchet --check --phase $(PHASE) --evidence $(EVIDENCE) || \
+	{ status=$$?; [ "$$status" = 3 ] && [ -z "$${CI:-}" ]; } # local changes, tests that this machine skips: said, no failure
 
 test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
-	@$(BIN)/pytest -n auto -m "not integration and not browser"
+	@$(BIN)/pytest -n auto --dist worksteal tests/unit tests/notebooks
 
 test-lowest: $(LOWEST)/.installed  ## Run the fast tests with the lowest versions of all libraries (Python 3.11)
 	@$(LOWEST)/bin/python -m pytest -n auto -m "not integration and not browser" -W ignore::DeprecationWarning

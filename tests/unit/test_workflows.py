@@ -32,10 +32,7 @@ TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
 VARIABLES = dict(re.findall(r"^([A-Z]+) [?:]?= ?(.*)$", MAKEFILE, re.MULTILINE))
 EVIDENCE, PUBLIC, RUNS = f"{VARIABLES['EVIDENCE']}/", f"{VARIABLES['PUBLIC']}/", f"{VARIABLES['OUT']}/runs/"
 GATE_FILE = f"{VARIABLES['OUT']}/gate.xml"
-NAMED = {
-    "RELIABILITY_PHASE_COVERAGE_FILE": f"{EVIDENCE}coverage.json",
-    "RELIABILITY_PHASE_JUNIT_FILE": f"{EVIDENCE}junit.xml",
-}
+NAMED = {"RELIABILITY_PHASE_EVIDENCE_FOLDER": VARIABLES["EVIDENCE"]}
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 ON_MAIN = "github.ref == 'refs/heads/main'"
 GOES_ON = "${{ !cancelled() }}"
@@ -140,7 +137,7 @@ def check_gitlab(text: str) -> None:
             "image": "python:${PYTHON_VERSION}-bookworm",
             "parallel": {"matrix": [{"PYTHON_VERSION": PYTHONS}]},
             "script": ["make test"],
-            "artifacts": {"when": "always", "paths": [EVIDENCE], "reports": {"junit": f"{EVIDENCE}junit.xml"}},
+            "artifacts": {"when": "always", "paths": [EVIDENCE], "reports": {"junit": f"{EVIDENCE}junit-*.xml"}},
         },
         "lowest": {"stage": "test", "script": ["make test-lowest"]},
         "wheel": {"stage": "test", "script": ["make test-wheel"]},
@@ -220,7 +217,7 @@ def check_jenkins(text: str) -> None:
             expected += [(3, "environment"), *((4, f"{key} = '{file}'") for key, file in NAMED.items())]
         expected.append((3, "steps"))
         expected += [(4 + deeper, line) for deeper, line in enumerate(body)]
-    junit = f"junit testResults: '{EVIDENCE}junit.xml, {GATE_FILE}', allowEmptyResults: true"
+    junit = f"junit testResults: '{EVIDENCE}junit-*.xml, {GATE_FILE}', allowEmptyResults: true"
     kept = f"archiveArtifacts artifacts: '{PUBLIC}**, {KEEPING}, {GATE_FILE}', allowEmptyArchive: true"
     expected += [(1, "post"), (2, "always"), (3, junit), (3, kept)]
     assert statements(text) == expected
@@ -257,7 +254,7 @@ WRONG = [
     ("gitlab", "when: always # bad", "when: on_success # bad"),
     ("gitlab", "access: developer", "access: all"),
     ("gitlab", "when: always\n    paths: [outputs/evidence/]", "when: on_failure\n    paths: [outputs/evidence/]"),
-    ("gitlab", "junit: outputs/evidence/junit.xml", "junit: outputs/junit.xml"),
+    ("gitlab", "junit: outputs/evidence/junit-*.xml", "junit: outputs/junit.xml"),
     ("gitlab", "junit: outputs/gate.xml", "junit: gate.xml"),
     ("gitlab", "TO=outputs/gate.xml", "TO=gate.xml"),
     ("gitlab", "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", "$CI_COMMIT_BRANCH"),
@@ -269,7 +266,7 @@ WRONG = [
     ("jenkins", "stage('Gate')", "stages('Gate')"),
     ("jenkins", "archiveArtifacts ", "archiveArtifact "),
     ("jenkins", "'public/**, ", "'"),
-    ("jenkins", "'outputs/evidence/junit.xml, ", "'"),
+    ("jenkins", "'outputs/evidence/junit-*.xml, ", "'"),
     ("jenkins", "always {", "success {"),
     ("jenkins", "sh 'make report'", "sh 'make report || true'"),
     ("jenkins", "CI = 'true'", "CI = 'true"),
@@ -321,10 +318,8 @@ def test_a_workflow_has_no_known_trap() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_files_that_ci_names_are_settings_of_the_phase(tmp_path: Path) -> None:
-    phase = read_settings(tmp_path, environ=NAMED).phase
-
-    assert [phase.coverage_file, phase.junit_file] == list(NAMED.values())
+def test_the_folder_that_ci_names_is_a_setting_of_the_phase(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, environ=NAMED).phase.evidence_folder == VARIABLES["EVIDENCE"]
 
 
 def test_every_action_is_pinned_by_its_full_hash_with_its_version() -> None:
