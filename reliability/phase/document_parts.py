@@ -12,7 +12,9 @@ from typing import Final
 from reliability.errors import DocumentError
 
 _MARKER: Final = re.compile(r"<!-- reliability:(begin|end) ([a-z]+(?:-[a-z]+)*) -->")
-_MEANT: Final = re.compile(r"<!--\W*reliability\b.*(begin|end)", re.IGNORECASE)  # a marker, or what became of one
+_MEANT: Final = re.compile(
+    r"<!--\W*reliability\s*(:|\b.*\b(begin|end)\b)", re.IGNORECASE
+)  # a marker, or what became of one
 _CURE: Final = "Mend that line, or take the part's text and both its markers out; nothing was changed."
 
 
@@ -88,8 +90,8 @@ def replace_parts(text: str, parts: Mapping[str, str], *, where: str) -> str:
     found = find_parts(lines, known=frozenset(parts), where=where)
     if not found:
         raise DocumentError(
-            f"{where} has no generated part. Write '<!-- reliability:begin {next(iter(parts))} -->' and its end into it, "
-            f"or move the file away, so that a new one is started."
+            f"{where} has no generated part. Write '<!-- reliability:begin {next(iter(parts))} -->' and its end "
+            f"into it, or move the file away, so that a new one is started."
         )
     for part in reversed(found):
         ending = "\r\n" if lines[part.first - 1].endswith("\r\n") else "\n"
@@ -111,7 +113,9 @@ def _marker_in(line: str, *, number: int, known: frozenset[str], where: str) -> 
             raise DocumentError(f"{where}:{number}: {stripped[:80]!r} looks like a marker and is none. {_CURE}")
         return None
     if marker[2] not in known:
-        raise DocumentError(f"{where}:{number}: there is no part '{marker[2]}', only {', '.join(sorted(known))}. {_CURE}")
+        raise DocumentError(
+            f"{where}:{number}: there is no part '{marker[2]}', only {', '.join(sorted(known))}. {_CURE}"
+        )
     return marker[1], marker[2]
 
 
