@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import chdir, closing, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from coverage import Coverage, CoverageData
 from coverage.exceptions import CoverageException
@@ -18,6 +18,7 @@ from coverage.numbits import numbits_to_nums, numbits_union
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
 from reliability.sources.coverage_json import CoverageReport, read_coverage
+from reliability.sources.source_tree import python_files
 
 _CURE = "Measure again."
 
@@ -47,8 +48,8 @@ def read_coverage_data(path: Path, *, sources: Path | None = None) -> CoverageRe
                 f"{path} mixes relative and absolute paths, so one module may stand there twice. "
                 f"Measure all parts with the same relative_files."
             )
-        home = (sources or _home(path, measured)).resolve()
-        changed = [name for name in measured if _changed(home / name, data.lines(name) or (), path)]
+        home = sources_folder(path, measured, sources)
+        changed = _changed_sources(data, home, newer_than=path.stat().st_mtime_ns)
     if changed:
         raise BrokenEvidenceError(
             f"{path} was measured before {changed[0]} was changed ({len(changed)} of {len(measured)} files); "
@@ -57,16 +58,52 @@ def read_coverage_data(path: Path, *, sources: Path | None = None) -> CoverageRe
     return _report(path.resolve(), home, are_relative=are_relative == {True})
 
 
-def missing_sources(path: Path, *, sources: Path | None = None) -> list[str]:
-    """List the measured files of a data file whose sources are gone; a report made with `-i` leaves them out.
+def doubtful_sources(path: Path, *, report: Path, sources: Path | None = None) -> tuple[list[str], list[str]]:
+    """Look at the sources of the data that a report was made of.
+
+    Args:
+        path: Data file.
+        report: Report that was written after it.
+        sources: As in `read_coverage_data`.
+
+    Returns:
+        Measured files whose source is gone, which a report made with `-i` leaves out, and those that were changed
+        between data and report.
 
     Raises:
         BrokenEvidenceError: It is no data file.
     """
     with _opened(path) as data:
         measured = sorted(data.measured_files())
-    home = (sources or _home(path, measured)).resolve()
-    return [name for name in measured if not (home / name).is_file()]
+        home, data_at, report_at = sources_folder(path, measured, sources), path.stat(), report.stat()
+        gone = [name for name in measured if not (home / name).is_file()]
+        changed = _changed_sources(data, home, newer_than=data_at.st_mtime_ns, until=report_at.st_mtime_ns)
+    return gone, changed
+
+
+def folded_sources(names: Iterable[str], home: Path) -> list[str]:
+    """Find sources whose lines were counted in another file of a similar path.
+
+    `coverage combine` with relative paths takes `shop/parts/a.py` for `parts/a.py` when both are there, and the
+    former vanishes.
+
+    Args:
+        names: Measured files, relative ones as from the project's folder.
+        home: Project's folder.
+
+    Returns:
+        Paths that nobody measured, although their folder was, and whose end is the path of a measured file.
+    """
+    known = {name.replace("\\", "/") for name in names if not Path(name).is_absolute()}
+    tops = sorted({name.partition("/")[0] for name in known if "/" in name})
+    folders = {parent.as_posix() for name in known for parent in PurePosixPath(name).parents}
+    found = []
+    for path in python_files(home, tops):
+        parts = path.split("/")
+        ends = {"/".join(parts[:n]): "/".join(parts[n:]) for n in range(1, len(parts) - 1)}
+        if path not in known and any(begin in folders and end in known for begin, end in ends.items()):
+            found.append(path)
+    return found
 
 
 def write_contexts(source: Path, target: Path, *, keep: Callable[[str], bool]) -> None:
@@ -113,21 +150,32 @@ def _opened(path: Path) -> Iterator[CoverageData]:
         data.close()
 
 
-def _home(path: Path, measured: Sequence[str]) -> Path:
-    """The folder that holds the measured sources: that of the data, or the current one."""
+def sources_folder(path: Path, measured: Sequence[str], sources: Path | None) -> Path:
+    """Name the folder that holds the measured sources: the one given, else that of the data, else the current one."""
     folder = path.resolve().parent
-    for place in (folder, Path.cwd()):
+    places = (sources,) if sources is not None else (folder, Path.cwd())
+    for place in places:
         if any((place / name).is_relative_to(place) and (place / name).is_file() for name in measured):
-            return place
-    return folder
+            return place.resolve()
+    return (sources or folder).resolve()
 
 
-def _changed(source: Path, executed: Iterable[int], data: Path) -> bool:
-    """Whether a source is certainly not the text that ran; one that is gone is told by coverage.py itself."""
-    if not source.is_file():
-        return False
-    if source.stat().st_mtime_ns > data.stat().st_mtime_ns:
-        return True
+def _changed_sources(data: CoverageData, home: Path, *, newer_than: int, until: int | None = None) -> list[str]:
+    """Measured files that are certainly not the text that ran; those that are gone are told otherwise."""
+    found = []
+    for name in sorted(data.measured_files()):
+        source = home / name
+        if not source.is_file():
+            continue
+        changed_at = source.stat().st_mtime_ns
+        is_newer = newer_than < changed_at and (until is None or changed_at <= until)
+        if is_newer or (until is None and _runs_no_code(source, data.lines(name) or ())):
+            found.append(name)
+    return found
+
+
+def _runs_no_code(source: Path, executed: Iterable[int]) -> bool:
+    """Whether a line was run that is empty, a comment, or behind the end: then it was another text."""
     lines = source.read_bytes().splitlines()
     texts = (lines[number - 1].strip() if number <= len(lines) else b"" for number in executed if number > 0)
     return any(not text or text.startswith(b"#") for text in texts)

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError
-from reliability.sources.coverage_data import missing_sources, read_coverage_data
+from reliability.sources.coverage_data import (
+    doubtful_sources,
+    folded_sources,
+    read_coverage_data,
+    sources_folder,
+)
 from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
 from reliability.sources.coverage_lcov import read_lcov
 from reliability.sources.coverage_xml import add, read_coverage_xml
@@ -67,12 +72,10 @@ def read_any_coverage(path: Path, *, sources: Path | None = None) -> CoverageFil
             f"{path} says that none of {found.counts.statements} statements ran, not even by importing: the data was "
             f"measured with relative_files and reported without, or elsewhere. Report it where it was measured."
         )
-    gone = [] if found.format == "sqlite" else _left_out(path, found, sources)
-    if gone:
-        raise BrokenEvidenceError(
-            f"{path} leaves out {gone[0]} ({len(gone)} of {len(gone) + len(found.files)} files), which the data "
-            f"beside it measured and whose source is gone: it was written with ignored errors. Measure again."
-        )
+    if found.format != "sqlite":
+        _check_data_beside(path, found, sources)
+    if found.format != "cobertura":  # whose paths start from the package
+        _check_places(path, found, sources)
     return found
 
 
@@ -123,13 +126,33 @@ def _from_report(path: Path, format_: Format, report: CoverageReport) -> Coverag
     return CoverageFile(format=format_, tool=tool, counts=counts, files=files, branch=report.meta.branch_coverage)
 
 
-def _left_out(path: Path, found: CoverageFile, sources: Path | None) -> list[str]:
-    """Measured files whose source is gone and that the report does not name, by the data that it was made of."""
+def _check_data_beside(path: Path, found: CoverageFile, sources: Path | None) -> None:
+    """Refuse a report that the data beside it contradicts; data that is newer, or unreadable, says nothing of it."""
     data = path.parent / _DATA_NAME
     try:
         if not data.is_file() or data.stat().st_mtime_ns > path.stat().st_mtime_ns:
-            return []
-        gone = missing_sources(data, sources=sources)
+            return
+        gone, changed = doubtful_sources(data, report=path, sources=sources)
     except (BrokenEvidenceError, OSError):
-        return []
-    return [name for name in gone if not any(name.endswith(known) for known in found.files)]
+        return
+    left_out = [name for name in gone if not any(name.endswith(known) for known in found.files)]
+    if left_out:
+        raise BrokenEvidenceError(
+            f"{path} leaves out {left_out[0]} ({len(left_out)} of {len(left_out) + len(found.files)} files), which "
+            f"{data} measured and whose source is gone: it was written with ignored errors. Measure again."
+        )
+    if changed:
+        raise BrokenEvidenceError(
+            f"{path} counts {changed[0]} ({len(changed)} files) in a text that never ran: it was changed after {data} "
+            f"was measured and before the report. Measure again, or remove the data of an earlier run."
+        )
+
+
+def _check_places(path: Path, found: CoverageFile, sources: Path | None) -> None:
+    home = sources_folder(path, list(found.files), sources)
+    folded = folded_sources(found.files, home)
+    if folded:
+        raise BrokenEvidenceError(
+            f"{path} counts {folded[0]} ({len(folded)} files) in another file of a similar path: coverage.py folds "
+            f"them when it combines relative paths. Report the parts alone, or measure with absolute paths."
+        )
