@@ -1,9 +1,10 @@
-"""Commands of the workbench: write settings, check them, record a capture, begin a notebook.
+"""Commands of the workbench: write settings or a phase, check them, record a capture, begin a notebook.
 
 Parses, calls one function, prints, sets the status.
 """
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -11,10 +12,11 @@ from typing import Final
 import click
 
 from reliability.settings import FILE_NAME
-from reliability.settings_file import find_project_folder
+from reliability.settings_file import find_project_folder, read_settings
 from reliability.workbench.doctor import WORKS_NOW, examine
 from reliability.workbench.finding import masked, status_of
 from reliability.workbench.new_notebook import new_notebook
+from reliability.workbench.phase_start import PHASE_FILE, write_phase
 from reliability.workbench.presets import presets
 from reliability.workbench.recording import record_capture
 from reliability.workbench.start import write_settings
@@ -31,16 +33,28 @@ def _examples(*lines: str) -> str:
     epilog=_examples(
         "reliability init --prometheus http://127.0.0.1:9090",
         "reliability init --prometheus https://metrics.example --preset istio --bearer-token-file token",
+        "reliability init --phase --language es",
     )
 )
 @click.option("--prometheus", "url", metavar="URL", help="Address of the server; else RELIABILITY_PROMETHEUS_URL.")
 @click.option("--preset", metavar="NAME", help=f"One of {', '.join(presets())}; by default the one that is there.")
 @click.option("--bearer-token-file", metavar="FILE", help="File that holds a bearer token; it is named, not copied.")
-def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> None:
-    """Look at a Prometheus and write ./reliability.toml for it.
+@click.option("--phase", "is_phase", is_flag=True, help="Look at the project's tests and write ./phase.toml instead.")
+@click.option("--language", type=click.Choice(["en", "es"]), help="Language of the phase's document; else the pages'.")
+def init(
+    *, url: str | None, preset: str | None, bearer_token_file: str | None, is_phase: bool, language: str | None
+) -> None:
+    """Look at a Prometheus and write ./reliability.toml for it, or at the project's tests and write ./phase.toml.
 
     Every option gets a comment with what was seen. A file that exists is never changed.
     """
+    if is_phase:
+        if url or preset or bearer_token_file:
+            raise click.UsageError("--phase looks at no server; give it without the other options.")
+        _init_phase(language)
+        return
+    if language:
+        raise click.UsageError("--language goes with --phase.")
     given = {"url": url, "bearer_token_file": bearer_token_file}
     veil = veil_of(Path.cwd(), given)
     with veil.over_errors():
@@ -53,6 +67,18 @@ def init(url: str | None, preset: str | None, bearer_token_file: str | None) -> 
     for name, why in proposal.to_fill.items():
         veil.echo(f"fill in {name}: {why}")
     veil.echo("check it with: reliability doctor")
+
+
+def _init_phase(language: str | None) -> None:
+    project = find_project_folder(Path.cwd())
+    written = write_phase(project, language=language or read_settings(project).language)
+    click.echo(f"{PHASE_FILE} is written:")
+    for suite in written.suites:
+        click.echo(f"  suite {suite.id}: pytest {escaped(shlex.join(suite.arguments))}")
+    click.echo(f"  floor {written.floor_percent:g} % ({escaped(written.floor_origin)})")
+    for text in written.notes:
+        click.echo(f"note: {escaped(text)}")
+    click.echo("read it through, then measure with: reliability phase measure")
 
 
 @click.command(epilog=_examples("reliability doctor", "reliability doctor --offline --json"))
