@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from fnmatch import fnmatchcase
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
@@ -28,6 +29,7 @@ _NODE_ID: Final = "reliability.nodeid"  # as our pytest plugin names its propert
 _REQUIREMENT: Final = "reliability.requirement"
 _REASON_LETTERS: Final = 500
 _WHY: Final = re.compile(r"^E +(\S.*)$", re.MULTILINE)
+_MODULE_SKIP: Final = re.compile(r"""["']Skipped: (.*)["']\)\s*\Z""", re.DOTALL)  # behind the path, which is absolute
 
 
 class Outcome(IntEnum):
@@ -116,12 +118,13 @@ def read_junit(path: Path) -> TestEvidence:
         raise BrokenEvidenceError(
             f"{path} begins with <{root.tag[:60]}>, not with <testsuites>. Name a file that 'pytest --junitxml' wrote."
         )
-    cases: dict[tuple[str, str], list[Element]] = {}
+    cases: dict[tuple[str, str, str], list[Element]] = {}
     for case in root.iter("testcase"):
-        cases.setdefault((case.get("classname", ""), case.get("name", "")), []).append(case)
+        node_id = next(iter(_properties(case, _NODE_ID)), "")  # keeps a/b.py::T apart from a/b/T.py
+        cases.setdefault((case.get("classname", ""), case.get("name", ""), node_id), []).append(case)
     if not cases:
         raise BrokenEvidenceError(f"{path} holds no test. Run the tests and name the file that they write.")
-    tests = tuple(_result(*key, same) for key, same in sorted(cases.items()))
+    tests = tuple(_result(*key, cases=same) for key, same in sorted(cases.items(), key=itemgetter(0)))
     return TestEvidence(tests=tests, began_at=_began_at(root))
 
 
@@ -165,17 +168,16 @@ def group_tests(tests: Sequence[TestResult], *, components: Mapping[str, Sequenc
     return groups
 
 
-def _result(classname: str, name: str, cases: Sequence[Element]) -> TestResult:
+def _result(classname: str, name: str, node_id: str, *, cases: Sequence[Element]) -> TestResult:
     """Join the elements of one test: one that fails and then errors in its teardown has two."""
     ends = [(_outcome(case), case) for case in cases]
     outcome, worst = max(ends, key=lambda end: end[0])
-    named = [node_id for case in cases for node_id in _properties(case, _NODE_ID)]
     required = [requirement for case in cases for requirement in _properties(case, _REQUIREMENT)]
     return TestResult(
         classname=classname,
         name=name,
         outcome=outcome,
-        node_id=next(iter(named), None),
+        node_id=node_id or None,
         requirement_ids=tuple(dict.fromkeys(required)),
         reason=_reason(worst),
         duration_seconds=sum(_seconds(case.get("time", "")) for case in cases),
@@ -198,11 +200,12 @@ def _properties(case: Element, name: str) -> list[str]:
 
 
 def _reason(case: Element) -> str:
-    """Return the message; of an error that pytest only names, the last line of its traceback that says why."""
+    """Return the message; where pytest only names an error or the skip of a whole module, what its text says of why."""
     found = next((end for tag in ("error", "failure", "skipped") if (end := case.find(tag)) is not None), None)
     if found is None:
         return ""
-    told = _WHY.findall(found.text or "") if found.tag == "error" else []
+    pattern = {"error": _WHY, "skipped": _MODULE_SKIP}.get(found.tag)
+    told = pattern.findall(found.text or "") if pattern else []
     return " ".join((told[-1] if told else found.get("message", "")).split())[:_REASON_LETTERS]
 
 

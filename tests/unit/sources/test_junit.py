@@ -148,3 +148,88 @@ def test_tests_are_grouped_by_component_and_the_rest_by_module() -> None:
         ("breaker", 0), ("locks", 2), ("tests.unit.test_other", 1),
     ]  # fmt: skip
     assert count_outcomes(groups["locks"])["broken_count"] == 1
+
+
+def told(*elements: str, properties: str = "", time: str = "0.1") -> TestResult:
+    """The only test of a file that has these elements, each in a testcase of its own."""
+    cases = "".join(
+        f'<testcase classname="tests.test_x" name="test_a" time="{time}">{properties}{element}</testcase>'
+        for element in elements
+    )
+    (test,) = decode_junit(suite(cases), where="x").tests
+    return test
+
+
+@pytest.mark.parametrize(
+    ("element", "reason"),
+    [
+        ("", ""),
+        ('<skipped type="pytest.skip" message="no server">x.py:3: no server</skipped>', "no server"),
+        ('<skipped type="pytest.xfail" message="known"/>', "known"),
+        ('<failure message="assert 1 == 2&#10;  where 1 = a()">E   no</failure>', "assert 1 == 2 where 1 = a()"),
+        ('<failure/>', ""),
+        (
+            '<error message="collection failure">x.py:1: in a\nE   ImportError: b\nE   ModuleNotFoundError: c</error>',
+            "ModuleNotFoundError: c",
+        ),
+        ('<error message="failed on setup">killed</error>', "failed on setup"),
+        (
+            '<skipped message="collection skipped">(\'/me/x.py\', 2, "Skipped: could not import \'spacy\'")</skipped>',
+            "could not import 'spacy'",
+        ),
+        (
+            "<skipped message='collection skipped'>('/home/me/x.py', 2, 'Skipped: no (\"big\") model')</skipped>",
+            'no ("big") model',
+        ),
+    ],
+    ids=[
+        "passed", "skipped", "xfailed", "failed", "nothing told", "not collected", "crashed", "library absent",
+        "whole module skipped",
+    ],
+)  # fmt: skip
+def test_the_reason_is_what_pytest_says_of_why(element: str, reason: str) -> None:
+    assert told(element).reason == reason
+
+
+def test_the_reason_is_that_of_the_worst_outcome() -> None:
+    assert told('<failure message="first"/>', '<error message="then"/>', '<skipped message="late"/>').reason == "then"
+
+
+def test_a_long_reason_is_cut() -> None:
+    assert told(f"<failure message='{'x' * 9000}'/>").reason == "x" * 500
+
+
+def test_node_id_and_requirements_are_those_of_the_plugin_each_once() -> None:
+    named = (
+        "<properties><property name='reliability.nodeid' value='tests/test_x.py::test_a'/>"
+        "<property name='owner' value='RES-CB-09'/>"
+        "<property name='reliability.requirement' value='RES-CB-02'/>"
+        "<property name='reliability.requirement' value='RES-CB-01'/></properties>"
+    )
+
+    test = told("<failure/>", "<error/>", properties=named)
+
+    assert (test.node_id, test.requirement_ids) == ("tests/test_x.py::test_a", ("RES-CB-02", "RES-CB-01"))
+
+
+def test_without_the_plugin_a_test_has_neither_node_id_nor_requirement() -> None:
+    test = told("")
+
+    assert (test.node_id, test.requirement_ids) == (None, ())
+
+
+def test_tests_of_one_dotted_name_and_several_files_stay_apart() -> None:
+    both = (
+        f"<testcase classname='tests.a.T' name='test_a'><properties>"
+        f"<property name='reliability.nodeid' value='{node_id}'/></properties></testcase>"
+        for node_id in ("tests/a.py::T::test_a", "tests/a/T.py::test_a")
+    )
+
+    assert count_outcomes(decode_junit(suite(*both), where="x").tests)["passed_count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"), [("0.25", 0.5), ("", 0), ("soon", 0), ("-1", 0), ("nan", 0), ("inf", 0), ("1e400", 0)]
+)
+def test_the_duration_is_the_sum_of_what_can_be_a_duration(time: str, seconds: float) -> None:
+    assert told("<failure/>", "<error/>", time=time).duration_seconds == seconds
