@@ -6,27 +6,19 @@ Returns how every test ended and the coverage by context. What follows from it i
 
 import importlib.util
 import json
-import os
-import shutil
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import click
-
-from reliability.errors import MissingEvidenceError, RunError, UsageError
+from reliability.errors import MissingEvidenceError, RunError, SourceError, UsageError
 from reliability.phase.probing import FACTS_OPTION, LEAVE_OUT_OPTION
-from reliability.report.words import printable
+from reliability.phase.running import run_python
+from reliability.sources.coverage_data import write_contexts
 from reliability.sources.coverage_json import CoverageCounts, read_coverage
 
 INTERRUPTED: Final = 2  # by errors of collection, or by Ctrl-C
 _TESTS_RAN: Final = (0, 1, INTERRUPTED)
-_OF_ANOTHER_RUN: Final = ("COVERAGE_", "COV_CORE_", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +91,7 @@ def run_tests(
         *(f"{FACTS_OPTION}={facts}", f"{LEAVE_OUT_OPTION}={leave}"),
         *("--cov-context=test", f"--cov-report=json:{report}", "--cov-fail-under=0", *options),
     ]
-    status = _run_python(["-m", "pytest", *words], folder=folder, data=data)
+    status = run_python(["-B", "-m", "pytest", *words], project=folder, data=data, contexts=True)
     if status not in _TESTS_RAN or not facts.is_file():
         raise _refusal(status, folder)
     found = json.loads(facts.read_text("utf-8"))
@@ -127,38 +119,11 @@ def estimate(run: ProbedRun, *, folder: Path, work: Path, keep: Callable[[str], 
     """
     target, report = work / "estimate.sqlite", work / "estimate.json"
     try:
-        _write_contexts(run.data, target, keep=lambda context: not context or keep(context.rpartition("|")[0]))
-    except (sqlite3.Error, OSError):
+        write_contexts(run.data, target, keep=lambda context: not context or keep(context.rpartition("|")[0]))
+    except SourceError:
         return None
     words = ["-m", "coverage", "json", "-q", "--fail-under=0", f"--data-file={target}", "-o", str(report)]
-    return read_coverage(report).totals if _run_python(words, folder=folder, data=target) == 0 else None
-
-
-def _write_contexts(source: Path, target: Path, *, keep: Callable[[str], bool]) -> None:
-    """Write the data of some contexts as if only they had been run; files that none of them ran stay known.
-
-    By SQL on the documented schema: one question per context and file would take minutes.
-    """
-    shutil.copyfile(source, target)
-    with closing(sqlite3.connect(target)) as data, data:
-        contexts = data.execute("SELECT id, context FROM context").fetchall()
-        data.execute("CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)")
-        data.executemany("INSERT INTO gone VALUES (?)", [(row,) for row, context in contexts if not keep(context)])
-        for table in ("arc", "line_bits"):
-            data.execute(f"DELETE FROM {table} WHERE context_id IN (SELECT id FROM gone)")  # noqa: S608 -- two constants
-
-
-def _run_python(words: Sequence[str], *, folder: Path, data: Path) -> int:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_ANOTHER_RUN)}
-    # sys.monitoring, the default from Python 3.14, forgets contexts
-    environment |= {"COVERAGE_FILE": str(data), "COVERAGE_CORE": "ctrace", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, *words]
-    with subprocess.Popen(  # noqa: S603 -- our own interpreter with the project's own tests
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        for line in process.stdout or ():
-            click.echo(printable(line.decode(errors="replace").rstrip()), err=True)
-    return process.returncode
+    return read_coverage(report).totals if run_python(words, project=folder, data=target) == 0 else None
 
 
 def _refusal(status: int, folder: Path) -> Exception:

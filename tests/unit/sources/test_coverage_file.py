@@ -1,6 +1,7 @@
 """Coverage of any format: told by its content, the same counts, or a refusal."""
 
 import json
+from typing import Any
 
 import pytest
 from coverage import CoverageData
@@ -15,7 +16,7 @@ XML = (
     '<line number="1" hits="1"/><line number="2" hits="0"/></lines></class></coverage>'
 )
 COUNTS = {"num_statements": 2, "covered_lines": 1}
-JSON = {
+JSON: dict[str, dict[str, Any]] = {
     "meta": {"version": "7.17.5", "branch_coverage": False, "format": 3},
     "files": {"a.py": {"summary": COUNTS}},
     "totals": COUNTS,
@@ -105,8 +106,8 @@ def test_contexts_are_counted_alone(shop):
 
 
 def test_writing_contexts_replaces_what_was_there(shop):
-    for keep in (True, False):
-        write_contexts(shop / ".coverage", shop / "some", keep=lambda _, keep=keep: keep)
+    write_contexts(shop / ".coverage", shop / "some", keep=lambda _: True)
+    write_contexts(shop / ".coverage", shop / "some", keep=lambda _: False)
 
     assert read_coverage_data(shop / "some").totals.covered == 0
 
