@@ -7,15 +7,8 @@ facts mean is decided in `reliability.judge.ratchet`.
 from collections.abc import Mapping, Sequence
 
 from reliability.judge.module_goals import ModuleGoalState, judge_module_goals
-from reliability.judge.ratchet import (
-    WITHOUT_MANIFEST,
-    HiddenThreshold,
-    RatchetDecision,
-    RatchetFacts,
-    Reason,
-    SuiteFacts,
-    judge_ratchet,
-)
+from reliability.judge.ratchet import WITHOUT_MANIFEST, RatchetDecision, judge_ratchet
+from reliability.judge.ratchet_facts import HiddenThreshold, RatchetFacts, Reason, SuiteFacts
 from reliability.judge.requirements import TestFact
 from reliability.sources.evidence_folder import EvidenceFolder
 from reliability.sources.evidence_manifest import EvidenceManifest, SuiteCounts, SuiteRun, Thresholds
@@ -105,7 +98,7 @@ def test_facts(tests: Mapping[str, TestEvidence]) -> list[TestFact]:
         TestFact(
             test=result.node_id or f"{result.classname}::{result.name}",
             suite=suite,
-            outcome=result.outcome.name.lower(),  # type: ignore[arg-type] -- the names of Outcome
+            outcome=result.outcome.name.lower(),  # type: ignore[arg-type]  # the names of Outcome
             requirement_ids=result.requirement_ids,
         )
         for suite, evidence in tests.items()

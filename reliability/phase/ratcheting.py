@@ -15,7 +15,8 @@ from typing import Any, Final
 import click
 
 from reliability.errors import MissingEvidenceError, ReliabilityError, ThresholdError, UsageError
-from reliability.judge.ratchet import Action, RatchetDecision, Reason
+from reliability.judge.ratchet import Action, RatchetDecision
+from reliability.judge.ratchet_facts import Reason
 from reliability.notebook.phase_facts import decide_ratchet, unmatched_globs
 from reliability.phase.asking import Asked, open_phase
 from reliability.phase.recording import add_threshold_entry

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from reliability.judge.check import Judgement, reason_of
 from reliability.judge.phase import CoverageJudgement, judge_conditions, judge_coverage, judge_phase, may_tighten
-from reliability.judge.ratchet import RatchetDecision, Reason
+from reliability.judge.ratchet import RatchetDecision
+from reliability.judge.ratchet_facts import Reason
 from reliability.verdicts import Verdict
 
 

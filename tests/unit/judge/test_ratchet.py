@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reliability.judge.ratchet import (
-    ACTION_BY_CODE,
-    WITHOUT_MANIFEST,
-    Action,
-    HiddenThreshold,
-    RatchetFacts,
-    Reason,
-    SuiteFacts,
-    judge_ratchet,
-)
+from reliability.judge.ratchet import ACTION_BY_CODE, WITHOUT_MANIFEST, Action, judge_ratchet
+from reliability.judge.ratchet_facts import HiddenThreshold, RatchetFacts, Reason, SuiteFacts
 from reliability.verdicts import Verdict
 
 GREEN = SuiteFacts(
