@@ -1,6 +1,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,7 +61,7 @@ def facts(*percents, **changed):
 def test_a_green_run_raises_to_what_the_last_three_runs_hold(percents, to):
     decision = judge_ratchet(facts(*percents))
 
-    assert (decision.action, decision.from_percent, decision.to_percent) == (Action.RAISE, 35, Decimal(to))
+    assert (decision.action, decision.from_percent, decision.to_percent) == (Action.RAISE, Decimal(35), Decimal(to))
     assert decision.floor_verdict is Verdict.PASS
 
 
@@ -98,7 +99,7 @@ def test_a_raise_goes_up_and_never_past_a_deciding_run_or_the_goal(recent, thres
         assert all(Fraction(decision.to_percent) <= 100 * share for share in recent[-3:])
 
 
-REASONS = {
+REASONS: dict[str, dict[str, Any]] = {
     "stale-evidence": {"distrust": (Reason(code="stale-evidence", values={"values": ["junit-unit.xml"]}),)},
     "stale-source": {"distrust": (Reason(code="stale-source", values={"values": ["a.py"]}),)},
     "dirty-tree": {"distrust": (Reason(code="dirty-tree", values={}),)},

@@ -39,6 +39,7 @@ def test_the_file_that_pytest_takes_wins_and_the_others_are_shadowed(tmp_path, f
     found = found_in(tmp_path, files)
 
     _, path, options, _ = locate_config(tmp_path, [])
+    assert path is not None
     assert found.effective.file == path.name
     assert f"={found.effective.percent}" in str(options["addopts"].value)
     assert {place.file for place in found.shadowed} == set(files) - {path.name}
@@ -51,7 +52,7 @@ def test_the_file_that_coverage_takes_wins_and_the_others_are_shadowed(tmp_path,
 
     found = found_in(tmp_path, files)
 
-    assert found.effective.percent == Decimal(coverage.Coverage().get_option("report:fail_under"))
+    assert found.effective.percent == Decimal(str(coverage.Coverage().get_option("report:fail_under")))
     assert len(found.shadowed) == len(files) - 1
 
 
