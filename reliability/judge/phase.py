@@ -16,7 +16,8 @@ from reliability.judge.ratchet import RatchetDecision
 from reliability.verdicts import Verdict
 
 _OF_EVIDENCE: Final = ("stale-evidence", "stale-source", "dirty-tree", "file-set", "test-files-in-source")
-_UNATTRIBUTED: Final = _OF_EVIDENCE[:3]  # what was measured is not what is there now
+UNATTRIBUTED: Final = frozenset(_OF_EVIDENCE[:3])
+"""Codes that say: what was measured is not what is there now."""
 _OF_SUITES: Final = ("run-incomplete", "suite-not-run")
 
 
@@ -127,7 +128,7 @@ def judge_phase(
     if decision is not None:
         evidence = _found(decision, "evidence", _OF_EVIDENCE, good="evidence-trusted")
         suites = _found(decision, "suites", _OF_SUITES, good="suites-ran")
-        if evidence.reason in _UNATTRIBUTED:
+        if evidence.reason in UNATTRIBUTED:
             checks = [_untrusted(check) for check in checks]
         elif suites.verdict is not Verdict.PASS and coverage.measured_fraction is None:
             checks[1] = Check(

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reliability.errors import SourceError
-from reliability.judge.phase import judge_phase
 from reliability.notebook import phase_conditions, phase_course, phase_matrix
 from reliability.notebook import phase_parts as parts
 from reliability.notebook.block import Block, plain
 from reliability.notebook.parts import present
-from reliability.notebook.phase_evidence import Measured, PhaseEvidence, load_phase
+from reliability.notebook.phase_evidence import PhaseEvidence, load_phase
 from reliability.notebook.run import Frames, FrameSource, Place, Run, no_data, show
 from reliability.sources.junit import count_outcomes
 from reliability.verdicts import Verdict
@@ -62,18 +61,10 @@ def conclude(run: Run) -> dict[str, Any]:
     }
     standing = _standing_figures(found, tighten)
     try:
-        measured = present(found.measured)
+        measured, judgement = present(found.measured), parts.judge(found)
     except SourceError as err:
         return {**no_data(err), "figures": standing, "phase": {**phase, "own": None}}
     coverage, counts = parts.coverage(found), count_outcomes(measured.required_results)
-    judgement = judge_phase(
-        passed_count=counts["passed_count"],
-        broken_count=counts["broken_count"],
-        coverage=measured.judged,
-        unreadable_count=len(found.record.unreadable),
-        decision=found.decision if measured.manifest else None,
-        cautions=_cautions(measured),
-    )
     own = {**coverage, "id": found.own.id, "evidence": measured.files, "tests": counts, "ratchet": _ratchet(found)}
     source = ", ".join(measured.files)
     # What came with the package is somebody else's measurement: a sample, as of when its tests ran.
@@ -82,7 +73,7 @@ def conclude(run: Run) -> dict[str, Any]:
         **shipped,
         **judgement.to_json(),
         "figures": [
-            {"id": "coverage", **coverage, "verdict": judgement.check("floor").verdict},
+            {"id": "coverage", **coverage},
             {"id": "tests", "verdict": judgement.check("tests").verdict, **counts},
             *standing,
         ],
@@ -129,14 +120,6 @@ def plan(run: Run) -> Block:
 def tighten(run: Run) -> Block:
     """Show whether deployment thresholds may be tightened, what is open, and what the phase is about."""
     return show(run, "tighten", lambda found: {**phase_conditions.tighten(found), **parts.own_plan(found)})
-
-
-def _cautions(measured: Measured) -> list[str]:
-    """Return what leaves a PASS a PASS but must be seen."""
-    if measured.manifest is None:
-        return [] if measured.is_shipped else ["no-manifest"]
-    optional = [run.counts for run in measured.manifest.suites if run.name not in measured.required and run.counts]
-    return ["optional-suite-failed"] if any(counts.failed + counts.error for counts in optional) else []
 
 
 def _ratchet(found: PhaseEvidence) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def record(found: PhaseEvidence) -> Data:
         "older_count": max(0, len(told) - SHOWN_ENTRIES),
         "unreadable": [{"name": name, "problem": problem} for name, problem in found.record.unreadable.items()],
         "points": points,
-        "has_course": len(points) > 1,
+        "has_course": len({point["at"] for point in points}) > 1,
         "floors": _floors(found),
         "increment_points": found.own.increment_points,
         "floor_fraction": _floor(found),

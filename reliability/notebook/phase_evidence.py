@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reliability.errors import SourceError
-from reliability.judge.phase import CoverageJudgement, judge_coverage
+from reliability.judge.phase import UNATTRIBUTED, CoverageJudgement, judge_coverage
 from reliability.judge.ratchet import WITHOUT_MANIFEST, RatchetDecision
 from reliability.notebook.parts import near, present, read_part
 from reliability.notebook.phase_facts import decide_ratchet
@@ -95,6 +95,11 @@ class PhaseEvidence:
     measured: Measured | SourceError
     decision: RatchetDecision
     now: datetime
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether what was measured is not what is here now."""
+        return not UNATTRIBUTED.isdisjoint(self.decision.codes)
 
 
 def load_phase(parameters: Mapping[str, Any], *, project: Path, now: datetime) -> PhaseEvidence:

@@ -57,6 +57,7 @@ def requirements(found: PhaseEvidence) -> Data:
         "absent_suites": [s.name for s in manifest.suites if s.counts is None] if manifest else [],
         "commit": manifest.commit if manifest else None,
         "risks": risks(found),
+        "is_doubted": found.is_doubted,
         "is_shipped": measured.is_shipped,
         "began_at": measured.began_at,
     }

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
+from reliability.errors import SourceError
+from reliability.judge.check import Judgement
+from reliability.judge.phase import judge_phase
 from reliability.notebook.parts import present
 from reliability.notebook.phase_conditions import imported_conditions
 from reliability.notebook.phase_evidence import Measured, PhaseEvidence, modules_of
@@ -27,14 +30,28 @@ _FIGURES: Final = ("required", "unit", "all", "imports_only")
 Data = dict[str, Any]
 
 
+def judge(found: PhaseEvidence) -> Judgement:
+    """Judge the own measurement."""
+    measured = present(found.measured)
+    counts = count_outcomes(measured.required_results)
+    return judge_phase(
+        passed_count=counts["passed_count"],
+        broken_count=counts["broken_count"],
+        coverage=measured.judged,
+        unreadable_count=len(found.record.unreadable),
+        decision=found.decision if measured.manifest else None,
+        cautions=_cautions(measured),
+    )
+
+
 def coverage(found: PhaseEvidence) -> Data:
     """Return the own coverage beside its floor and goals, and the figures beside it."""
-    measured = present(found.measured)
+    measured, floor = present(found.measured), judge(found).check("floor")
     judged, points = measured.judged, measured.judged.missing_points
     report = measured.coverage
     return {
-        "verdict": judged.verdict,
-        "reason": judged.reason,
+        "verdict": floor.verdict,
+        "reason": floor.reason,
         **covered(measured.counts),
         "floor_fraction": judged.floor_fraction,
         "goals": [{"fraction": goal, "reached": goal in judged.reached_goals} for goal in judged.goal_fractions],
@@ -59,6 +76,7 @@ def modules(found: PhaseEvidence) -> Data:
         "complete_count": sum(row["measured_fraction"] == 1 for row in rows),
         "missing_count": sum(row["missing_count"] for row in rows),
         "goals": module_goals(found),
+        "is_doubted": found.is_doubted,
     }
 
 
@@ -72,6 +90,7 @@ def tests(found: PhaseEvidence) -> Data:
         **count_outcomes(results),
         "began_at": measured.began_at,
         "is_shipped": measured.is_shipped,
+        "is_doubted": found.is_doubted,
         "suites": [_suite(found, run) for run in manifest.suites] if manifest else [],
         "groups": [
             {
@@ -95,8 +114,9 @@ def result_row(result: TestResult) -> dict[str, str]:
 
 def ratchet(found: PhaseEvidence) -> Data:
     """Return what the ratchet decides, every reason against a raise, and the threshold in force."""
-    decision, measured = found.decision, present(found.measured)
-    thresholds = measured.manifest.thresholds if measured.manifest else None
+    decision, measured = found.decision, found.measured
+    manifest = None if isinstance(measured, SourceError) else measured.manifest
+    thresholds = manifest.thresholds if manifest else None
     return {
         "action": decision.action,
         "from_percent": decision.from_percent,
@@ -109,7 +129,6 @@ def ratchet(found: PhaseEvidence) -> Data:
         "phase_floor_fraction": found.own.floor_fraction,
         "step_points": found.own.step_points,
         "stable_runs": found.own.stable_runs,
-        "is_shipped": measured.is_shipped,
     }
 
 
@@ -146,6 +165,14 @@ def last_coverage_entry(found: PhaseEvidence) -> Entry | None:
     """Return the last entry that holds a coverage; an observation, which every accepted run adds, is none."""
     told = (entry for entry in reversed(found.record.valid) if entry.kind != "observation")
     return next((entry for entry in told if entry.coverage), None)
+
+
+def _cautions(measured: Measured) -> list[str]:
+    """Return what leaves a PASS a PASS but must be seen."""
+    if measured.manifest is None:
+        return [] if measured.is_shipped else ["no-manifest"]
+    optional = [run.counts for run in measured.manifest.suites if run.name not in measured.required and run.counts]
+    return ["optional-suite-failed"] if any(counts.failed + counts.error for counts in optional) else []
 
 
 def _beside(measured: Measured) -> list[Data]:

@@ -124,9 +124,10 @@ def test_files_without_a_manifest_are_not_believed_and_the_phase_is_still_shown(
     assert (report["verdict"], report["reason"]) == ("NO_DATA", "missing-evidence")
     assert "manifest.json" in report["error"]["message"]
     assert {c["id"] for c in report["phase"]["tighten"]["open"]} >= {"evidence", "suites", "goal"}
-    shown_without = (phase.plan, phase.record, phase.tighten)
+    shown_without = (phase.plan, phase.ratchet, phase.record, phase.tighten)
     assert {cell(run).kind for cell in CELLS if cell not in shown_without} == {"missing"}
-    assert [cell(run).kind for cell in shown_without] == ["plan", "record", "tighten"]
+    assert [cell(run).kind for cell in shown_without] == ["plan", "ratchet", "record", "tighten"]
+    assert "No manifest vouches for this evidence." in shown(phase.ratchet(run))
 
 
 def test_a_torn_manifest_is_no_data(project: Path) -> None:
@@ -171,6 +172,9 @@ def test_evidence_that_is_not_trusted_decides_nothing_and_says_why(
     assert (report["verdict"], report["reason"]) == ("INCONCLUSIVE", reason)
     assert reason in [found["code"] for found in phase.ratchet(run).data["reasons"]]
     assert "evidence" in {condition["id"] for condition in report["phase"]["tighten"]["open"]}
+    assert [figure["verdict"] for figure in report["figures"][:2]] == ["INCONCLUSIVE"] * 2
+    assert phase.coverage(run).data["verdict"] == "INCONCLUSIVE"
+    assert all("Not trusted" in shown(cell(run)) for cell in (phase.modules, phase.tests, phase.requirements))
     for language in LANGUAGES:
         assert len(headline(report, language=language).split()) <= 13
         assert len(lead(report, language=language).split()) <= 35
