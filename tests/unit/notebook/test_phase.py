@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from reliability.notebook import phase
+from reliability.notebook import phase, phase_evidence
 from reliability.notebook.block import Block
 from reliability.notebook.run import Run, close_run, open_run
 from reliability.report.blocks import render_block
@@ -422,6 +422,52 @@ def test_no_data_has_its_own_words(reason: str, language: str) -> None:
     assert len(headline(report, language=language).split()) <= 13
     assert len(lead(report, language=language).split()) <= 35
     assert headline(report, language=language) != headline({**report, "reason": "other"}, language=language)
+
+
+@pytest.mark.parametrize("how", ["its phase", "a named phase", "a folder of evidence", "a named folder"])
+def test_a_project_of_its_own_is_never_shown_the_sample(project: Path, how: str) -> None:
+    parameters = {}
+    if how == "its phase":
+        (project / "phase.toml").write_text(PHASE)
+    elif how == "a named phase":
+        (project / "mine.toml").write_text(PHASE)
+        parameters = {"own_phase_file": "mine.toml"}
+    elif how == "a folder of evidence":
+        (project / "outputs/evidence").mkdir(parents=True)
+    else:
+        parameters = {"evidence_folder": "evidence"}
+
+    report = closed(opened(project, **parameters))
+
+    assert (report["verdict"], report["reason"], report["sample"]) == ("NO_DATA", "missing-evidence", None)
+    assert "manifest.json" in report["error"]["message"]
+
+
+def test_another_folder_of_evidence_can_be_named(project: Path) -> None:
+    write_evidence(project).rename(project / "evidence")
+
+    report = closed(opened(project, evidence_folder="evidence"))
+
+    assert (report["verdict"], report["reason"]) == ("PASS", "above-floor")
+
+
+def test_a_shipped_manifest_is_not_compared_with_sources_that_are_not_there(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = project / "sample"
+    write_evidence(project, sources={"files": {"shop/gone.py": "a" * 64}, "digest": "a" * 64}, phase_id="main-job")
+    (project / "phase.toml").unlink()
+    (project / "outputs").rename(sample)
+    for name in ("own_phase.toml", "fase3.toml"):
+        (sample / name).write_bytes((phase_evidence.SAMPLE / name).read_bytes())
+    monkeypatch.setattr(phase_evidence, "SAMPLE", sample)
+    run = opened(project)
+
+    report = closed(run)
+
+    assert report["sample"] == "evidence"
+    assert "stale-source" not in report["phase"]["own"]["ratchet"]["codes"]
+    assert phase.record(run).data["points"] == []
 
 
 def test_evidence_that_came_with_the_package_is_a_sample_and_our_own_is_not(project: Path) -> None:
