@@ -47,6 +47,12 @@ def test_a_document_of_another_system_keeps_its_line_ends_and_its_mark() -> None
     assert changed == document.replace(BEGIN.strip() + "\r\n", BEGIN.strip() + "\r\nnew\r\nlines\r\n")
 
 
+def test_a_merge_conflict_inside_a_part_is_gone_when_the_part_is_written_anew() -> None:
+    conflict = "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> branch\n"
+
+    assert replace_parts(f"{BEGIN}{conflict}{END}", NEW, where="d.md") == f"{BEGIN}{NEW['goals']}{END}"
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
