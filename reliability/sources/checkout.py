@@ -54,6 +54,29 @@ def read_commit_time(folder: Path) -> datetime | None:
     return None
 
 
+def changed_since(folder: Path, commit: str) -> tuple[str, ...] | None:
+    """List what differs from a commit now, committed since or not, `outputs` aside.
+
+    Args:
+        folder: Folder of the project.
+        commit: Hash of a commit.
+
+    Returns:
+        Paths of files under `folder`, from there, sorted; None when git does not know that commit.
+    """
+    place = ("--", ".", ":(top,exclude)outputs")
+    tracked = _git(folder, "diff", "--name-only", "--relative", "--no-renames", "-z", commit, *place)
+    others = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", *place)
+    if tracked is None or others is None:
+        return None
+    return tuple(sorted({name for name in (*tracked.split("\0"), *others.split("\0")) if name}))
+
+
+def read_committed(folder: Path, commit: str, path: str) -> str | None:
+    """Return the text of a file under `folder` as a commit holds it, without space at its ends; None without it."""
+    return _git(folder, "show", f"{commit}:./{path}")
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603 -- fixed words, no shell

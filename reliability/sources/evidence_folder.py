@@ -4,18 +4,23 @@ A file that the manifest does not vouch for is not read. Doubts are listed, neve
 what they mean for a verdict or for a raise is judged elsewhere.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from reliability.errors import BrokenEvidenceError
+from reliability.sources.checkout import changed_since, read_checkout, read_committed
+from reliability.sources.configuration import COVERAGE_FILES, PYTEST_FILES
 from reliability.sources.coverage_json import CoverageReport, read_coverage
 from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest
 from reliability.sources.junit import TestEvidence, count_outcomes, read_junit
 from reliability.sources.source_tree import digest_file, digest_files, source_files
 from reliability.sources.validation import read_evidence, refusing
 
+_CONFIGURATION: Final = frozenset({*PYTEST_FILES, *COVERAGE_FILES})
+_THRESHOLD: Final = re.compile(r"(?<=fail.under)\W+\d+(?:\.\d+)?")
 _CURE: Final = "Measure first: reliability phase measure."
 
 
@@ -25,7 +30,8 @@ class Distrust:
 
     Attributes:
         code: `stale-evidence`: an output is missing, was changed, or belongs to another phase;
-            `stale-source`: a measured source changed, appeared or vanished since;
+            `stale-source`: a measured source, a test or a configuration of pytest or coverage
+            changed, appeared or vanished since;
             `dirty-tree`: measured with local changes, or outside of git.
         values: Names of the files, or of the phase.
     """
@@ -134,7 +140,33 @@ def _doubts_about_sources(manifest: EvidenceManifest, project: Path) -> Iterator
     under = source_files(project, definition.roots, omit=definition.omit, include=definition.include)
     now = digest_files(project, measured)
     changed = {path for path, digest in measured.items() if now.get(path) != digest}
-    if changed := changed | (set(under) - set(measured)):
+    changed |= set(under) - set(measured)
+    if manifest.is_dirty is False:
+        changed |= set(_of_other_tests(manifest, project))
+    if changed:
         yield Distrust(code="stale-source", values=tuple(sorted(changed)))
     if manifest.is_dirty is not False:
         yield Distrust(code="dirty-tree")
+
+
+def _of_other_tests(manifest: EvidenceManifest, project: Path) -> Iterator[str]:
+    """List tests and configuration that differ from the measured commit: the same sources may be covered less now."""
+    if manifest.commit is None or read_checkout(project).commit is None:
+        return
+    changed = changed_since(project, manifest.commit)
+    if changed is None:
+        yield f"commit {manifest.commit[:12]}"
+        return
+    for path in changed:
+        name = PurePosixPath(path).name
+        if name.endswith(".py") or (name in _CONFIGURATION and not _only_threshold_differs(manifest, project, path)):
+            yield path
+
+
+def _only_threshold_differs(manifest: EvidenceManifest, project: Path, path: str) -> bool:
+    """Tell whether a raise, which rests on this very evidence, is all that changed in a file."""
+    in_force, before = manifest.thresholds.effective, read_committed(project, manifest.commit or "", path)
+    if in_force is None or in_force.file != path or before is None:
+        return False
+    now = (project / path).read_bytes().decode("utf-8", errors="replace").strip()
+    return _THRESHOLD.sub("", now) == _THRESHOLD.sub("", before)

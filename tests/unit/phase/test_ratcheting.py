@@ -170,3 +170,56 @@ def test_a_project_without_a_phase_is_told_how_to_start_one(project, capsys):
 
     assert run(["phase", "ratchet"]) == 2
     assert "init --phase" in capsys.readouterr().err
+
+
+def delete_tests(project):
+    (project.folder / "tests/test_breaker.py").unlink()
+
+
+def narrow_options(project):
+    (project.folder / "pytest.ini").write_text("[pytest]\naddopts = -k easy\n")
+
+
+def narrow_options_beside_the_threshold(project):
+    path = project.folder / "pyproject.toml"
+    path.write_text(path.read_text() + "[tool.pytest.ini_options]\naddopts = '-k easy'\n")
+
+
+def add_a_conftest(project):
+    (project.folder / "tests/conftest.py").write_text("collect_ignore = ['test_breaker.py']\n")
+
+
+@pytest.mark.parametrize("is_committed", [True, False], ids=["committed", "not committed"])
+@pytest.mark.parametrize("change", [delete_tests, narrow_options, narrow_options_beside_the_threshold, add_a_conftest])
+def test_evidence_of_other_tests_than_there_are_now_raises_nothing(project, capsys, change, is_committed):
+    (project.folder / "tests").mkdir()
+    (project.folder / "tests/test_breaker.py").write_text("")
+    project.commit("with tests")
+    project.measure(41)
+    assert run(["phase", "ratchet", "--check"]) == 0
+    change(project)
+    if is_committed:
+        project.git("add", "-A")
+        project.git("commit", "-q", "-m", "fewer tests, the same sources")
+
+    assert run(["phase", "ratchet"]) == 3
+    assert "  stale-source: " in capsys.readouterr().out
+    assert project.threshold_line.startswith("fail_under = 35 ")
+
+
+def test_the_commit_of_the_record_and_of_prose_leaves_the_evidence_as_good_as_it_was(project):
+    project.accepted(41, 41, 41)
+    (project.folder / "README.md").write_text("# Demo\n")
+    project.git("add", "-A")
+    project.git("commit", "-q", "-m", "record, and a readme")
+
+    assert run(["phase", "ratchet"]) == 0
+    assert project.threshold_line.startswith("fail_under = 40 ")
+    assert run(["phase", "ratchet", "--check"]) == 0
+
+
+def test_evidence_of_a_commit_that_git_does_not_know_is_not_trusted(project, capsys):
+    project.measure(41, commit="c" * 40)
+
+    assert run(["phase", "ratchet", "--check"]) == 3
+    assert "commit cccccccccccc" in capsys.readouterr().out
