@@ -183,6 +183,22 @@ def test_importing_again_changes_nothing_and_another_text_overwrites_nothing(run
     assert len(list((tmp_path / "outputs/record/phase-7").iterdir())) == 2
 
 
+def test_a_day_that_does_not_exist_is_none_and_equal_tasks_keep_apart(run: Run, tmp_path: Path) -> None:
+    run(ENGLISH.replace("2026-02-01", "2026-02-31, or 2026-02-01").replace("Speed up", "Measure"))
+
+    phase = imported(tmp_path, "phase-7.toml")
+    assert str(phase.begun) == "2026-02-01"
+    assert {name: task.state for name, task in phase.tasks.items()} == {"measure": "done", "measure-2": "open"}
+
+
+def test_a_section_of_another_kind_is_reported_whole(run: Run) -> None:
+    output = run(f"{ENGLISH}\n## Thanks\n- to all\n\n```sh\nmake\n```\n").output
+
+    assert [line.partition(":")[2] for line in output.splitlines() if line.startswith("not placed")][1:] == [
+        " FASE.md:20: Thanks", " FASE.md:21: to all", " FASE.md:23: make",
+    ]  # fmt: skip
+
+
 def test_a_line_without_any_day_above_it_is_no_entry(run: Run) -> None:
     output = run(ENGLISH.replace("2026-02-01: ", "")).output
 

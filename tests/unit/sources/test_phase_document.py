@@ -20,6 +20,7 @@ from reliability.sources.phase_document import (
 from tests.evidence_file import read_bytes
 
 SAMPLE = Path(reliability.sample.__path__[0])
+PROJECT = Path(__file__).parents[3]
 OWN = """
 id = "shop"
 kind = "own"
@@ -29,6 +30,9 @@ title = { en = "Shop", es = "Tienda" }
 purpose = { en = "Sell", es = "Vender" }
 origin = { en = "Ours", es = "Propio" }
 """
+
+UNIT = '[suites.{}]\nlabel = {{ en = "A", es = "A" }}\nunit = true'
+RISK = '[[risks]]\nrisk = { en = "A", es = "A" }\nmitigation = { en = "A", es = "A" }'
 
 
 def decode(body: bytes) -> OwnPhase:
@@ -118,6 +122,59 @@ def test_a_mistake_is_named_with_file_and_key(old: str, new: str, problem: str) 
     with pytest.raises(BrokenEvidenceError, match=r"/phase\.toml") as refused:
         decode(OWN.replace(old, new, 1).encode())
     assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ('[suites.A]\nlabel = { en = "A", es = "A" }', "suites.A"),
+        (f"{UNIT.format('a')}\n{UNIT.format('b')}", "only one suite may have unit = true"),
+        ("[source]\nroots = []", "source.roots is not a known key"),
+        ('[requirements.RES-1]\ncomponent = "locks"\ntext = { en = "A", es = "A" }', "names component locks"),
+        ('[requirements.res-1]\ntext = { en = "A", es = "A" }', "requirements.res-1"),
+        ('[[module_goals]]\nlines_percent = 80', "module_goals.0.glob is missing"),
+        (f'{RISK}\ncheck = "sleeps-in-tests"\nclosed = true', "the state that the check finds"),
+        (f'{RISK}\ncheck = "luck"', "risks.0.check"),
+        ('[watched.a]\nlabel = { en = "A", es = "A" }', "watched.a.file is missing"),
+    ],
+    ids=["suite name", "two unit suites", "unknown rule", "unknown component", "requirement id", "no glob",
+         "check and closed", "unknown check", "no file"],
+)  # fmt: skip
+def test_a_part_that_does_not_fit_is_named(more: str, problem: str) -> None:
+    with pytest.raises(BrokenEvidenceError, match=re.escape(problem)):
+        decode(f"{OWN}{more}\n".encode())
+
+
+@pytest.mark.parametrize("step", ["step_points = 0", "increment_points = 0", "stable_runs = 0", 'language = "fr"'])
+def test_a_rule_that_would_never_end_is_refused(step: str) -> None:
+    with pytest.raises(BrokenEvidenceError, match=step.partition(" ")[0]):
+        decode(f"{step}\n{OWN}".encode())
+
+
+def test_what_the_shipped_phase_names_stands_in_the_project() -> None:
+    own = read_phase_document(SAMPLE / "own_phase.toml", OwnPhase)
+    globs = [*(goal.glob for goal in own.module_goals), *(g for r in own.requirements.values() for g in r.modules)]
+
+    assert [glob for glob in globs if not list(PROJECT.glob(glob))] == []
+    for watched in own.watched.values():
+        text = (PROJECT / watched.file).read_text()
+        assert watched.pattern is None or re.search(watched.pattern, text, re.MULTILINE), watched.file
+    folders = [word for suite in own.suites.values() for word in suite.arguments if word.startswith("tests/")]
+    assert sorted(folders) == sorted(f"tests/{p.name}" for p in (PROJECT / "tests").iterdir() if holds_tests(p))
+
+
+def holds_tests(folder: Path) -> bool:
+    return any(folder.rglob("test_*.py"))
+
+
+def test_tests_name_only_requirements_that_the_shipped_phase_has() -> None:
+    own = read_phase_document(SAMPLE / "own_phase.toml", OwnPhase)
+    marker = re.compile(r"^@pytest\.mark\.requirement\((.*)\)", re.MULTILINE)
+    calls = [call for path in (PROJECT / "tests").rglob("test_*.py") for call in marker.findall(path.read_text())]
+    named = {name for call in calls for name in re.findall(r"[A-Z0-9]+-[A-Z]+-[A-Z0-9]+", call)}
+
+    assert {"RES-CB-01", "RES-CB-02"} <= named
+    assert named <= set(own.requirements)
 
 
 def test_a_component_named_twice_is_refused() -> None:
