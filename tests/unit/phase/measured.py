@@ -71,7 +71,14 @@ def suite(name: str, **changed: Any) -> SuiteRun:
 
 def absent(name: str) -> SuiteRun:
     """Return a suite that did not run."""
-    nothing: dict[str, Any] = {"exit_code": None, "began_at": None, "ended_at": None, "counts": None, "coverage": None, "outputs": {}}
+    nothing: dict[str, Any] = {
+        "exit_code": None,
+        "began_at": None,
+        "ended_at": None,
+        "counts": None,
+        "coverage": None,
+        "outputs": {},
+    }
     return suite(name, **nothing)
 
 

@@ -118,7 +118,7 @@ def begin(folder: Path) -> Project:
     }
     for name, text in files.items():
         (folder / name).write_text(text)
-    project.git("init", "-q", "-b", "main")
+    project.git("init", "-q", "-b", "main", "--template=")
     project.git("config", "user.name", "A")
     project.git("config", "user.email", "a@example.org")
     project.commit()

@@ -3,16 +3,6 @@ import json
 import pytest
 
 from reliability.cli import run
-from tests.unit.phase.projects import begin
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    folder = tmp_path / "demo"
-    begun = begin(folder)
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    return begun
 
 
 def test_three_accepted_runs_raise_the_threshold_by_one_line_and_record_it(project, capsys):

@@ -6,15 +6,6 @@ import pytest
 
 from reliability.cli import run
 from reliability.phase.recording import on_main_branch
-from tests.unit.phase.projects import begin
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    folder = tmp_path / "demo"
-    begun = begin(folder)
-    monkeypatch.chdir(folder)
-    return begun
 
 
 def kinds(project):
