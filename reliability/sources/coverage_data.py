@@ -8,9 +8,11 @@ and lines cannot be told from the data alone; the digests of `reliability phase 
 
 import sqlite3
 import tempfile
+import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import chdir, closing, contextmanager
+from contextlib import chdir, closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from coverage import Coverage, CoverageData
 from coverage.exceptions import CoverageException
@@ -20,7 +22,10 @@ from reliability.errors import BrokenEvidenceError, MissingEvidenceError
 from reliability.sources.coverage_json import CoverageReport, read_coverage
 from reliability.sources.source_tree import python_files
 
-_CURE = "Measure again."
+_CURE: Final = "Measure again."
+_NO_CODE: Final = frozenset(
+    {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
+)
 
 
 def read_coverage_data(path: Path, *, sources: Path | None = None) -> CoverageReport:
@@ -67,8 +72,8 @@ def doubtful_sources(path: Path, *, report: Path, sources: Path | None = None) -
         sources: As in `read_coverage_data`.
 
     Returns:
-        Measured files whose source is gone, which a report made with `-i` leaves out, and those that were changed
-        between data and report.
+        Measured files whose source is gone, which a report made with `-i` leaves out, as whole paths; and those that
+        were changed between data and report.
 
     Raises:
         BrokenEvidenceError: It is no data file.
@@ -76,12 +81,12 @@ def doubtful_sources(path: Path, *, report: Path, sources: Path | None = None) -
     with _opened(path) as data:
         measured = sorted(data.measured_files())
         home, data_at, report_at = sources_folder(path, measured, sources), path.stat(), report.stat()
-        gone = [name for name in measured if not (home / name).is_file()]
+        gone = [str(home / name) for name in measured if not (home / name).is_file()]
         changed = _changed_sources(data, home, newer_than=data_at.st_mtime_ns, until=report_at.st_mtime_ns)
     return gone, changed
 
 
-def folded_sources(names: Iterable[str], home: Path) -> list[str]:
+def folded_sources(names: Iterable[str], home: Path, *, roots: Sequence[str] = ()) -> list[str]:
     """Find sources whose lines were counted in another file of a similar path.
 
     `coverage combine` with relative paths takes `shop/parts/a.py` for `parts/a.py` when both are there, and the
@@ -90,13 +95,16 @@ def folded_sources(names: Iterable[str], home: Path) -> list[str]:
     Args:
         names: Measured files, relative ones as from the project's folder.
         home: Project's folder.
+        roots: Folders that were to be measured, also when nothing in them is left; none: as coverage.py is
+            configured there.
 
     Returns:
         Paths that nobody measured, although their folder was, and whose end is the path of a measured file.
     """
     known = {name.replace("\\", "/") for name in names if not Path(name).is_absolute()}
-    tops = sorted({name.partition("/")[0] for name in known if "/" in name})
-    folders = {parent.as_posix() for name in known for parent in PurePosixPath(name).parents}
+    wanted = {PurePosixPath(root).as_posix() for root in roots or _configured_roots(home) if root[0] != "/"} - {"."}
+    tops = sorted({name.partition("/")[0] for name in known if "/" in name} | wanted)
+    folders = {parent.as_posix() for name in known for parent in PurePosixPath(name).parents} | wanted
     found = []
     for path in python_files(home, tops):
         parts = path.split("/")
@@ -160,6 +168,22 @@ def sources_folder(path: Path, measured: Sequence[str], sources: Path | None) ->
     return (sources or folder).resolve()
 
 
+def _configured_roots(home: Path) -> list[str]:
+    """Folders below the project's that coverage.py is to measure there; a configuration that it refuses names none."""
+    names: list[object] = []
+    with chdir(home), suppress(CoverageException, ImportError):
+        configured = Coverage(data_file=None, messages=False)
+        for option in ("run:source", "run:source_pkgs", "run:source_dirs"):  # the last is younger than 7.8
+            value = configured.get_option(option)
+            names += value if isinstance(value, list) else []
+    forms = {Path(form) for name in map(str, names) for form in (name, name.replace(".", "/"))}  # a folder or a package
+    return [
+        form.as_posix()
+        for form in forms
+        if not form.is_absolute() and ".." not in form.parts and (home / form).is_dir()
+    ]
+
+
 def _changed_sources(data: CoverageData, home: Path, *, newer_than: int, until: int | None = None) -> list[str]:
     """Measured files that are certainly not the text that ran; those that are gone are told otherwise."""
     found = []
@@ -169,7 +193,8 @@ def _changed_sources(data: CoverageData, home: Path, *, newer_than: int, until: 
             continue
         changed_at = source.stat().st_mtime_ns
         is_newer = newer_than < changed_at and (until is None or changed_at <= until)
-        if is_newer or (until is None and _runs_no_code(source, data.lines(name) or ())):
+        is_python = not data.file_tracer(name)
+        if is_newer or (until is None and is_python and _runs_no_code(source, data.lines(name) or ())):
             found.append(name)
     return found
 
@@ -177,8 +202,19 @@ def _changed_sources(data: CoverageData, home: Path, *, newer_than: int, until: 
 def _runs_no_code(source: Path, executed: Iterable[int]) -> bool:
     """Whether a line was run that is empty, a comment, or behind the end: then it was another text."""
     lines = source.read_bytes().splitlines()
-    texts = (lines[number - 1].strip() if number <= len(lines) else b"" for number in executed if number > 0)
-    return any(not text or text.startswith(b"#") for text in texts)
+    texts = ((number, lines[number - 1].strip() if number <= len(lines) else b"") for number in executed if number > 0)
+    doubtful = {number for number, text in texts if not text or text.startswith(b"#")}
+    return bool(doubtful) and not doubtful <= _lines_of_code(source)
+
+
+def _lines_of_code(source: Path) -> set[int]:
+    """Lines that a token covers: also those inside a string, where `# {title()}` may run."""
+    found: set[int] = set()
+    with source.open("rb") as file, suppress(SyntaxError, tokenize.TokenError):
+        for token in tokenize.tokenize(file.readline):
+            if token.type not in _NO_CODE:
+                found.update(range(token.start[0], token.end[0] + 1))
+    return found
 
 
 def _report(path: Path, home: Path, *, are_relative: bool) -> CoverageReport:
@@ -188,11 +224,13 @@ def _report(path: Path, home: Path, *, are_relative: bool) -> CoverageReport:
             reader = Coverage(data_file=str(path), messages=False)
             reader.set_option("run:relative_files", are_relative)
             reader.set_option("report:ignore_errors", value=False)
+            reader.set_option("json:show_contexts", value=False)  # repeats them in every function: gigabytes
             reader.load()
             reader.json_report(outfile=str(target))
         except (CoverageException, ImportError) as err:
             raise BrokenEvidenceError(
-                f"{path} cannot be counted with the sources in {home}: {err}. Run it where they lie, or measure again."
+                f"{path} cannot be counted with the sources in {home}: {str(err).rstrip('.')}. "
+                f"Run it where they lie, or measure again."
             ) from err
         return read_coverage(target)
 

@@ -41,6 +41,7 @@ class CoverageFile:
         counts: All files together.
         files: Counts by path, as the file names them.
         branch: Whether branches were measured; of LCOV and Cobertura: whether there are any.
+        roots: Folders that Cobertura's paths start from; none: the project's folder.
     """
 
     format: Format
@@ -48,6 +49,7 @@ class CoverageFile:
     counts: CoverageCounts
     files: Mapping[str, CoverageCounts]
     branch: bool
+    roots: tuple[str, ...] = ()
 
 
 def read_any_coverage(path: Path, *, sources: Path | None = None) -> CoverageFile:
@@ -74,8 +76,7 @@ def read_any_coverage(path: Path, *, sources: Path | None = None) -> CoverageFil
         )
     if found.format != "sqlite":
         _check_data_beside(path, found, sources)
-    if found.format != "cobertura":  # whose paths start from the package
-        _check_places(path, found, sources)
+    _check_places(path, found, sources)
     return found
 
 
@@ -85,7 +86,7 @@ def _read(path: Path, sources: Path | None) -> CoverageFile:
         return _from_files(format_, "LCOV", read_lcov(path))
     if format_ == "cobertura":
         document = read_coverage_xml(path)
-        return _from_files(format_, f"Cobertura {document.version}".strip(), document.files)
+        return _from_files(format_, f"Cobertura {document.version}".strip(), document.files, roots=document.roots)
     report = read_coverage(path) if format_ == "json" else read_coverage_data(path, sources=sources)
     return _from_report(path, format_, report)
 
@@ -109,9 +110,11 @@ def _format_of(path: Path) -> Format:
     return found
 
 
-def _from_files(format_: Format, tool: str, files: Mapping[str, CoverageCounts]) -> CoverageFile:
+def _from_files(
+    format_: Format, tool: str, files: Mapping[str, CoverageCounts], *, roots: tuple[str, ...] = ()
+) -> CoverageFile:
     counts = add(files.values())
-    return CoverageFile(format=format_, tool=tool, counts=counts, files=files, branch=counts.branches > 0)
+    return CoverageFile(format=format_, tool=tool, counts=counts, files=files, branch=counts.branches > 0, roots=roots)
 
 
 def _from_report(path: Path, format_: Format, report: CoverageReport) -> CoverageFile:
@@ -135,7 +138,9 @@ def _check_data_beside(path: Path, found: CoverageFile, sources: Path | None) ->
         gone, changed = doubtful_sources(data, report=path, sources=sources)
     except (BrokenEvidenceError, OSError):
         return
-    left_out = [name for name in gone if not any(name.endswith(known) for known in found.files)]
+    home = sources_folder(path, _names(found), sources)
+    known = {str(home / name) for name in _names(found)}
+    left_out = [name for name in gone if name not in known]
     if left_out:
         raise BrokenEvidenceError(
             f"{path} leaves out {left_out[0]} ({len(left_out)} of {len(left_out) + len(found.files)} files), which "
@@ -149,10 +154,21 @@ def _check_data_beside(path: Path, found: CoverageFile, sources: Path | None) ->
 
 
 def _check_places(path: Path, found: CoverageFile, sources: Path | None) -> None:
-    home = sources_folder(path, list(found.files), sources)
-    folded = folded_sources(found.files, home)
+    home = sources_folder(path, _names(found), sources)
+    places = [_within(home, name) for name in _names(found)]
+    roots = [_within(home, root) for root in found.roots]
+    folded = folded_sources([place for place in places if (home / place).is_file()], home, roots=roots)
     if folded:
         raise BrokenEvidenceError(
             f"{path} counts {folded[0]} ({len(folded)} files) in another file of a similar path: coverage.py folds "
             f"them when it combines relative paths. Report the parts alone, or measure with absolute paths."
         )
+
+
+def _within(home: Path, name: str) -> str:
+    return str(Path(name).relative_to(home)) if Path(name).is_relative_to(home) else name
+
+
+def _names(found: CoverageFile) -> list[str]:
+    """Paths of the files, of Cobertura behind each root that they may start from."""
+    return [str(Path(root) / name) for root in found.roots or ("",) for name in found.files]

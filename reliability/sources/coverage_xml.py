@@ -34,10 +34,12 @@ class CoverageXml:
 
     Attributes:
         version: Version of the tool that wrote it, as it says.
+        roots: Folders that the names start from.
         files: Counts by file name; files of one name under several roots stand together.
     """
 
     version: str
+    roots: tuple[str, ...]
     files: dict[str, CoverageCounts]
 
 
@@ -70,7 +72,8 @@ def read_coverage_xml(path: Path) -> CoverageXml:
         raise BrokenEvidenceError(
             f"{path} says {told} in all, but its lines come to {dict(add(files.values()))}. {_CURE}"
         )
-    return CoverageXml(version=root.get("version", ""), files=dict(sorted(files.items())))
+    roots = tuple(element.text.strip() for element in root.iter("source") if element.text)
+    return CoverageXml(version=root.get("version", ""), roots=roots, files=dict(sorted(files.items())))
 
 
 def add(parts: Iterable[CoverageCounts]) -> CoverageCounts:

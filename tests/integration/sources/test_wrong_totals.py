@@ -96,8 +96,9 @@ def test_nothing_covered_where_relative_paths_were_not_understood(shop):
     assert read_any_coverage(shop / ".coverage").counts.fraction == Fraction(1, 2)
 
 
-def test_a_file_that_was_folded_into_another_of_a_similar_path(tmp_path):
-    for path in ("pkg/__init__.py", "pkg/features/__init__.py", "features/__init__.py"):
+@pytest.mark.parametrize("packages", [("pkg/__init__.py",), ()], ids=["in a package", "in a folder that vanished"])
+def test_a_file_that_was_folded_into_another_of_a_similar_path(tmp_path, packages):
+    for path in (*packages, "pkg/features/__init__.py", "features/__init__.py"):
         write(tmp_path, path, "")
     for path in ("pkg/features/t.py", "features/t.py"):
         write(tmp_path, path, "def a():\n    return 1\n\n\ndef b():\n    return 2\n")
@@ -106,12 +107,43 @@ def test_a_file_that_was_folded_into_another_of_a_similar_path(tmp_path):
         write(tmp_path, f"run{number}.py", line)
         run_python(["-m", "coverage", "run", f"run{number}.py"], tmp_path)
     run_python(["-m", "coverage", "combine", "-q"], tmp_path)
+    for format_ in ("lcov", "xml"):
+        run_python(["-m", "coverage", format_, "-q"], tmp_path)
     path = report(tmp_path)
     assert shown(path) == 100
 
-    for file in (path, tmp_path / ".coverage"):
-        assert "pkg/features/" in refusal(file)
+    for file in (path, *(tmp_path / name for name in (".coverage", "coverage.lcov", "coverage.xml"))):
+        assert re.search(r"pkg/features/\w+\.py \(. files\)", refusal(file))
         assert "folds" in refusal(file)
+
+
+def test_a_line_inside_a_string_that_looks_like_a_comment_may_have_run(tmp_path):
+    write(tmp_path, "page.py", 'def title():\n    return 1\n\n\nPAGE = f"""\n# {title()}\n\n"""\n')
+    run_python(["-m", "coverage", "run", "page.py"], tmp_path)
+
+    assert read_any_coverage(tmp_path / ".coverage").counts.fraction == 1
+
+
+def test_what_the_users_configuration_adds_to_the_json_is_not_asked_for(shop):
+    write(shop, ".coveragerc", "[json]\nshow_contexts = true\n[report]\nignore_errors = true\n")
+    right = shown(report(shop))
+    assert '"contexts"' in (shop / "coverage.json").read_text()
+
+    assert float(100 * read_any_coverage(shop / ".coverage").counts.fraction) == right
+    (shop / "shop/two.py").unlink()
+    assert "No source" in refusal(shop / ".coverage")
+
+
+@pytest.mark.parametrize("format_", ["xml", "lcov"])
+def test_other_formats_without_the_source_that_is_gone(shop, format_):
+    write(shop, "shop/parts/__init__.py", "")
+    write(shop, "shop/parts/shop/one.py", MODULE)
+    write(shop, "run.py", "import shop.one\nimport shop.parts.shop.one\n")
+    run_python(["-m", "coverage", "run", "--branch", "--source=shop", "run.py"], shop)
+    (shop / "shop/parts/shop/one.py").unlink()
+    run_python(["-m", "coverage", format_, "-q", "-i"], shop)
+
+    assert "shop/parts/shop/one.py" in refusal(shop / f"coverage.{format_}")
 
 
 def test_data_that_mixes_relative_and_absolute_paths(shop):
