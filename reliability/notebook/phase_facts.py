@@ -175,17 +175,20 @@ def _is_this_run(entry: Entry, manifest: EvidenceManifest) -> bool:
 
 
 def _since_correction(record: PhaseRecord, earlier: Sequence[Entry]) -> Sequence[Entry]:
-    """Leave out what stands before the last correction: its reason accepts a smaller number of tests."""
-    corrections = [index for index, entry in enumerate(record.entries) if entry.kind == "correction"]
-    later = {entry.key for entry in record.entries[max(corrections, default=-1) + 1 :]}
+    """Leave out what stands before the last correction that takes nothing back: it accepts fewer tests."""
+    entries = record.valid
+    accepting = [place for place, entry in enumerate(entries) if entry.kind == "correction" and not entry.supersedes]
+    later = {entry.key for entry in entries[max(accepting, default=-1) + 1 :]}
     return [entry for entry in earlier if entry.key in later]
 
 
 def _changed_tool(record: PhaseRecord, manifest: EvidenceManifest) -> tuple[str, str] | None:
-    covered = [entry.coverage for entry in record.valid if entry.coverage and entry.kind != "imported"]
-    if not covered or covered[-1].definition_digest == manifest.definition.digest:
+    """Name both tools when the newest recorded commit was not counted by this definition."""
+    covered = [(entry.commit_time, entry.coverage) for entry in record.valid if entry.coverage]
+    newest = [counted for at, counted in covered if at == covered[-1][0]]
+    if not newest or any(counted.definition_digest == manifest.definition.digest for counted in newest):
         return None
-    return covered[-1].tool, f"coverage {manifest.definition.coverage_version}"
+    return newest[-1].tool, f"coverage {manifest.definition.coverage_version}"
 
 
 def _regressed(phase: OwnPhase, folder: EvidenceFolder, earlier: Sequence[Entry]) -> tuple[str, ...]:

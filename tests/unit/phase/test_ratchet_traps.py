@@ -189,6 +189,21 @@ def test_fewer_tests_are_accepted_by_a_correction_with_a_reason():
     assert decided(evidence, record=record).action is Action.RAISE
 
 
+def test_taking_an_entry_back_accepts_no_fewer_tests():
+    wrong = entry("observation", 20, "3")
+    record = record_of(*HELD.entries, wrong, entry("correction", None, "4", supersedes=wrong.key))
+
+    decision = decided(folder(41, **unit(tests={"collected": 40, "passed": 38})), record=record)
+
+    assert decision.codes == ("fewer-tests",)
+
+
+def test_a_definition_that_was_recorded_at_the_newest_commit_is_no_change():
+    other = entry("observation", 41, "2", definition="b" * 64, source_digest="9" * 64)
+
+    assert decided(folder(41), record=record_of(*HELD.entries, other)).action is Action.RAISE
+
+
 def test_no_raise_on_a_module_that_lost_its_goal():
     document = phase(module_goals=[{"glob": "demo/breaker.py", "lines_percent": 100}])
     record = record_of(HELD.entries[0], entry("observation", 41.5, "2", met=("demo/breaker.py",)))
