@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from reliability.errors import SourceError
-from reliability.judge.forecast import MIN_INCREMENT_COUNT, forecast_goal
+from reliability.judge.forecast import MIN_INCREMENT_COUNT, Forecast, forecast_goal
 from reliability.notebook.phase_evidence import PhaseEvidence
 from reliability.notebook.shares import rounded_down
 from reliability.sources.coverage_json import CoverageCounts
@@ -18,11 +18,6 @@ from reliability.sources.record import Entry, PhaseRecord
 
 SHOWN_ENTRIES: Final = 30
 SEED: Final = 1
-_NOT_ACCEPTED: Final = frozenset({
-    "no-manifest", "stale-evidence", "stale-source", "dirty-tree", "tests-failed", "run-incomplete", "suite-not-run",
-    "no-data", "file-set", "test-files-in-source",
-})  # fmt: skip
-
 Data = dict[str, Any]
 
 
@@ -99,11 +94,10 @@ def _present_point(found: PhaseEvidence) -> list[Data]:
     if at is None or (manifest and (manifest.commit, measured.counts.fraction) in held):
         return []
     figures = manifest.figures if manifest else None
-    is_accepted = not {*found.decision.codes} & _NOT_ACCEPTED
     point = _point(
         at,
         measured.counts,
-        kind="present" if is_accepted else "not-accepted",
+        kind="present" if found.decision.is_accepted else "not-accepted",
         unit=figures.unit if figures else None,
         imports=figures.imports_only if figures else None,
         begins_anew="definition-changed" in found.decision.codes,
@@ -146,14 +140,21 @@ def _floor(found: PhaseEvidence) -> Fraction:
 
 
 def _forecast(found: PhaseEvidence) -> Data:
-    """Forecast the first goal above the floor in force that the course has not met."""
+    """Forecast the first goal that neither the course nor an accepted present run has met."""
     observations = observations_since_baseline(found.record)
-    last = observations[-1][1] if observations else Fraction(0)
-    goal = next((goal for goal in found.own.goal_fractions if goal > last), found.own.goal_fractions[-1])
-    forecast = forecast_goal(observations, goal, seed=SEED, as_of=found.now)
+    shares = [share for _, share in observations[-1:]]
+    measured = found.measured
+    if found.decision.is_accepted and not isinstance(measured, SourceError) and measured.judged.measured_fraction:
+        shares.append(measured.judged.measured_fraction)
+    goals = found.own.goal_fractions
+    goal = next((goal for goal in goals if goal > max(shares, default=Fraction(0))), None)
+    if goal is None:
+        forecast = Forecast(reason="goal-reached", goal_fraction=goals[-1], observations_count=len(observations))
+    else:
+        forecast = forecast_goal(observations, goal, seed=SEED, as_of=found.now)
     return {
         "reason": forecast.reason,
-        "goal_fraction": goal,
+        "goal_fraction": forecast.goal_fraction,
         "increments_count": forecast.increments_count,
         "needed_count": MIN_INCREMENT_COUNT,
         "p10_at": forecast.p10_at,

@@ -6,6 +6,7 @@ says so. What it all means is judged in `reliability.notebook.phase`.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,18 +14,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from reliability.errors import SourceError
+from reliability.errors import SourceError, ThresholdError
 from reliability.judge.phase import UNATTRIBUTED, CoverageJudgement, judge_coverage
 from reliability.judge.ratchet import WITHOUT_MANIFEST, RatchetDecision
 from reliability.notebook.parts import near, present, read_part
 from reliability.notebook.phase_facts import decide_ratchet
 from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
 from reliability.sources.evidence_folder import EvidenceFolder, read_evidence_folder
-from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest
+from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest, Thresholds
 from reliability.sources.junit import TestEvidence, TestResult, read_junit
 from reliability.sources.phase_document import ImportedPhase, OwnPhase, read_phase_document
 from reliability.sources.record import PhaseRecord, read_record
 from reliability.sources.samples import shipped_samples
+from reliability.sources.thresholds import find_thresholds
 
 SAMPLE: Final = shipped_samples()
 OWN_PHASE_NAME: Final = "phase.toml"  # in the project's folder
@@ -46,6 +48,7 @@ class Measured:
         began_at: When the tests began; None when the files do not say.
         is_shipped: The files came with the package; nothing was measured on this machine.
         folder: The manifest and what speaks against it; None for files without a manifest.
+        thresholds: In force now; of shipped evidence as its manifest says; None without a manifest.
     """
 
     counts: CoverageCounts | None
@@ -57,6 +60,7 @@ class Measured:
     began_at: datetime | None
     is_shipped: bool
     folder: EvidenceFolder | None = None
+    thresholds: Thresholds | None = None
 
     @property
     def manifest(self) -> EvidenceManifest | None:
@@ -122,14 +126,13 @@ def load_phase(parameters: Mapping[str, Any], *, project: Path, now: datetime) -
     record_folder = parameters["record_folder"] or f"outputs/record/{own.id}"
     record = read_record(near(project, record_folder))
     measured = read_part(lambda: _measure(parameters, project, own, has_own=has_own))
-    folder = None if isinstance(measured, SourceError) else measured.folder
     return PhaseEvidence(
         phase=read_phase_document(near(project, parameters["phase_file"] or SAMPLE / "fase3.toml"), ImportedPhase),
         own=own,
         record=record,
         record_folder=record_folder,
         measured=measured,
-        decision=decide_ratchet(own, folder=folder, record=record) if folder else WITHOUT_MANIFEST,
+        decision=WITHOUT_MANIFEST if isinstance(measured, SourceError) else _decide(own, measured, record),
         now=now,
     )
 
@@ -172,7 +175,8 @@ def _vouched(folder_path: Path, project: Path | None, own: OwnPhase) -> Measured
     """Read a folder of evidence by its manifest; without a project its sources are not compared."""
     folder = read_evidence_folder(folder_path, project=project, phase_id=own.id)
     manifest = folder.manifest
-    counts, in_force = manifest.figures.required, manifest.thresholds.effective
+    thresholds = _thresholds_now(project) or manifest.thresholds
+    counts, in_force = manifest.figures.required, thresholds.effective
     floor = max(own.floor_fraction, Fraction(in_force.percent) / 100 if in_force else Fraction(0))
     return Measured(
         counts=counts,
@@ -184,7 +188,20 @@ def _vouched(folder_path: Path, project: Path | None, own: OwnPhase) -> Measured
         began_at=manifest.began_at,
         is_shipped=project is None,
         folder=folder,
+        thresholds=thresholds,
     )
+
+
+def _thresholds_now(project: Path | None) -> Thresholds | None:
+    """Find the threshold in force now; None without a project, or when pytest would refuse its configuration."""
+    try:
+        return find_thresholds(project, environment=os.environ) if project else None
+    except ThresholdError:
+        return None
+
+
+def _decide(own: OwnPhase, measured: Measured, record: PhaseRecord) -> RatchetDecision:
+    return decide_ratchet(own, folder=measured.folder, record=record, thresholds=measured.thresholds)
 
 
 def _vouched_files(manifest: EvidenceManifest) -> Iterator[tuple[str, str]]:

@@ -115,8 +115,7 @@ def result_row(result: TestResult) -> dict[str, str]:
 def ratchet(found: PhaseEvidence) -> Data:
     """Return what the ratchet decides, every reason against a raise, and the threshold in force."""
     decision, measured = found.decision, found.measured
-    manifest = None if isinstance(measured, SourceError) else measured.manifest
-    thresholds = manifest.thresholds if manifest else None
+    thresholds = None if isinstance(measured, SourceError) else measured.thresholds
     return {
         "action": decision.action,
         "from_percent": decision.from_percent,

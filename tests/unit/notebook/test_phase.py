@@ -205,16 +205,44 @@ def test_figures_from_contexts_are_labelled_as_estimates(project: Path) -> None:
 
 
 def test_the_floor_is_the_higher_one_of_the_phase_and_the_one_in_force(project: Path) -> None:
-    write_evidence(
-        project, thresholds={"effective": {"percent": "92.5", "file": "setup.cfg", "key": "fail_under", "line": 3}}
-    )
+    write_evidence(project, floor="92.5")
     run = opened(project)
 
     report = closed(run)
 
     assert (report["verdict"], report["reason"]) == ("FAIL", "below-floor")
     assert report["phase"]["own"]["floor_fraction"] == 0.925
-    assert "92.5%<small>setup.cfg, line 3: fail_under</small>" in shown(phase.ratchet(run))
+    assert "92.5%<small>setup.cfg, line 3: [coverage:report] fail_under</small>" in shown(phase.ratchet(run))
+
+
+def test_the_floor_in_force_is_the_one_of_now_and_not_of_the_run(project: Path) -> None:
+    write_evidence(project)
+    (project / "setup.cfg").write_text("[coverage:report]\nprecision = 2\nfail_under = 93\n")
+
+    raised = closed(opened(project))
+    (project / "setup.cfg").write_text("no section")
+    torn = closed(opened(project))
+
+    assert [report["phase"]["own"]["floor_fraction"] for report in (raised, torn)] == [0.93, 0.9]
+    assert [report["reason"] for report in (raised, torn)] == ["below-floor", "above-floor"]
+
+
+@pytest.mark.parametrize(
+    ("days", "covered", "reason"), [(9, 9231, "ok"), (8, 9231, "not-enough-data"), (9, 9700, "goal-reached")]
+)
+def test_the_next_goal_is_forecast_from_eight_daily_increments(
+    project: Path, days: int, covered: int, reason: str
+) -> None:
+    write_evidence(project, covered=covered)
+    for day in range(days):
+        share = 8000 + 100 * day
+        seen = entry(0, share).model_copy(update={"commit_time": datetime(2026, 11, 1 + day, tzinfo=UTC)})
+        append_entry(project / "outputs/record/shop", seen)
+
+    forecast: Any = phase.record(opened(project)).data["forecast"]
+
+    assert forecast["reason"] == reason
+    assert (forecast["p90_at"] is not None) == (reason == "ok")
 
 
 def test_requirements_risks_tasks_and_goals_are_conditions_of_the_own_phase(project: Path) -> None:
