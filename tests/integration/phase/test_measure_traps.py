@@ -260,6 +260,7 @@ def test_suites_are_joined_exactly_beside_imports_and_passing_tests(project):
 
 
 def test_files_of_ones_own_ci_are_taken_like_our_own(project, capsys):
+    project.commit({".gitignore": "outputs/\n__pycache__/\n.coverage\njunit.xml\n"})
     run_pytest(project.folder)
     theirs = ["--coverage", "unit", ".coverage", "--junit", "unit", "junit.xml"]
 
@@ -272,6 +273,5 @@ def test_files_of_ones_own_ci_are_taken_like_our_own(project, capsys):
 
 def run_pytest(folder: Path) -> None:
     words = ["-m", "pytest", "-q", "tests", "--cov", "--cov-report=", "--junitxml=junit.xml"]
-    (folder / ".git" / "info" / "exclude").write_text(".coverage\njunit.xml\n")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     subprocess.run([sys.executable, *words], cwd=folder, env=environment, check=True, capture_output=True)
