@@ -22,6 +22,7 @@ from reliability.phase.asking import Asked, open_phase
 from reliability.phase.recording import add_threshold_entry
 from reliability.phase.threshold_edit import change_threshold, plain, snippet
 from reliability.report.words import printable, words_in
+from reliability.sources.coverage_json import CoverageCounts
 from reliability.sources.evidence_folder import EvidenceFolder, read_evidence_folder
 from reliability.sources.evidence_manifest import ThresholdPlace, Thresholds
 from reliability.sources.record import read_record
@@ -214,7 +215,7 @@ def _document(answer: _Answer, status: int) -> dict[str, Any]:
         "is_raised": answer.raised is not None,
         "floor_verdict": decision.floor_verdict.value,
         "floor_percent": float(answer.floor_percent),
-        "measured": measured and {**measured.model_dump(), "fraction": str(measured.fraction)},
+        "measured": measured and _counted(measured),
         "run_id": folder and folder.manifest.run_id,
         "commit": folder and folder.manifest.commit,
         "reasons": [
@@ -223,3 +224,8 @@ def _document(answer: _Answer, status: int) -> dict[str, Any]:
         "thresholds": answer.thresholds.model_dump(mode="json"),
         "status": status,
     }
+
+
+def _counted(measured: CoverageCounts) -> dict[str, Any]:
+    share = measured.fraction
+    return {**measured.model_dump(), "fraction": share and str(share), "percent": share and float(100 * share)}

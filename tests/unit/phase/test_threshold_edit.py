@@ -1,14 +1,17 @@
 import re
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
 import coverage
 import pytest
 from _pytest.config.findpaths import locate_config
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reliability.errors import ThresholdError
 from reliability.phase.threshold_edit import change_threshold, plain
-from reliability.sources.thresholds import find_thresholds
+from reliability.sources.thresholds import FoundThreshold, find_thresholds, locate
 from tests.unit.phase.layouts import BOM, LAYOUTS
 
 OLD, NEW = Decimal(35), Decimal(40)
@@ -149,3 +152,52 @@ def test_a_threshold_may_get_decimals(tmp_path):
 
     assert (place.percent, place.line) == (Decimal("37.5"), 2)
     assert Path(project / ".coveragerc").read_text() == "[report]\nfail_under = 37.5\n"
+
+
+def test_of_two_raises_at_once_one_is_made_and_the_other_is_told(tmp_path):
+    project = written(tmp_path, {".coveragerc": "[report]\nfail_under = 35\n"})
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(change_threshold, project, old=OLD, new=Decimal(new), environment={}) for new in (36, 38)]
+
+    (refused,) = [future.exception() for future in done if future.exception()]
+    assert "35 % any more" in str(refused)
+    assert (project / ".coveragerc").read_text() in {"[report]\nfail_under = 36\n", "[report]\nfail_under = 38\n"}
+
+
+NOISE = st.lists(
+    st.sampled_from([
+        "# fail_under = 35", "fail_under_note = 35", "minimum = 35", "note = 'fail_under = 35'", "old = 350",
+        "limits = [35, 3.5, 35.0]", "nested = { fail_under = 35 }", "when = 2035-01-01", "other = 0x35",
+        'text = """\nfail_under = 35\n"""',
+    ]),
+    unique=True,
+)  # fmt: skip
+
+
+@given(before=NOISE, beside=NOISE, after=NOISE, space=st.sampled_from(["", " ", "   ", "\t"]))
+def test_however_often_the_number_occurs_the_rest_of_the_document_stays_equal(before, beside, after, space):
+    def text(number):
+        lines = [
+            "[tool.a]",
+            *before,
+            "[tool.coverage.report]",
+            f"fail_under{space}={space}{number}",
+            *beside,
+            "[tool.b]",
+            *after,
+        ]
+        return "\n".join(lines).encode()
+
+    found = FoundThreshold(
+        path=Path("pyproject.toml"),
+        keys=("tool", "coverage", "report", "fail_under"),
+        word=None,
+        written="35",
+        percent=OLD,
+    )
+
+    span = locate(found, text(35))
+
+    assert span is not None
+    assert text(35)[: span[0]] + b"40" + text(35)[span[1] :] == text(40)
