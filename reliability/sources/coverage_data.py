@@ -23,6 +23,7 @@ from reliability.sources.coverage_json import CoverageReport, read_coverage
 from reliability.sources.source_tree import python_files
 
 _CURE: Final = "Measure again."
+_DAMAGED: Final = (CoverageException, sqlite3.Error, TypeError, ValueError)  # the last two: rows that are no text
 _NO_CODE: Final = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
 )
@@ -152,7 +153,7 @@ def _opened(path: Path) -> Iterator[CoverageData]:
     try:
         data.read()
         yield data
-    except (CoverageException, sqlite3.Error) as err:
+    except _DAMAGED as err:
         raise BrokenEvidenceError(f"{path} is no whole data file of coverage.py: {err}. {_CURE}") from err
     finally:
         data.close()
@@ -227,7 +228,7 @@ def _report(path: Path, home: Path, *, are_relative: bool) -> CoverageReport:
             reader.set_option("json:show_contexts", value=False)  # repeats them in every function: gigabytes
             reader.load()
             reader.json_report(outfile=str(target))
-        except (CoverageException, ImportError) as err:
+        except (*_DAMAGED, ImportError) as err:
             raise BrokenEvidenceError(
                 f"{path} cannot be counted with the sources in {home}: {str(err).rstrip('.')}. "
                 f"Run it where they lie, or measure again."

@@ -1,6 +1,7 @@
 """Reads LCOV tracefiles, and believes their sums only where they agree with the lines.
 
-The share is `(LH + BRH) / (LF + BRF)` over all files, as coverage.py counts it. Goals do not belong here.
+The share is `(LH + BRH) / (LF + BRF)` over all files, as coverage.py counts it. The format has no total of its
+own, so a file cut exactly between two records cannot be told; a digest can. Goals do not belong here.
 """
 
 import re
