@@ -16,6 +16,7 @@ from coverage.exceptions import CoverageException
 
 from reliability.errors import RunError
 from reliability.phase.running import run_python
+from reliability.sources.coverage_data import write_contexts
 from reliability.sources.coverage_json import CoverageReport, read_coverage
 
 _ROOTS: Final = ("run:source", "run:source_pkgs", "run:source_dirs")
@@ -122,14 +123,15 @@ def drop_contexts(source: Path, target: Path, *, failed: Collection[str]) -> boo
 
     Returns:
         False when the data does not say which test ran what, so that nothing can be left out.
+
+    Raises:
+        BrokenEvidenceError: The source is no data file.
     """
-    target.write_bytes(source.read_bytes())
-    with closing(sqlite3.connect(target)) as data, data:
-        contexts = data.execute("SELECT id, context FROM context").fetchall()
-        gone = [(row,) for row, context in contexts if context.rpartition("|")[0] in failed]
-        for table in ("arc", "line_bits"):
-            data.executemany(f"DELETE FROM {table} WHERE context_id = ?", gone)  # noqa: S608 -- two constants
-    return not failed or any("|" in context for _, context in contexts)
+    write_contexts(source, target, keep=lambda context: context.rpartition("|")[0] not in failed)
+    data = CoverageData(basename=str(source))
+    data.read()
+    with closing(data):
+        return not failed or any("|" in context for context in data.measured_contexts())
 
 
 def measured_files(path: Path, *, project: Path) -> frozenset[str]:
