@@ -6,6 +6,7 @@ two points above 35.0 %. Files, keys and words do not belong here.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Literal
 
@@ -18,12 +19,14 @@ class Point:
 
     Attributes:
         kind: Kind of the entry; `observation` for the run.
+        at: Time of its commit.
         fraction: Covered share; None for an entry without a measurement.
         definition_digest: What was counted; None likewise.
-        state: Requirement or watched thing -> its state; None for an entry that does not hold it.
+        state: Requirement or watched thing -> its state; None for an entry whose states are not the latest.
     """
 
     kind: str
+    at: datetime
     fraction: Fraction | None
     definition_digest: str | None
     state: Mapping[str, str] | None
@@ -77,8 +80,9 @@ def _due(
     if run.fraction is None:
         return
     measured = [entry for entry in record if entry.fraction is not None and entry.kind != "imported"]
-    start = _reference(measured)
-    if start is None or measured[-1].definition_digest != run.definition_digest:
+    alike = [entry for entry in measured if entry.definition_digest == run.definition_digest]
+    start = _reference(alike)
+    if start is None or alike[-1].at != measured[-1].at:
         yield Due(kind="baseline")
     elif 100 * (run.fraction - start) >= points:
         yield Due(kind="increment", from_fraction=start)
@@ -92,10 +96,10 @@ def _due(
         yield Due(kind="observation")
 
 
-def _reference(measured: Sequence[Point]) -> Fraction | None:
-    """Return the share that increments count from: that of the last increment or baseline, else the first."""
-    steps = [entry.fraction for entry in measured if entry.kind in ("increment", "baseline")]
-    return steps[-1] if steps else measured[0].fraction if measured else None
+def _reference(alike: Sequence[Point]) -> Fraction | None:
+    """Return the share that increments count from: that of the last increment or baseline, else the first one."""
+    steps = [entry.fraction for entry in alike if entry.kind in ("increment", "baseline")]
+    return steps[-1] if steps else alike[0].fraction if alike else None
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:

@@ -16,7 +16,7 @@ from reliability.judge.increments import Due, Point
 from reliability.notebook.phase_facts import goal_states
 from reliability.phase.asking import Asked
 from reliability.phase.threshold_edit import plain
-from reliability.report.words import words_in
+from reliability.report.words import Words, words_in
 from reliability.sources.evidence_folder import EvidenceFolder
 from reliability.sources.evidence_manifest import EvidenceManifest
 from reliability.sources.record import (
@@ -36,15 +36,34 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 def points_of(record: PhaseRecord) -> list[Point]:
     """Return the valid entries as the judge takes them."""
+    holder = state_holder(record)
     return [
         Point(
             kind=entry.kind,
+            at=entry.commit_time,
             fraction=entry.coverage.fraction if entry.coverage else None,
             definition_digest=entry.coverage.definition_digest if entry.coverage else None,
-            state=None if entry.state is None else _flat(entry.state),
+            state=_flat(entry.state) if entry.state and entry is holder else None,
         )
         for entry in record.valid
     ]
+
+
+def state_holder(record: PhaseRecord) -> Entry | None:
+    """Return the entry whose states are the latest: of the newest commit, the last milestone of a chain.
+
+    States may change without a commit (a drill), so the time of the commit alone does not tell.
+    """
+    followed = {entry.follows for entry in record.valid}
+    passed_by = {entry.commit for entry in record.valid if entry.key in followed}
+    holders = [
+        entry
+        for entry in record.valid
+        if entry.state is not None
+        and entry.key not in followed
+        and (entry.kind == "milestone" or entry.commit not in passed_by)
+    ]
+    return max(holders, key=lambda entry: (entry.commit_time, entry.kind == "milestone"), default=None)
 
 
 def run_of(manifest: EvidenceManifest, state: RecordedState) -> Point:
@@ -52,6 +71,7 @@ def run_of(manifest: EvidenceManifest, state: RecordedState) -> Point:
     required = manifest.figures.required
     return Point(
         kind="observation",
+        at=manifest.commit_time or manifest.began_at,
         fraction=required.fraction if required else None,
         definition_digest=manifest.definition.digest,
         state=_flat(state),
@@ -75,7 +95,7 @@ def to_entry(asked: Asked, folder: EvidenceFolder, due: Due, *, record: PhaseRec
     commit, at, coverage = manifest.commit, manifest.commit_time, _coverage(manifest)
     if commit is None or at is None:
         raise UsageError("the evidence belongs to no commit. Commit, measure again, then record.")
-    figures = manifest.figures
+    figures, holder = manifest.figures, state_holder(record)
     return Entry(
         schema="reliability.record/2",
         kind=due.kind,
@@ -87,6 +107,7 @@ def to_entry(asked: Asked, folder: EvidenceFolder, due: Due, *, record: PhaseRec
         figures=RecordedFigures(unit=figures.unit, all=figures.all, imports_only=figures.imports_only),
         modules=_modules(asked, folder),
         state=state,
+        follows=holder.key if due.kind == "milestone" and holder else None,
         source_digest=manifest.sources.digest,
         evidence=_evidence(folder),
         reason=_reason(asked, due, manifest, record)[:_LONGEST_REASON],
@@ -156,11 +177,19 @@ def _reason(asked: Asked, due: Due, manifest: EvidenceManifest, record: PhaseRec
 
 
 def _change(asked: Asked, name: str, before: str | None, now: str | None) -> str:
-    words = words_in(asked.phase.language)
-    if all(text and _DIGEST.fullmatch(text) for text in (before, now)):
-        return words.plain("record.change.content", name=name)
-    shown = [text[:8] if text and _DIGEST.fullmatch(text) else text for text in (before, now)]
-    return words.plain("record.change.state", name=name, before=shown[0], now=shown[1])
+    words, watched = words_in(asked.phase.language), asked.phase.watched.get(name)
+    label = (watched.label.es if asked.phase.language == "es" else watched.label.en) if watched else _word(words, name)
+    if before and now and _DIGEST.fullmatch(before) and _DIGEST.fullmatch(now):
+        return words.plain("record.change.content", name=label)
+    return words.plain("record.change.state", name=label, before=_word(words, before), now=_word(words, now))
+
+
+def _word(words: Words, state: str | None) -> str:
+    """Say a state in words; of a digest the beginning."""
+    key = f"record.word.{state or 'absent'}"
+    if state is None or words.knows(key):
+        return words.plain(key)
+    return state[:8] if _DIGEST.fullmatch(state) else state
 
 
 def _flat(state: RecordedState) -> dict[str, str]:

@@ -35,7 +35,8 @@ _BRANCH_VARIABLES: Final = ("GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BRANCH_NAM
 _STATUSES: Final = """\b
 Exit status:
   0 done, or with --check nothing is due, 1 with --check an entry is due,
-  2 usage or settings, 3 the run is not accepted, 4 no evidence, 5 run error."""
+  2 usage or settings, 3 the run is not accepted or an entry cannot be read,
+  4 no evidence, 5 run error."""
 
 
 @click.group(invoke_without_command=True, epilog=_STATUSES)
@@ -69,7 +70,7 @@ def record(
         raise UsageError(f"{asked.phase_path}: the module goal {unmatched[0]!r} matches no measured file. Mend it.")
     known = read_record(asked.record_folder)
     decision = decide_ratchet(asked.phase, folder=measured, record=known)
-    if not decision.is_accepted:
+    if not decision.is_accepted or known.unreadable:
         _refuse(decision)
         ctx.exit(_REFUSED_STATUS)
     due = _due(
@@ -78,9 +79,8 @@ def record(
     if check:
         ctx.exit(_say_due(due))
     for entry in due:
-        is_new = not any(known_entry.key == entry.key for known_entry in known.entries)
         path = append_entry(asked.record_folder, entry)
-        click.echo(printable(f"{'added' if is_new else 'known'} {entry.kind}: {path} ({entry.reason})"))
+        click.echo(printable(f"added {entry.kind}: {path} ({entry.reason})"))
     if not due:
         click.echo("nothing is due")
 
@@ -181,6 +181,7 @@ def _said_entry(
 
 
 def _due(asked: Asked, measured: EvidenceFolder, known: PhaseRecord, *, observe: bool) -> list[Entry]:
+    """Make the entries that are due, but for what was said before: taken back, it does not come back by itself."""
     state = state_of(asked, measured)
     due = due_entries(
         run_of(measured.manifest, state),
@@ -189,7 +190,9 @@ def _due(asked: Asked, measured: EvidenceFolder, known: PhaseRecord, *, observe:
         increment_points=Fraction(asked.phase.increment_points),
         is_observed=observe,
     )
-    return [to_entry(asked, measured, one, record=known, state=state) for one in due]
+    said = {entry.key for entry in known.entries}
+    entries = [to_entry(asked, measured, one, record=known, state=state) for one in due]
+    return [entry for entry in entries if entry.key not in said]
 
 
 def _say_due(due: list[Entry]) -> int:
@@ -201,7 +204,7 @@ def _say_due(due: list[Entry]) -> int:
 
 
 def _refuse(decision: RatchetDecision) -> None:
-    click.echo("the run is not accepted, so nothing is recorded:", err=True)
+    click.echo("nothing is recorded:", err=True)
     for line in _sentences(decision):
         click.echo(printable(line), err=True)
 

@@ -1,13 +1,13 @@
 """The record of a phase: one JSON file per entry, only ever added to, ordered by commit time.
 
 A file is claimed by a hard link, so it is there whole or not at all, also when its writer is
-killed, and no entry is ever overwritten. Whether an entry is due, and what a figure means for a
-goal, is not decided here.
+killed, and no entry is ever overwritten. A file whose name does not fit what it says is no entry.
+Whether an entry is due, and what a figure means for a goal, is not decided here.
 """
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +48,9 @@ class PhaseRecord:
     """All entries of one phase.
 
     Attributes:
-        entries: By commit time, ties by file name; one per key, the earliest.
-        unreadable: Name of each file that is no entry -> what is wrong; a page must show them.
+        entries: By commit time, ties by commit and file name; one per key, the earliest.
+        unreadable: Name of each file that is no entry, or another one than its name says -> what is
+            wrong; a page must show them.
     """
 
     entries: tuple[Entry, ...]
@@ -57,8 +58,8 @@ class PhaseRecord:
 
     @property
     def valid(self) -> tuple[Entry, ...]:
-        """Entries that no correction takes back."""
-        taken_back = {entry.supersedes for entry in self.entries}
+        """Entries that no correction takes back; a correction may itself be taken back."""
+        taken_back = _taken_back(self.entries)
         return tuple(entry for entry in self.entries if entry.key not in taken_back)
 
 
@@ -79,14 +80,16 @@ def read_record(folder: Path) -> PhaseRecord:
         paths, unreadable = [], {folder.name: err.strerror or str(err)}
     for path in paths:
         try:
-            found.append(read_entry(path.read_bytes()))
+            found.append(_read_named(path))
         except ValidationError as err:
             unreadable[path.name] = first_problem(err)
         except OSError as err:
             unreadable[path.name] = err.strerror or str(err)
-    named = [(entry.commit_time, entry.file_name, entry) for entry in found]
+        except ValueError as err:
+            unreadable[path.name] = str(err)
+    named = [(entry.commit_time, entry.commit or "", entry.file_name, entry) for entry in found]
     by_key: dict[str, Entry] = {}
-    for _, _, entry in sorted(named, key=lambda item: item[:2]):
+    for *_, entry in sorted(named, key=lambda item: item[:3]):
         by_key.setdefault(entry.key, entry)
     return PhaseRecord(entries=tuple(by_key.values()), unreadable=unreadable)
 
@@ -102,7 +105,7 @@ def read_entry(body: bytes) -> Entry:
 
 
 def append_entry(folder: Path, entry: Entry) -> Path:
-    """Add one entry; one that says the same already there makes this a no-op.
+    """Add one entry; one of the same key already there makes this a no-op.
 
     Args:
         folder: Folder of the record; made when it is missing.
@@ -112,48 +115,66 @@ def append_entry(folder: Path, entry: Entry) -> Path:
         The file that holds the entry, new or old.
 
     Raises:
-        WriteError: The file could not be written; the record is as it was.
+        WriteError: The file could not be written, or the one that is there is no entry; the
+            record is as it was.
     """
-    path = folder / entry.file_name
+    path, ending = folder / entry.file_name, f"-{entry.key}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for existing in sorted(folder.glob(f"*-{entry.key}.json")):
-            return existing
-        with suppress(FileExistsError):  # another process is adding the same entry
-            _claim(path, entry.to_bytes())
+        names = sorted(path.name for path in folder.iterdir())
+        held = [name for name in names if name.endswith(ending)]
+        if not held:
+            _claim(path, entry.to_bytes(), [folder / name for name in names if name.endswith(_UNFINISHED)])
+            return path
+        _read_named(folder / held[0])
+        return folder / held[0]
     except OSError as err:
         raise WriteError(
             f"the entry could not be added to {folder} ({err.strerror or err}); the record is as it was. "
             f"Free room or make the folder writable, then run again."
         ) from err
-    return path
+    except ValueError as err:
+        problem = first_problem(err) if isinstance(err, ValidationError) else str(err)
+        raise WriteError(
+            f"{folder / held[0]} stands where the entry belongs, but cannot be read: {problem}. "
+            f"Restore it with git or remove it, then run again."
+        ) from err
 
 
-def _claim(path: Path, content: bytes) -> None:
+def _read_named(path: Path) -> Entry:
+    """Read an entry that is what its name says: its name holds its key."""
+    entry = read_entry(path.read_bytes())
+    if entry.file_name != path.name:
+        raise ValueError(f"it was changed by hand or renamed: what it says belongs to {entry.file_name}")
+    return entry
+
+
+def _taken_back(entries: Sequence[Entry]) -> set[str]:
+    """Return the keys of entries that a standing correction names, from the corrections that nothing names down."""
+    undecided = {entry.key: entry.supersedes for entry in entries if entry.supersedes}
+    taken_back = set[str]()
+    while free := undecided.keys() - set(undecided.values()):
+        decided = {key: undecided.pop(key) for key in free}
+        taken_back |= {target for key, target in decided.items() if key not in taken_back}
+    return taken_back
+
+
+def _claim(path: Path, content: bytes, unfinished: Sequence[Path]) -> None:
     """Write a file whole under a name that git and the reader pass over, then give it its own name."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_UNFINISHED)
-    unfinished = Path(name)
+    own = Path(name)
     try:
         _fill(descriptor, content)
-        unfinished.chmod(0o644)
-        _sweep(unfinished)
+        own.chmod(0o644)
+        _sweep(unfinished, now=own.stat().st_mtime)
         try:
-            os.link(unfinished, path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links
-            _claim_without_links(path, content)
+            os.link(own, path)
+        except FileExistsError:  # another process added the same entry
+            return
+        except OSError:  # a file system without hard links: who comes second writes the same once more
+            own.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _claim_without_links(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        _fill(descriptor, content)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        own.unlink(missing_ok=True)
 
 
 def _fill(descriptor: int, content: bytes) -> None:
@@ -163,10 +184,9 @@ def _fill(descriptor: int, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sweep(unfinished: Path) -> None:
+def _sweep(unfinished: Iterable[Path], *, now: float) -> None:
     """Remove what writers left that were killed long ago, by the clock of the file system."""
-    now = unfinished.stat().st_mtime
-    for leftover in unfinished.parent.glob(f".*{_UNFINISHED}"):
+    for leftover in unfinished:
         with suppress(OSError):
             if now - leftover.stat().st_mtime > _ABANDONED_SECONDS:
                 leftover.unlink()

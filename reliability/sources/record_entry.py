@@ -32,7 +32,7 @@ EntryKind = Literal[
 _MEASURED: Final = frozenset({"kind", "suites", "coverage", "source_digest"})
 # What makes two entries of a kind the same, beyond what was measured.
 _SAID: Final[Mapping[str, frozenset[str]]] = {
-    "milestone": frozenset({"state"}),
+    "milestone": frozenset({"state", "follows"}),
     "threshold": frozenset({"threshold", "commit", "reason"}),
     "correction": frozenset({"supersedes", "commit", "reason"}),
     "imported": frozenset({"stated"}),
@@ -141,6 +141,8 @@ class Entry(Strict):
         modules: Glob of a module goal -> what was measured.
         threshold: Change of the threshold.
         state: Requirements and watched things.
+        follows: Of a milestone the key of the entry whose states it changes, so that a drill that
+            passes, fails and passes again is three entries.
         source_digest: Digest of the measured sources; None when it was not taken.
         evidence: Digests of the facts.
         reason: One sentence for people.
@@ -159,6 +161,7 @@ class Entry(Strict):
     modules: Mapping[str, RecordedModule] = {}
     threshold: ThresholdChange | None = None
     state: RecordedState | None = None
+    follows: Key | None = None
     source_digest: Digest | None = None
     evidence: EvidenceDigests | None = None
     reason: Text = ""
@@ -174,6 +177,8 @@ class Entry(Strict):
             raise ValueError("only what is imported is stated")
         if self.threshold and self.kind != "threshold":
             raise ValueError("only an entry of kind threshold changes one")
+        if self.supersedes and self.kind != "correction":
+            raise ValueError("only a correction takes an entry back")
         return self
 
     def under(self, key: str) -> Self:

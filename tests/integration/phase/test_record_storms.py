@@ -92,8 +92,12 @@ def test_writers_killed_at_random_lose_nothing_that_they_said_and_leave_nothing_
 
     for turn in range(25):
         told = tmp_path / f"told-{turn}"
+        told.touch()
         (process,) = in_processes(write_and_tell, [folder], [range(turn * 400, turn * 400 + 400)], [told])
-        process.join(chance.uniform(0.002, 0.06))
+        wanted = chance.randrange(6)
+        while len(told.read_bytes().splitlines()) < wanted and process.is_alive():
+            process.join(0.001)
+        process.join(chance.uniform(0, 0.004))
         process.kill()
         process.join()
 
@@ -102,7 +106,7 @@ def test_writers_killed_at_random_lose_nothing_that_they_said_and_leave_nothing_
     held = {int(one.commit or "", 16) for one in record.entries}
     assert record.unreadable == {}
     assert said <= held
-    assert 25 < len(held) < 25 * 400  # kills in the middle
+    assert 25 < len(held) < 25 * 400  # killed in the middle
     git(tmp_path, "add", "-A")
     shown = git(tmp_path, "ls-files", "outputs").stdout.decode()
     assert ".part" not in shown

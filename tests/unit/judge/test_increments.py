@@ -1,4 +1,7 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -6,15 +9,18 @@ from hypothesis import strategies as st
 
 from reliability.judge.increments import Due, Point, due_entries
 
+BEGUN = datetime(2026, 11, 27, tzinfo=UTC)
 GOALS = (Fraction(35, 100), Fraction(40, 100))
 
 
-def point(percent, kind="observation", *, definition="a", state=None):
-    fraction = None if percent is None else Fraction(str(percent)) / 100
-    return Point(kind=kind, fraction=fraction, definition_digest=definition, state=state)
+def point(percent, kind="observation", *, definition="a", state=None, at=None):
+    fraction = None if percent is None else Fraction(percent) / 100
+    return Point(kind=kind, at=at, fraction=fraction, definition_digest=definition, state=state)
 
 
 def due(run, *record, observed=False):
+    """Judge a run; entries without a time of their own are an hour apart."""
+    record = [replace(entry, at=entry.at or BEGUN + timedelta(hours=n)) for n, entry in enumerate(record)]
     return due_entries(run, record, goals=GOALS, increment_points=Fraction(2), is_observed=observed)
 
 
@@ -53,13 +59,12 @@ def test_increments_of_a_walk_are_never_closer_than_two_points(rises):
     record, share = [START], Fraction(33, 100)
     for rise in rises:
         share = min(max(share + rise, Fraction(0)), Fraction(1))
-        run = Point(kind="observation", fraction=share, definition_digest="a", state={})
-        for entry in due(run, *record):
-            record.append(Point(kind=entry.kind, fraction=share, definition_digest="a", state={}))
+        run = point(100 * share, state={})
+        record += [replace(run, kind=entry.kind) for entry in due(run, *record)]
         assert due(run, *record) == ()
 
     steps = [entry.fraction for entry in record if entry.kind in ("baseline", "increment")]
-    assert all(100 * (later - earlier) >= 2 for earlier, later in zip(steps, steps[1:], strict=False))
+    assert all(100 * (later - earlier) >= 2 for earlier, later in pairwise(steps))
 
 
 def test_a_goal_is_an_entry_once_even_when_it_is_only_one_point():
@@ -76,6 +81,19 @@ def test_two_goals_at_once_are_one_entry():
 def test_another_definition_is_a_baseline_and_never_an_increment():
     assert kinds(point(60, definition="b"), point(33, "baseline"), point(60, "goal")) == ["baseline"]
     assert kinds(point(61, definition="b"), START, point(60, "goal"), point(60, "baseline", definition="b")) == []
+
+
+def test_two_definitions_at_one_commit_are_both_known_in_whatever_order_they_stand():
+    both = [replace(point(33, "baseline", definition=name), at=BEGUN) for name in "ab"]
+
+    for record in (both, both[::-1]):
+        assert kinds(point(34, definition="a"), *record) == []
+        assert kinds(point("35", definition="b"), *record) == ["increment", "goal"]
+
+
+def test_going_back_to_an_earlier_definition_is_a_baseline_again():
+    assert kinds(point(33), START, point(60, "baseline", definition="b")) == ["baseline"]
+    assert kinds(point(34), START, point(60, "baseline", definition="b"), point(33, "baseline")) == []
 
 
 def test_imported_history_is_no_reference():

@@ -1,9 +1,11 @@
 """The record of a project in git: what is due is added once, from accepted runs alone, and stays as it was."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from reliability import sample
 from reliability.cli import run
 from reliability.phase.recording import on_main_branch
 
@@ -131,8 +133,54 @@ def test_a_changed_runbook_and_a_requirement_that_lost_its_test_are_one_mileston
     milestone = project.record.entries[-1]
     assert milestone.kind == "milestone"
     assert milestone.reason == (
-        "Changed: RES-CB-01 from verified to absent; RES-CB-02 from absent to untested; runbook has another content."
+        "Changed: RES-CB-01 from verified to absent; RES-CB-02 from absent to untested; Runbook has another content."
     )
+
+
+def drill(project, word):
+    """Have a drill log that cannot be read, in a way of its own; it lies where git does not look."""
+    (project.folder / "outputs/drills.jsonl").write_text(word)
+
+
+def test_a_drill_that_passes_and_fails_in_turn_is_a_milestone_each_time_without_any_commit(project):
+    (project.folder / "reliability.toml").write_text('[rollback]\ndrill_file = "outputs/drills.jsonl"\n')
+    (project.folder / ".gitignore").write_text("outputs/\n!outputs/record\n")
+    project.commit("drills")
+    log = project.folder / "outputs/drills.jsonl"
+    good = (Path(sample.__file__).parent / "drill/drill.jsonl").read_text()
+    project.measure(33)
+    run(["phase", "record"])
+
+    for text in (good, "torn", good, "torn", good):
+        log.write_text(text)
+        assert run(["phase", "record", "--check"]) == 1
+        assert run(["phase", "record"]) == 0
+        assert run(["phase", "record", "--check"]) == 0
+
+    assert kinds(project).count("milestone") == 5
+
+
+def test_an_entry_that_was_taken_back_does_not_come_back_from_the_same_evidence(project):
+    project.accepted(33, 36)
+    increment = next(entry for entry in project.record.entries if entry.kind == "increment")
+    run(["phase", "record", "correct", "--reason", "Wrong machine.", "--supersedes", increment.key])
+
+    project.measure(36)
+
+    assert run(["phase", "record", "--check"]) == 0
+    run(["phase", "record"])
+    assert kinds(project).count("increment") == 1
+
+
+def test_nothing_is_added_to_a_record_that_cannot_be_read(project, capsys):
+    project.accepted(33)
+    (torn,) = (project.folder / "outputs/record/demo").glob("*-baseline-*")
+    torn.write_bytes(torn.read_bytes()[:80])
+    project.measure(36)
+
+    assert run(["phase", "record"]) == 3
+    assert "  unreadable-record: " in capsys.readouterr().err
+    assert kinds(project) == ["observation"]
 
 
 def test_reasons_are_in_the_language_of_the_phase(project):
@@ -144,6 +192,16 @@ def test_reasons_are_in_the_language_of_the_phase(project):
     run(["phase", "record"])
 
     assert project.record.entries[0].reason == "Primera medición aceptada: coverage 7.17.5."
+    (project.folder / "runbook.md").unlink()
+    path.write_text(path.read_text().replace("RES-CB-01", "RES-CB-02"))
+    project.commit("no runbook")
+    project.measure(33)
+    run(["phase", "record", "--no-observe"])
+    reason = project.record.entries[-1].reason
+    assert reason.startswith(
+        "Ha cambiado: RES-CB-01 de verificado a ausente; RES-CB-02 de ausente a sin probar; Runbook de "
+    )
+    assert reason.endswith(" a ausente.")
 
 
 def test_a_correction_takes_an_entry_back_and_stays_itself(project, capsys):

@@ -1,6 +1,7 @@
 """The record: only ever added to, read in the order of commits, nothing dropped silently."""
 
 import errno
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,50 @@ def test_a_file_of_the_same_name_that_says_something_else_is_never_overwritten(t
     append_entry(tmp_path, other)
 
     assert read_record(tmp_path).entries == (one,)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("2026-11-26-observation-000000000000-00000000.json", (b"", b"")),
+        (None, (b'"covered": 800', b'"covered": 900')),
+        (None, (b'"passed": 10', b'"passed": 11')),
+        (None, (b'"observation"', b'"baseline"')),
+        (None, (b"2026-11-26", b"2026-11-25")),
+    ],
+    ids=["renamed", "more covered", "more passed", "another kind", "another day"],
+)
+def test_an_entry_that_was_changed_by_hand_is_named_and_not_believed(
+    tmp_path: Path, name: str | None, change: tuple[bytes, bytes]
+) -> None:
+    path = append_entry(tmp_path, entry())
+    path.write_bytes(path.read_bytes().replace(*change))
+    path = path.rename(tmp_path / name) if name else path
+
+    record = read_record(tmp_path)
+
+    assert record.entries == ()
+    assert "changed by hand or renamed" in record.unreadable[path.name]
+
+
+def test_a_torn_file_in_the_place_of_an_entry_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    path = append_entry(tmp_path, entry())
+    path.write_bytes(path.read_bytes()[:100])
+
+    with pytest.raises(WriteError, match=r"cannot be read.*Restore it with git"):
+        append_entry(tmp_path, entry())
+
+
+def test_entries_of_one_second_stand_together_by_commit(tmp_path: Path) -> None:
+    kinds: tuple[EntryKind, ...] = ("observation", "baseline")
+    for commit in ("b", "a"):
+        for kind in kinds:
+            changed = {"commit": commit * 40, "source_digest": commit * 64, "kind": kind}
+            append_entry(tmp_path, entry().model_copy(update=changed))
+
+    assert [(e.commit or "")[0] + e.kind for e in read_record(tmp_path).entries] == [
+        "abaseline", "aobservation", "bbaseline", "bobservation",
+    ]  # fmt: skip
 
 
 def test_entries_added_at_the_same_time_are_all_there(tmp_path: Path) -> None:
@@ -220,7 +265,7 @@ SCHEMA_1 = b"""{
 
 
 def test_an_entry_of_schema_1_is_read_in_the_shape_of_all_entries(tmp_path: Path) -> None:
-    (tmp_path / "2026-11-26-observation-b3eb5667350d-00000000.json").write_bytes(SCHEMA_1)
+    (tmp_path / read_entry(SCHEMA_1).file_name).write_bytes(SCHEMA_1)
 
     (old,) = read_record(tmp_path).entries
 
@@ -257,11 +302,30 @@ def test_what_a_correction_takes_back_is_not_valid_any_more(tmp_path: Path) -> N
     assert len(read_record(tmp_path).entries) == 3
 
 
+def test_a_correction_can_be_taken_back_itself(tmp_path: Path) -> None:
+    wrong = entry(1)
+    first = entry(2, kind="correction").model_copy(update={"supersedes": wrong.key})
+    second = entry(2, kind="correction").model_copy(update={"supersedes": first.key})
+    for one in (wrong, first, second):
+        append_entry(tmp_path, one)
+
+    assert read_record(tmp_path).valid == (wrong, second)
+
+
+def test_keys_and_bytes_of_schema_2_are_what_they_always_were() -> None:
+    """A changed key would double every entry: a new field of the record needs a schema of its own."""
+    written = entry(1).model_copy(update={"source_digest": "b" * 64})
+
+    assert written.file_name == "2026-11-26-observation-000000000000-021b4bbf.json"
+    assert hashlib.sha256(written.to_bytes()).hexdigest()[:8] == "84f19f14"
+
+
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
         ({"commit": None}, "commit is missing"),
         ({"stated": Stated(date=BEGUN.date(), text="35 %")}, "only what is imported"),
+        ({"supersedes": "00000000"}, "only a correction"),
         ({"threshold": threshold().threshold}, "only an entry of kind threshold"),
         ({"_key_1": "00000000"}, "_key_1 is not a known key"),
     ],
