@@ -125,13 +125,15 @@ def _point(
 
 
 def _floors(found: PhaseEvidence) -> list[Data]:
-    """Return the floor as steps: since when which one is in force; the first has no instant."""
+    """Return the floor as steps: the first has no instant, the last is the one in force now."""
     changes = [(entry.commit_time, entry.threshold) for entry in found.record.valid if entry.threshold]
-    first = changes[0][1].from_percent / 100 if changes and changes[0][1].from_percent is not None else _floor(found)
-    return [
-        {"at": None, "fraction": first},
-        *({"at": at, "fraction": change.to_percent / 100} for at, change in changes),
-    ]
+    before = changes[0][1].from_percent if changes else None
+    first = _floor(found) if before is None else Fraction(before) / 100
+    steps: list[Data] = [{"at": at, "fraction": Fraction(change.to_percent) / 100} for at, change in changes]
+    floors = [{"at": None, "fraction": first}, *steps]
+    if floors[-1]["fraction"] != _floor(found):  # changed by hand, or not recorded yet
+        floors.append({"at": found.now, "fraction": _floor(found)})
+    return floors
 
 
 def _floor(found: PhaseEvidence) -> Fraction:

@@ -6,6 +6,7 @@ How states follow is decided in `reliability.judge`.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -86,11 +87,12 @@ def risks(found: PhaseEvidence) -> list[Data]:
 
 
 def goal_states(found: PhaseEvidence) -> tuple[ModuleGoalState, ...]:
-    """Judge the module goals; without a measurement no module is there."""
+    """Judge the module goals; without a measurement of all required suites none is measured."""
     measured = found.measured
     report = None if isinstance(measured, SourceError) else measured.coverage
     if report is None:
-        return judge_module_goals(found.own.module_goals, {}, branch=True)
+        states = judge_module_goals(found.own.module_goals, {}, branch=True)
+        return tuple(replace(state, state="not-measured") for state in states)
     return judge_module_goals(found.own.module_goals, report.modules, branch=report.meta.branch_coverage)
 
 

@@ -68,7 +68,7 @@ def _draw_stretch(axes: "Axes", points: Sequence[Point], low: float) -> None:
 
 def _draw_floor(axes: "Axes", floors: Sequence[Data], start: float, end: float) -> None:
     """Draw the floor as a staircase from the first instant shown to the last."""
-    times = [start if floor["at"] is None else max(start, _at(floor)) for floor in floors]
+    times = [start if floor["at"] is None else min(max(start, _at(floor)), end) for floor in floors]
     shares = [100 * floor["fraction"] for floor in floors]
     axes.step([*times, end], [*shares, shares[-1]], where="post", color=COLOURS["limit"], lw=1.6)
 

@@ -17,7 +17,15 @@ from reliability.report.verdict_view import headline, lead, next_steps
 from reliability.report.words import LANGUAGES, words_in
 from reliability.sources.record import Entry, EntryKind, RecordedCoverage, append_entry
 from tests.fakes import ManualClock
-from tests.unit.notebook.evidence import NASTY, PHASE, sha256_of, write_coverage, write_evidence, write_junit
+from tests.unit.notebook.evidence import (
+    NASTY,
+    PHASE,
+    sha256_of,
+    write_coverage,
+    write_evidence,
+    write_junit,
+    write_record,
+)
 
 CELLS = (
     phase.coverage, phase.modules, phase.tests, phase.requirements, phase.ratchet, phase.record, phase.plan,
@@ -193,6 +201,8 @@ def test_a_required_suite_that_did_not_run_leaves_the_combined_figure_unmeasured
     assert beside["unit"]["shown_fraction"] == 0.8307
     assert "not measured" in shown(phase.coverage(run))
     assert "did not run" in shown(phase.tests(run))
+    assert [goal["state"] for goal in phase.modules(run).data["goals"]] == ["not-measured"]
+    assert "was not measured" in shown(phase.modules(run))
 
 
 def test_figures_from_contexts_are_labelled_as_estimates(project: Path) -> None:
@@ -225,6 +235,15 @@ def test_the_floor_in_force_is_the_one_of_now_and_not_of_the_run(project: Path) 
 
     assert [report["phase"]["own"]["floor_fraction"] for report in (raised, torn)] == [0.93, 0.9]
     assert [report["reason"] for report in (raised, torn)] == ["below-floor", "above-floor"]
+
+
+def test_the_staircase_ends_at_the_floor_of_now_whoever_changed_it(project: Path) -> None:
+    write_evidence(project, floor="93")
+    write_record(project / "outputs/record/shop")
+
+    floors: Any = phase.record(opened(project)).data["floors"]
+
+    assert [floor["fraction"] for floor in floors] == [0.85, 0.88, 0.9, 0.93]
 
 
 @pytest.mark.parametrize(
@@ -403,6 +422,7 @@ def test_the_record_shows_its_course_and_what_cannot_be_read(project: Path) -> N
     assert (block.data["entries_count"], block.data["observations_count"]) == (4, 1)
     assert report["cautions"] == ["unreadable-record"]
     assert report["phase"]["own"]["change_fraction"] == pytest.approx(0.0131)
+    assert [floor["fraction"] for floor in block.data["floors"]] == [0.9]
     page = shown(block)
     assert "torn.json" in page
     assert "<script>" not in page
