@@ -19,11 +19,7 @@ def folder(tmp_path):
 
 
 def git(folder, *words):
-    when = {
-        "GIT_COMMITTER_DATE": "2026-11-20T09:00:00+01:00",
-        "PATH": "/usr/bin:/bin:/usr/local/bin",
-        "HOME": str(folder),
-    }
+    when = {**os.environ, "GIT_COMMITTER_DATE": "2026-11-20T09:00:00+01:00"}
     subprocess.run(["git", *words], cwd=folder, env=when, check=True, capture_output=True)  # noqa: S607 -- any git
 
 
