@@ -67,6 +67,12 @@ def at(document: Document, keys: Keys) -> Any:
     return value
 
 
+def table_at(document: Document, keys: Keys) -> Mapping[str, Any]:
+    """Return the table under nested keys; an empty one when there is none."""
+    value = at(document, keys)
+    return value if isinstance(value, Mapping) else {}
+
+
 def pytest_table(path: Path, document: Document) -> Keys | None:
     """Name the table that pytest reads.
 
@@ -94,7 +100,7 @@ def pytest_table(path: Path, document: Document) -> Keys | None:
 
 
 def _pyproject_table(path: Path, document: Document) -> Keys | None:
-    table = at(document, ("tool", "pytest")) or {}
+    table = table_at(document, ("tool", "pytest"))
     if table.get("ini_options") and len(table) > 1:
         raise ThresholdError(f"{path} has both [tool.pytest] and [tool.pytest.ini_options], which pytest refuses.")
     if set(table) - {"ini_options"}:

@@ -27,6 +27,7 @@ from reliability.sources.configuration import (
     pytest_table,
     read_configuration,
     report_table,
+    table_at,
 )
 from reliability.sources.evidence_manifest import ThresholdPlace, Thresholds
 
@@ -208,7 +209,7 @@ class _Search:
             if document is None or not (name == first or holds_coverage(path, document)):
                 continue
             keys = report_table(path, document)
-            table = at(document, keys) or {}
+            table = table_at(document, keys)
             if self._report is None:
                 self._report = (path, table)
             if "fail_under" in table:

@@ -186,3 +186,10 @@ def test_an_open_quote_in_the_options_is_refused(tmp_path):
 
 def test_nothing_configured_is_no_threshold(tmp_path):
     assert found_in(tmp_path, {}).model_dump() == {"effective": None, "shadowed": [], "warnings": []}
+
+
+@pytest.mark.parametrize(
+    "text", ["tool = 3\n", "[tool]\npytest = 'x'\n", "[tool.coverage]\nreport = 3\n[tool.pytest]\naddopts = 3\n"]
+)
+def test_tables_that_are_none_hold_no_threshold(tmp_path, text):
+    assert found_in(tmp_path, {"pyproject.toml": text}).effective is None
