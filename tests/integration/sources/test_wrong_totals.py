@@ -129,7 +129,7 @@ def test_what_the_users_configuration_adds_to_the_json_is_not_asked_for(shop):
     right = shown(report(shop))
     assert '"contexts"' in (shop / "coverage.json").read_text()
 
-    assert float(100 * read_any_coverage(shop / ".coverage").counts.fraction) == right
+    assert float(100 * (read_any_coverage(shop / ".coverage").counts.fraction or 0)) == right
     (shop / "shop/two.py").unlink()
     assert "No source" in refusal(shop / ".coverage")
 
