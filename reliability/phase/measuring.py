@@ -107,7 +107,7 @@ def measure_phase(
     _check_names(asked, only)
     if importlib.util.find_spec("pytest_cov") is None:
         raise UsageError("'phase measure' runs pytest with coverage; install it with: pip install pytest-cov.")
-    time, folder, suites = clock or SystemClock(), _made(asked.evidence_folder), asked.phase.suites
+    time, folder, suites = clock or SystemClock(), _folder(asked), asked.phase.suites
     with folder_lock(folder):
         clear_outputs(folder)
         beginning = begin(asked, thresholds=find_thresholds(asked.project, environment=os.environ), clock=time)
@@ -147,7 +147,7 @@ def take_phase(
         WriteError: The folder cannot be written.
     """
     _check_names(asked, [*coverage, *junit, *exit_codes])
-    time, folder = clock or SystemClock(), _made(asked.evidence_folder)
+    time, folder = clock or SystemClock(), _folder(asked)
     with folder_lock(folder):
         beginning = begin(asked, thresholds=find_thresholds(asked.project, environment=os.environ), clock=time)
         runs = take_suites(asked, beginning, coverage=coverage, junit=junit, exit_codes=exit_codes)
@@ -173,7 +173,11 @@ def _check_names(asked: Asked, names: Sequence[str]) -> None:
             raise UsageError(f"{asked.phase_path} has no suite {name!r}; it has: {known}.")
 
 
-def _made(folder: Path) -> Path:
+def _folder(asked: Asked) -> Path:
+    """Make the folder of the evidence, which must be one of its own: old files of evidence are deleted in it."""
+    folder, project = asked.evidence_folder.resolve(), asked.project.resolve()
+    if project.is_relative_to(folder):
+        raise UsageError(f"--evidence {folder} is the project itself or above it; name a folder for evidence alone.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:

@@ -171,14 +171,16 @@ class Sums:
         """Leave out what only failed tests ran: nothing when none failed, else by contexts, if there are any."""
         runs = {name: self._runs[name] for name in self._required if name in self._runs}
         broken = [test for run in runs.values() if run.tests for test in run.tests.broken]
-        if required is None or not broken:
-            return required and Estimate(coverage=required, is_estimate=False)
+        if required is None:
+            return None
+        if not broken:
+            return Estimate(coverage=required, is_estimate=False)
         parts = {name: self._folder / f".joined-{name}.sqlite" for name in runs}
         could = [drop_contexts(run.data, parts[name], failed=run.failed_ids) for name, run in runs.items()]
         if not all(could) or any(test.node_id is None for test in broken):
             return None
         without = counts_of(self._join(parts, ".joined-passing.json"))
-        return without and Estimate(coverage=without, is_estimate=True)
+        return None if without is None else Estimate(coverage=without, is_estimate=True)
 
     def _held(self, name: str) -> frozenset[str]:
         """List the files that the coverage of a suite holds."""
@@ -190,8 +192,9 @@ class Sums:
 
 def counts_of(report: CoverageReport | None) -> CoverageCounts | None:
     """Return the totals as plain counts."""
-    totals = report and report.totals
-    return totals and CoverageCounts(**{name: getattr(totals, name) for name in CoverageCounts.model_fields})
+    if report is None:
+        return None
+    return CoverageCounts(**{name: getattr(report.totals, name) for name in CoverageCounts.model_fields})
 
 
 def digests_of(folder: Path, names: Sequence[str]) -> dict[str, str]:

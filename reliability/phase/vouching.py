@@ -22,7 +22,10 @@ from reliability.sources.checkout import Checkout, read_checkout, read_commit_ti
 from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest, Thresholds
 
 # What earlier runs, ours or older ones, may have left in the folder.
-_OUTPUTS: Final = (MANIFEST_NAME, COVERAGE_NAME, "junit*.xml", "coverage-*", ".coverage*", ".facts-*", ".joined-*")
+_OUTPUTS: Final = (
+    MANIFEST_NAME, COVERAGE_NAME, "junit.xml", "junit-*.xml", "coverage-*.sqlite*", "coverage-*.json", ".coverage",
+    ".coverage.*", ".facts-*", ".joined-*",
+)  # fmt: skip
 _COMMIT_LETTERS: Final = 12
 
 

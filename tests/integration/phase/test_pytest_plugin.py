@@ -72,7 +72,7 @@ def test_tests_carry_their_requirements_and_are_counted(tmp_path, monkeypatch, w
 
     ends = {}
     for test in read_junit(project.evidence / "junit-unit.xml").tests:
-        ends[test.node_id.removeprefix("tests/test_ends.py::")] = (test.outcome, test.requirement_ids)
+        ends[(test.node_id or "").removeprefix("tests/test_ends.py::")] = (test.outcome, test.requirement_ids)
     assert ends == {
         "test_ways[in]": (Outcome.PASSED, ("RES-1", "RES-2")),
         "test_ways[out]": (Outcome.PASSED, ("RES-1", "RES-2")),

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from reliability.errors import UsageError
+from reliability.errors import UsageError, WriteError
 from reliability.phase.asking import open_phase
 from reliability.phase.measuring import measure_phase, status_of
 from tests.unit.phase.measured import absent, suite
@@ -40,3 +42,15 @@ def test_a_suite_that_is_not_there_is_refused_before_anything_is_deleted(tmp_pat
         measure_phase(open_phase(None), only=["unti"])
 
     assert (tmp_path / "outputs/evidence/manifest.json").exists()
+
+
+@pytest.mark.parametrize("folder", [".", "..", "reliability.toml/evidence"])
+def test_a_folder_that_is_not_for_evidence_alone_is_refused(tmp_path, monkeypatch, folder):
+    project = begin(tmp_path / "project").folder
+    (project / "reliability.toml").touch()
+    monkeypatch.chdir(project)
+
+    with pytest.raises((UsageError, WriteError), match="the project itself|cannot be made"):
+        measure_phase(open_phase(None, evidence=Path(folder)))
+
+    assert (project / "pyproject.toml").exists()

@@ -45,6 +45,12 @@ def take(asked, found, *, junit="found.xml", exit_codes=None, suites=("unit", "s
     )
 
 
+def reported(asked):
+    coverage = read_evidence_folder(asked.evidence_folder, project=None).coverage
+    assert coverage
+    return coverage.totals
+
+
 def write_data(asked, name, *lines):
     data = coverage.CoverageData(basename=str(asked.project / name))
     data.add_lines({str(asked.project / "demo/breaker.py"): lines})
@@ -65,7 +71,7 @@ def test_data_of_several_suites_is_joined_line_by_line(asked):
 
     covered = {name: counts.covered for name, counts in taken.figures if name in ("required", "unit", "all")}
     assert covered == {"required": 3, "unit": 2, "all": 3}
-    assert read_evidence_folder(asked.evidence_folder, project=asked.project).coverage.totals.statements == 4
+    assert reported(asked).statements == 4
     assert status_of(taken.suites) == 0
 
 
@@ -87,7 +93,7 @@ def test_one_required_suite_may_bring_any_format(asked):
 
     assert taken.figures.required.fraction == taken.figures.unit.fraction
     assert taken.figures.all is None
-    assert read_evidence_folder(asked.evidence_folder, project=None).coverage.totals.covered == 2
+    assert reported(asked).covered == 2
     assert taken.suites[0].counts.skipped_outside == 1
 
 
