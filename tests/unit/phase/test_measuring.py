@@ -50,7 +50,7 @@ def test_a_folder_that_is_not_for_evidence_alone_is_refused(tmp_path, monkeypatc
     (project / "reliability.toml").touch()
     monkeypatch.chdir(project)
 
-    with pytest.raises((UsageError, WriteError), match="the project itself|cannot be made"):
+    with pytest.raises((UsageError, WriteError), match=r"the project itself|cannot be made"):
         measure_phase(open_phase(None, evidence=Path(folder)))
 
     assert (project / "pyproject.toml").exists()
