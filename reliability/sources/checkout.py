@@ -77,6 +77,13 @@ def read_committed(folder: Path, commit: str, path: str) -> str | None:
     return _git(folder, "show", f"{commit}:./{path}")
 
 
+def is_ignored(folder: Path, path: str) -> bool | None:
+    """Ask git whether it passes over a path under `folder`; None outside of git."""
+    if _git(folder, "rev-parse", "--git-dir") is None:
+        return None
+    return _git(folder, "check-ignore", "--quiet", "--no-index", "--", path) is not None
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603 -- fixed words, no shell

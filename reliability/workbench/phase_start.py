@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from reliability.atomic import write_text_whole
 from reliability.errors import SettingsError
 from reliability.shipped import shipped_folder
+from reliability.sources.checkout import is_ignored
 from reliability.sources.configuration import PYTEST_FILES, at, pytest_table, read_configuration
 from reliability.sources.phase_document import OwnPhase
 from reliability.sources.thresholds import find_thresholds
@@ -37,6 +38,8 @@ _LABELS_ES: Final = {
 _TEST_NAMES: Final = ("test_*.py", "*_test.py")
 _ROOTS: Final = ("source", "source_pkgs", "source_dirs")
 _GOAL_STEP: Final = 5
+_RECORD: Final = "outputs/record"
+_IGNORE_CURE: Final = f"let .gitignore hold the lines 'outputs/*' and '!{_RECORD}/' (not 'outputs/')"
 _NO_ROOTS: Final = (
     "coverage.py's configuration names no folder to measure, so that tests would count too; add to "
     'pyproject.toml under [tool.coverage.run]: branch = true and source = ["{folder}"]'
@@ -174,6 +177,10 @@ def _notes(project: Path, folders: Sequence[str], options: Mapping[str, Any]) ->
         packages = sorted(path.parent for path in project.glob("*/__init__.py") if path.parent.name not in folders)
         folder = "src" if (project / "src").is_dir() else packages[0].name if packages else "your_package"
         yield _NO_ROOTS.format(folder=folder)
+    if is_ignored(project, f"{_RECORD}/phase.md"):
+        yield f"git ignores {_RECORD}, so the record would be lost; {_IGNORE_CURE}"
+    if is_ignored(project, "outputs/evidence/manifest.json") is False:
+        yield f"git would take evidence and pages for sources; {_IGNORE_CURE}"
 
 
 def _names_roots(project: Path, options: Mapping[str, Any]) -> bool:

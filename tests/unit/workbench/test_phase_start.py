@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,29 @@ def test_the_language_is_that_of_the_pages_unless_one_is_named(project: Path):
 
     (project / PHASE_FILE).unlink()
     assert started(project, "--language", "en").language == "en"
+
+
+@pytest.mark.parametrize(
+    ("ignored", "noted"),
+    [
+        ("outputs/", ["git ignores outputs/record, so the record would be lost"]),
+        ("*.pyc", ["git would take evidence and pages for sources"]),
+        ("outputs/*\n!outputs/record/", []),
+    ],
+    ids=["all", "nothing", "all but the record"],
+)
+def test_it_says_when_git_would_lose_the_record_or_take_the_evidence(
+    project: Path, capsys: pytest.CaptureFixture[str], ignored: str, noted: list[str]
+):
+    (project / ".git").rmdir()
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)  # noqa: S607 -- git from PATH
+    (project / ".gitignore").write_text(f"{ignored}\n", encoding="utf-8")
+
+    started(project)
+
+    lines = capsys.readouterr().out.splitlines()
+    notes = [line.removeprefix("note: ").partition(";")[0] for line in lines if " git " in line]
+    assert notes == noted
 
 
 def test_a_phase_that_exists_is_never_changed(project: Path, capsys: pytest.CaptureFixture[str]):
