@@ -65,11 +65,12 @@ test-deps:  ## Install the servers and the browser that tests start and that are
 	@missing=$$($(missing_programs)); [ -z "$$missing" ] || { apt-get update -q && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
 
-bench: $(VENV)/.installed-dev  ## Measure verdicts, their speed and the client beside what others do (a few minutes)
+bench: $(VENV)/.installed-dev  ## Measure verdicts, their speed, the client and the record beside what others do (a few minutes)
 	@$(BIN)/python -m tests.bench.verdict_bench --n 40 --jobs 2
 	@$(BIN)/python -m tests.bench.before_after --n 10 --jobs 2
 	@$(BIN)/python -m tests.bench.speed_bench
 	@$(BIN)/python -m tests.bench.client_bench
+	@$(BIN)/python -m tests.bench.record_storm
 
 bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (an hour and more; goes on where it stopped)
 	@$(BIN)/python -m tests.bench.publish --out outputs/bench
