@@ -16,13 +16,15 @@ import click
 from reliability.atomic import folder_lock
 from reliability.clock import Clock, SystemClock
 from reliability.errors import UsageError, WriteError
+from reliability.notebook.phase_facts import unmatched_globs
 from reliability.phase.asking import Asked, open_phase
+from reliability.phase.manifest_lines import describe_manifest, unknown_requirements
 from reliability.phase.pytest_plugin import FACTS_OPTION
 from reliability.phase.running import FinishedRun, run_python, run_suite
 from reliability.phase.taking import take_suites
 from reliability.phase.vouching import begin, clear_outputs, vouch
 from reliability.report.words import printable
-from reliability.sources.coverage_json import CoverageCounts
+from reliability.sources.evidence_folder import read_evidence_folder
 from reliability.sources.evidence_manifest import EvidenceManifest, SuiteRun
 from reliability.sources.thresholds import find_thresholds
 from reliability.verdicts import EXIT_STATUS, Verdict
@@ -79,8 +81,13 @@ def measure(
         manifest = take_phase(asked, coverage=dict(coverage), junit=dict(junit), exit_codes=dict(exit_code))
     else:
         manifest = measure_phase(asked, only=only, contexts=contexts, imports=imports)
-    for line in _lines(manifest):
+    evidence_now = read_evidence_folder(asked.evidence_folder, project=None)
+    for line in (*describe_manifest(manifest), *unknown_requirements(asked.phase, evidence_now.tests)):
         click.echo(printable(line))
+    if unmatched := unmatched_globs(asked.phase, evidence_now):
+        raise UsageError(
+            f"{asked.phase_path}: the module goal {unmatched[0]!r} matches no measured file. Mend the glob."
+        )
     ctx.exit(status_of(manifest.suites))
 
 
@@ -208,39 +215,3 @@ def _collect(asked: Asked, runs: Mapping[str, FinishedRun]) -> tuple[Path, ...]:
     with ThreadPoolExecutor(max_workers=len(required)) as pool:
         list(pool.map(collect, required))
     return tuple(data.values())
-
-
-def _lines(manifest: EvidenceManifest) -> Sequence[str]:
-    figures = manifest.figures
-    lines = [_suite_line(run) for run in manifest.suites]
-    for label, counts in (("required suites", figures.required), ("all suites", figures.all)):
-        lines.append(f"{label}: {_percent(counts)}")
-    if figures.imports_only:
-        lines.append(f"imports alone: {_percent(figures.imports_only)}")
-    sources = manifest.sources
-    for label, paths in (
-        ("looks like a test or a mock under the measured roots", sources.test_like),
-        ("not measured", sources.unmeasured),
-        ("vanished from the data", sources.vanished),
-    ):
-        lines += [f"{label}: {path}" for path in paths]
-    if manifest.is_dirty is not False:
-        lines.append("note: measured with local changes or outside of git; no raise and no entry follows from it")
-    return lines
-
-
-def _suite_line(run: SuiteRun) -> str:
-    if run.exit_code is None and run.counts is None:
-        return f"{run.name}: did not run"
-    counts, code = run.counts, "not known" if run.exit_code is None else run.exit_code
-    ends = ("passed", "failed", "error", "skipped", "xfailed")
-    told = [f"{getattr(counts, end)} {end}" for end in ends if getattr(counts, end)] if counts else ["no tests"]
-    return "; ".join(filter(None, [f"{run.name}: exit {code}", ", ".join(told), _percent(run.coverage), run.problem]))
-
-
-def _percent(counts: CoverageCounts | None) -> str:
-    """Show a share with two decimals, rounded down, so that it never shows more than there is."""
-    if counts is None or counts.fraction is None:
-        return "not measured"
-    hundredths = 10_000 * counts.fraction.numerator // counts.fraction.denominator
-    return f"{hundredths // 100}.{hundredths % 100:02d} % covered"

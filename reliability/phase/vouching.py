@@ -112,7 +112,7 @@ def vouch(
         figures=figures,
         thresholds=beginning.thresholds,
         risks=check_risks(asked.phase, project=asked.project, suites=suites, tree=tree),
-        outputs=digests_of(asked.evidence_folder, [COVERAGE_NAME]),
+        outputs=digests_of(asked.evidence_folder, [COVERAGE_NAME] if figures.required else []),
     )
     _sweep(asked.evidence_folder, manifest)
     write_text_whole(asked.evidence_folder / MANIFEST_NAME, manifest.model_dump_json(by_alias=True, indent=1) + "\n")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import coverage
 import pytest
 
+from reliability.cli import run
 from reliability.errors import BrokenEvidenceError, MissingEvidenceError, UsageError
 from reliability.phase.asking import open_phase
 from reliability.phase.measuring import status_of, take_phase
@@ -156,3 +157,15 @@ def test_a_torn_junit_file_leaves_no_tests_and_is_not_vouched_for(asked):
         "coverage-servers.json", "coverage-unit.json", "manifest.json",
     ]  # fmt: skip
     assert json.loads((asked.evidence_folder / "manifest.json").read_text())["origin"] == "taken"
+
+
+def test_a_module_goal_that_matches_nothing_is_a_mistake_of_the_phase_and_the_evidence_stays(asked, capsys):
+    with asked.phase_path.open("a") as file:
+        file.write('[[module_goals]]\nglob = "demo/braker.py"\nlines_percent = 100\n')
+    text = asked.phase_path.read_text()
+    asked.phase_path.write_text(text.replace('["tests/servers"]', '["tests/servers"]\nrequired = false'))
+
+    assert run(["phase", "measure", "--coverage", "unit", "found.info", "--junit", "unit", "found.xml"]) == 2
+
+    assert "'demo/braker.py' matches no measured file" in capsys.readouterr().err
+    assert (asked.evidence_folder / "manifest.json").exists()
