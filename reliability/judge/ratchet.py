@@ -65,6 +65,7 @@ _FLOOR_VERDICTS: Final[Mapping[str, Verdict]] = {
     "file-set": Verdict.INCONCLUSIVE,
     "test-files-in-source": Verdict.INCONCLUSIVE,
 }
+_NOT_ACCEPTED: Final = _UNATTRIBUTED | set(_FLOOR_VERDICTS) - {"below-floor"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,14 @@ class RatchetDecision:
         return tuple(dict.fromkeys(reason.code for reason in self.reasons))
 
     @property
+    def blocking(self) -> tuple[Reason, ...]:
+        """Reasons why the run itself is not trusted or not green, whatever its height."""
+        return tuple(reason for reason in self.reasons if reason.code in _NOT_ACCEPTED)
+
+    @property
     def is_accepted(self) -> bool:
-        """Whether the run itself is trusted and green, so that the record may hold it; its height does not matter."""
-        return not (_UNATTRIBUTED | set(_FLOOR_VERDICTS) - {"below-floor"}) & set(self.codes)
+        """Whether the record may hold the run."""
+        return not self.blocking
 
     @property
     def floor_verdict(self) -> Verdict:
@@ -212,7 +218,7 @@ def _of_value(facts: RatchetFacts) -> Iterator[Reason]:
             "unstable",
             runs_count=len(recent),
             needed_count=facts.stable_runs,
-            lowest_fraction=_shown(min(recent)),
+            lowest_fraction=_shown(min(recent, default=measured)),
             next_fraction=_share(rung),
         )
 

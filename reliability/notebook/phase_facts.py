@@ -4,7 +4,8 @@ Used by the phase page and by `reliability phase ratchet`, so that both say the 
 facts mean is decided in `reliability.judge.ratchet`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from reliability.judge.module_goals import ModuleGoalState, judge_module_goals
 from reliability.judge.ratchet import WITHOUT_MANIFEST, RatchetDecision, judge_ratchet
@@ -14,7 +15,7 @@ from reliability.sources.evidence_folder import EvidenceFolder
 from reliability.sources.evidence_manifest import EvidenceManifest, SuiteCounts, SuiteRun, Thresholds
 from reliability.sources.junit import TestEvidence
 from reliability.sources.phase_document import OwnPhase
-from reliability.sources.record import Entry, PhaseRecord
+from reliability.sources.record import Entry, PhaseRecord, ThresholdChange
 
 
 def decide_ratchet(
@@ -50,12 +51,12 @@ def ratchet_facts(
 
     Returns:
         The facts. Accepted runs are the record's observations of this definition since the last
-        baseline, and this run last; its own observation, if it is there already, counts once.
+        baseline, and this run last; its own observation, if it is there already, counts once. For a
+        raise only those of later commits count than the one at which the threshold was last lowered.
     """
     manifest = folder.manifest
     earlier = _earlier(record, manifest)
     measured = manifest.figures.required
-    recent = [entry.coverage.fraction for entry in earlier if entry.coverage]
     this = measured.fraction if measured else None
     sources = manifest.sources
     return RatchetFacts(
@@ -67,7 +68,7 @@ def ratchet_facts(
         changed_tool=_changed_tool(record, manifest),
         regressed_globs=_regressed(phase, folder, earlier),
         unreadable_names=tuple(record.unreadable),
-        recent_fractions=tuple(share for share in (*recent, this) if share is not None),
+        recent_fractions=tuple(_recent(record, manifest, earlier)),
         threshold_percent=thresholds.effective.percent if thresholds.effective else None,
         hidden_threshold=_hidden(thresholds),
         floor_percent=phase.floor_percent,
@@ -162,6 +163,19 @@ def _earlier(record: PhaseRecord, manifest: EvidenceManifest) -> list[Entry]:
         if entry.kind == "observation" and is_same and not _is_this_run(entry, manifest):
             found.append(entry)
     return found
+
+
+def _recent(record: PhaseRecord, manifest: EvidenceManifest, earlier: Sequence[Entry]) -> Iterator[Fraction]:
+    lowered = [entry.commit_time for entry in record.valid if _lowers(entry.threshold)]
+    runs = [(entry.commit_time, entry.coverage) for entry in earlier]
+    for at, counted in (*runs, (manifest.commit_time, manifest.figures.required)):
+        is_later = not lowered or (at is not None and at > lowered[-1])
+        if is_later and counted is not None and counted.fraction is not None:
+            yield counted.fraction
+
+
+def _lowers(change: ThresholdChange | None) -> bool:
+    return change is not None and change.from_percent is not None and change.to_percent < change.from_percent
 
 
 def _is_this_run(entry: Entry, manifest: EvidenceManifest) -> bool:

@@ -117,7 +117,10 @@ def ratchet(
     "--record", type=click.Path(path_type=Path), help="Folder of the record.  [default: outputs/record/<phase>]"
 )
 def lower(*, to: Decimal, reason: str, phase: Path | None, record: Path | None) -> None:
-    """Lower the threshold of coverage, with a reason that the record keeps."""
+    """Lower the threshold of coverage, with a reason that the record keeps.
+
+    Only runs of later commits count for the next raise.
+    """
     if not reason.strip():
         raise UsageError("--reason is empty. Say in a sentence why the threshold must go down.")
     asked = open_phase(phase, record=record)
@@ -152,7 +155,8 @@ def _raise(asked: Asked, *, change: bool) -> _Answer:
     )
     raised = None
     if change and decision.from_percent is not None and decision.to_percent is not None:
-        raised, _ = _change(asked, decision.from_percent, decision.to_percent, "raised by the ratchet")
+        reason = words_in(asked.phase.language).plain("record.threshold.raised")
+        raised, _ = _change(asked, decision.from_percent, decision.to_percent, reason)
     in_force = thresholds.effective.percent if thresholds.effective else Decimal(0)
     floor = max(asked.phase.floor_percent, in_force)
     return _Answer(decision=decision, thresholds=thresholds, folder=folder, floor_percent=floor, raised=raised)
@@ -177,7 +181,7 @@ def _lines(answer: _Answer, *, check: bool) -> Iterator[str]:
     elif decision.action is Action.RAISE and decision.to_percent is not None:
         yield f"a raise to {plain(decision.to_percent)} % is due: reliability phase ratchet"
     else:
-        yield f"{decision.action}: {'no raise' if check else 'not raised'}, {len(decision.reasons)} reason(s)"
+        yield f"{decision.action}: {'no raise' if check else 'not raised'} because of"
     for reason in decision.reasons:
         said = _words(reason)
         yield f"  {reason.code}: {said['text']} {said['cure']}"

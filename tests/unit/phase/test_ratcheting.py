@@ -150,6 +150,31 @@ def test_a_change_that_cannot_be_recorded_is_taken_back(project, capsys):
     assert project.threshold_line.startswith("fail_under = 35 ")
 
 
+def test_what_was_lowered_is_not_raised_again_on_the_same_runs(project, capsys):
+    project.accepted(41, 41, 41)
+    run(["phase", "ratchet"])
+    run(["phase", "ratchet", "lower", "--to", "37", "--reason", "The parser is measured from now on."])
+    capsys.readouterr()
+
+    assert run(["phase", "ratchet"]) == 0
+    assert "unstable: 3 accepted runs in a row must reach 38%" in capsys.readouterr().out
+    assert project.threshold_line.startswith("fail_under = 37 ")
+
+    project.accepted(41.1, 41.2, 41.3)
+    run(["phase", "ratchet"])
+    assert project.threshold_line.startswith("fail_under = 40 ")
+
+
+def test_a_raise_says_its_reason_in_the_language_of_the_phase(project):
+    path = project.folder / "phase.toml"
+    path.write_text(path.read_text().replace('language = "en"', 'language = "es"'))
+    project.accepted(41, 41, 41)
+
+    run(["phase", "ratchet"])
+
+    assert project.record.entries[-1].reason.startswith("Todas las suites obligatorias pasaron")
+
+
 def test_lowering_below_the_phases_own_floor_says_that_it_still_holds(project, capsys):
     assert run(["phase", "ratchet", "lower", "--to", "20", "--reason", "x"]) == 0
     assert "no less than 30 %" in capsys.readouterr().err
