@@ -8,7 +8,7 @@ from hypothesis import settings
 
 import reliability.report  # noqa: F401 -- before any test imports jsonschema, which then starts 2.5 s faster
 
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25)  # more: --hypothesis-profile=ci
 settings.load_profile("suite")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: programs under test would inherit it
