@@ -31,7 +31,7 @@ def verify(ctx: click.Context, *, base: str, phase: Path | None, folder: Path | 
     kept, faults = verify_record(place, base=base)
     for fault in faults:
         click.echo(printable(fault), err=True)
-    click.echo(f"{kept} entries of {base} are as they were" + (f", {len(faults)} faults" if faults else ""))
+    click.echo(printable(f"entries of {base} as they were: {kept}; faults: {len(faults)}"))
     ctx.exit(_FAIL_STATUS if faults else 0)
 
 

@@ -6,7 +6,7 @@ their own. Which entries are due is decided in `reliability.judge.increments`.
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -68,7 +68,7 @@ def record(
     measured = read_evidence_folder(asked.evidence_folder, project=asked.project, phase_id=asked.phase.id)
     if unmatched := unmatched_globs(asked.phase, measured):
         raise UsageError(f"{asked.phase_path}: the module goal {unmatched[0]!r} matches no measured file. Mend it.")
-    known = read_record(asked.record_folder)
+    known = _record_of(asked)
     decision = decide_ratchet(asked.phase, folder=measured, record=known)
     if not decision.is_accepted or known.unreadable:
         _refuse(decision)
@@ -111,7 +111,7 @@ def export(*, jsonl: bool, to: Path | None, phase: Path | None, folder: Path | N
 def correct(*, reason: str, supersedes: str | None, phase: Path | None, folder: Path | None) -> None:
     """Add a correction: it takes an entry back, or accepts that fewer tests pass than before."""
     asked = open_phase(phase, record=folder)
-    known = {entry.key for entry in read_record(asked.record_folder).entries}
+    known = {entry.key for entry in _record_of(asked).entries}
     if supersedes is not None and supersedes not in known:
         raise UsageError(
             f"no entry of {asked.record_folder} has the key {supersedes!r}. It has: {', '.join(sorted(known))}."
@@ -199,16 +199,23 @@ def _say_due(due: list[Entry]) -> int:
     lasting = [entry for entry in due if entry.kind != "observation"]
     for entry in lasting:
         click.echo(printable(f"due {entry.kind}: {entry.reason}"))
-    click.echo("run: reliability phase record" if lasting else "nothing is due but the observation of a run, at most")
+    click.echo("run: reliability phase record" if lasting else "nothing is due, but for the observation of this run")
     return _DUE_STATUS if lasting else 0
+
+
+def _record_of(asked: Asked) -> PhaseRecord:
+    known = read_record(asked.record_folder)
+    if others := sorted({entry.phase for entry in known.entries} - {"", asked.phase.id}):
+        raise UsageError(
+            f"{asked.record_folder} is the record of phase {others[0]}, not of {asked.phase.id}. Two phases never "
+            f"share a record: name another folder with --record, or with record_folder in reliability.toml."
+        )
+    return known
 
 
 def _refuse(decision: RatchetDecision) -> None:
     click.echo("nothing is recorded:", err=True)
-    for line in _sentences(decision):
-        click.echo(printable(line), err=True)
-
-
-def _sentences(decision: RatchetDecision) -> Iterator[str]:
-    for reason in decision.reasons:
-        yield f"  {reason.code}: {words_in('en').plain(f'phase.ratchet.reason.{reason.code}.text', **reason.values)}"
+    unreadable = [reason for reason in decision.reasons if reason.code == "unreadable-record"]
+    for reason in [*decision.blocking, *unreadable]:
+        sentence = words_in("en").plain(f"phase.ratchet.reason.{reason.code}.text", **reason.values)
+        click.echo(printable(f"  {reason.code}: {sentence}"), err=True)

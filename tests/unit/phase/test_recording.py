@@ -137,11 +137,6 @@ def test_a_changed_runbook_and_a_requirement_that_lost_its_test_are_one_mileston
     )
 
 
-def drill(project, word):
-    """Have a drill log that cannot be read, in a way of its own; it lies where git does not look."""
-    (project.folder / "outputs/drills.jsonl").write_text(word)
-
-
 def test_a_drill_that_passes_and_fails_in_turn_is_a_milestone_each_time_without_any_commit(project):
     (project.folder / "reliability.toml").write_text('[rollback]\ndrill_file = "outputs/drills.jsonl"\n')
     (project.folder / ".gitignore").write_text("outputs/\n!outputs/record\n")
@@ -181,6 +176,28 @@ def test_nothing_is_added_to_a_record_that_cannot_be_read(project, capsys):
     assert run(["phase", "record"]) == 3
     assert "  unreadable-record: " in capsys.readouterr().err
     assert kinds(project) == ["observation"]
+
+
+def test_two_phases_never_share_a_record(project, capsys):
+    project.accepted(33)
+    path = project.folder / "phase.toml"
+    path.write_text(path.read_text().replace('id = "demo"', 'id = "next"'))
+    project.commit("next phase")
+    project.measure(36, phase_id="next")
+
+    for words in (["record"], ["record", "correct", "--reason", "x"]):
+        assert run(["phase", *words, "--record", "outputs/record/demo"]) == 2
+        assert "is the record of phase demo, not of next" in capsys.readouterr().err
+
+
+def test_a_refusal_names_only_what_speaks_against_the_run(project, capsys):
+    project.measure(33, is_dirty=True)
+
+    run(["phase", "record"])
+
+    assert [line.split(":")[0].strip() for line in capsys.readouterr().err.splitlines()] == [
+        "nothing is recorded", "dirty-tree",
+    ]  # fmt: skip
 
 
 def test_reasons_are_in_the_language_of_the_phase(project):
@@ -246,7 +263,7 @@ def verify(*arguments):
 
 def test_a_record_that_was_only_added_to_is_verified(recorded, capsys):
     assert verify("--base", "base") == 0
-    assert "2 entries of base are as they were" in capsys.readouterr().out
+    assert "entries of base as they were: 2; faults: 0" in capsys.readouterr().out
 
 
 def test_a_changed_a_missing_and_a_torn_entry_are_named(recorded, capsys):
