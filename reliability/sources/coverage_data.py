@@ -149,6 +149,8 @@ def write_contexts(source: Path, target: Path, *, keep: Callable[[str], bool]) -
 def _opened(path: Path) -> Iterator[CoverageData]:
     if not path.is_file():
         raise MissingEvidenceError(f"{path} is not there. Measure first with 'coverage run' or pytest --cov.")
+    if _is_cut(path):
+        raise BrokenEvidenceError(f"{path} is shorter than it says: it is torn. {_CURE}")
     data = CoverageData(basename=str(path))
     try:
         data.read()
@@ -157,6 +159,14 @@ def _opened(path: Path) -> Iterator[CoverageData]:
         raise BrokenEvidenceError(f"{path} is no whole data file of coverage.py: {err}. {_CURE}") from err
     finally:
         data.close()
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether pages that the header counts are not there; SQLite takes the rest of a half page for zeros."""
+    with path.open("rb") as file:
+        header = file.read(32)
+    page_bytes, pages_count = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
+    return path.stat().st_size < (65536 if page_bytes == 1 else page_bytes) * pages_count  # as SQLite encodes 65536
 
 
 def sources_folder(path: Path, measured: Sequence[str], sources: Path | None) -> Path:

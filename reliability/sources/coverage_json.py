@@ -5,7 +5,7 @@ judges compare exact fractions that follow from the counts. Goals and floors do 
 here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -54,6 +54,12 @@ class CoverageCounts(Strict):
         return Fraction(self.covered + self.covered_branches, self.total) if self.total else None
 
 
+def add(parts: Iterable[CoverageCounts]) -> CoverageCounts:
+    """Add counts; nothing comes to zeros."""
+    counts = list(parts)
+    return CoverageCounts(**{name: sum(getattr(part, name) for part in counts) for name in CoverageCounts.model_fields})
+
+
 class _Foreign(Strict):
     model_config = ConfigDict(extra="ignore")
 
@@ -99,6 +105,13 @@ class CoverageReport(_Foreign):
                 f"{len(self.files)} files with 0 statements were measured, and nothing measured is not 100 %; "
                 f"name the source folders in [tool.coverage.run]"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        told, counted = add([self.totals]), add(file.summary for file in self.files.values())
+        if told != counted:
+            raise ValueError(f"the totals say {dict(told)}, but the files come to {dict(counted)}")
         return self
 
     @property

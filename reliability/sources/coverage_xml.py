@@ -5,7 +5,6 @@ counts lines alone, so nobody reads it. Goals do not belong here.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from reliability.errors import BrokenEvidenceError
-from reliability.sources.coverage_json import CoverageCounts
+from reliability.sources.coverage_json import CoverageCounts, add
 from reliability.sources.validation import read_evidence
 
 _CURE: Final = "Write it anew with 'coverage xml'."
@@ -74,12 +73,6 @@ def read_coverage_xml(path: Path) -> CoverageXml:
         )
     roots = tuple(element.text.strip() for element in root.iter("source") if element.text)
     return CoverageXml(version=root.get("version", ""), roots=roots, files=dict(sorted(files.items())))
-
-
-def add(parts: Iterable[CoverageCounts]) -> CoverageCounts:
-    """Add counts; nothing comes to zeros."""
-    counts = list(parts)
-    return CoverageCounts(**{name: sum(getattr(part, name) for part in counts) for name in CoverageCounts.model_fields})
 
 
 def _counts(path: Path, element: Element) -> CoverageCounts:

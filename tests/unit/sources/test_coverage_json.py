@@ -115,6 +115,17 @@ def test_nothing_measured_is_not_a_hundred_percent(files: dict[str, tuple[int, i
         decode_coverage(body(files), where="x")
 
 
+@pytest.mark.parametrize("key", ["num_statements", "covered_lines", "num_branches", "covered_branches"])
+def test_a_total_that_is_not_the_sum_of_the_files_is_refused(key: str) -> None:
+    changed = document({"a.py": (10, 3, 4, 1), "b.py": (5, 5, 0, 0)})
+    totals = changed["totals"]
+    assert isinstance(totals, dict)
+    totals[key] += 1
+
+    with pytest.raises(BrokenEvidenceError, match="the files come to"):
+        decode_coverage(json.dumps(changed).encode(), where="x")
+
+
 def test_a_module_without_statements_has_no_percentage() -> None:
     report = decode_coverage(body({"a.py": (4, 4, 0, 0), "empty/__init__.py": (0, 0, 0, 0)}), where="x")
 
