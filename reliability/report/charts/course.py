@@ -23,6 +23,7 @@ Point = Mapping[str, Any]
 _TICKS: Final = MappingProxyType({"wide": 6, "narrow": 3})
 _LEAST_SECONDS: Final = 7200.0  # width of an axis whose points stand at one instant
 _ROOM_POINTS: Final = 2.0
+_MOST_DOTS: Final = 40  # of a longer course only the line is drawn, which keeps the page small
 _GOAL: Final[Mapping[str, Any]] = MappingProxyType({"color": COLOURS["pass"], "lw": 1.5, "ls": DASH})
 _CUT: Final[Mapping[str, Any]] = MappingProxyType({"color": COLOURS["soft"], "lw": 1.2, "ls": (0, (1.2, 2.4))})
 _UNIT: Final[Mapping[str, Any]] = MappingProxyType({"color": COLOURS["cana"], "marker": "D", "ms": 4.4, "lw": 1.6})
@@ -63,7 +64,8 @@ def _draw_stretch(axes: "Axes", points: Sequence[Point], low: float) -> None:
     for name, look in (("unit_fraction", _UNIT), ("shown_fraction", _COURSE)):
         known = [point for point in points if point[name] is not None]
         shares = [100 * point[name] for point in known]
-        axes.plot([_at(point) for point in known], shares, mec=COLOURS["card"], mew=1.2, **look)
+        dots = {} if len(known) <= _MOST_DOTS else {"marker": None}
+        axes.plot([_at(point) for point in known], shares, mec=COLOURS["card"], mew=1.2, **{**look, **dots})
 
 
 def _draw_floor(axes: "Axes", floors: Sequence[Data], start: float, end: float) -> None:

@@ -86,6 +86,14 @@ def test_no_line_crosses_a_new_rule_of_counting_and_none_meets_a_run_that_was_no
     assert sorted(len(re.findall("[ML]", line)) for line in lines if line.count("L")) == [2, 3]
 
 
+def test_a_course_of_years_stays_small() -> None:
+    days = [point(f"{1 + n // 24:02}T{n % 24:02}:00", 0.3 + n / 5000, unit_fraction=0.2) for n in range(400)]
+
+    page = str(render_block("record", course(*days), language="en"))
+
+    assert len(page) < 40_000
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "data",
