@@ -143,7 +143,9 @@ def add_threshold_entry(asked: Asked, *, from_: Decimal | None, to: Decimal, whe
         WriteError: It could not be written.
     """
     change = ThresholdChange(from_percent=from_, to_percent=to, where=where)
-    return append_entry(asked.record_folder, _said_entry(asked, "threshold", reason, threshold=change))
+    before = [entry.key for entry in read_record(asked.record_folder).valid if entry.kind == "threshold"]
+    entry = _said_entry(asked, "threshold", reason, threshold=change, follows=before[-1] if before else None)
+    return append_entry(asked.record_folder, entry)
 
 
 def on_main_branch(project: Path, environment: Mapping[str, str]) -> bool:
@@ -162,6 +164,7 @@ def _said_entry(
     reason: str,
     *,
     threshold: ThresholdChange | None = None,
+    follows: str | None = None,
     supersedes: str | None = None,
 ) -> Entry:
     """Make an entry that people or the ratchet add, at the commit of now."""
@@ -175,6 +178,7 @@ def _said_entry(
         commit=commit,
         commit_time=at,
         threshold=threshold,
+        follows=follows,
         reason=reason,
         supersedes=supersedes,
     )

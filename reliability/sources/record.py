@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -48,7 +49,7 @@ class PhaseRecord:
     """All entries of one phase.
 
     Attributes:
-        entries: By commit time, ties by commit and file name; one per key, the earliest.
+        entries: By commit time, those of one commit by what they follow, then by name; one per key, the earliest.
         unreadable: Name of each file that is no entry, or another one than its name says -> what is
             wrong; a page must show them.
     """
@@ -73,25 +74,21 @@ def read_record(folder: Path) -> PhaseRecord:
         Entries in order, and what could not be read: files that are no entries, or the
         folder itself.
     """
-    found, unreadable = [], {}
+    found, unreadable = dict[str, Entry](), dict[str, str]()
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".json") if folder.exists() else []
     except OSError as err:
         paths, unreadable = [], {folder.name: err.strerror or str(err)}
     for path in paths:
         try:
-            found.append(_read_named(path))
+            found[path.name] = _read_named(path)
         except ValidationError as err:
             unreadable[path.name] = first_problem(err)
         except OSError as err:
             unreadable[path.name] = err.strerror or str(err)
         except ValueError as err:
             unreadable[path.name] = str(err)
-    named = [(entry.commit_time, entry.commit or "", entry.file_name, entry) for entry in found]
-    by_key: dict[str, Entry] = {}
-    for *_, entry in sorted(named, key=lambda item: item[:3]):
-        by_key.setdefault(entry.key, entry)
-    return PhaseRecord(entries=tuple(by_key.values()), unreadable=unreadable)
+    return PhaseRecord(entries=_in_order(found), unreadable=unreadable)
 
 
 def read_entry(body: bytes) -> Entry:
@@ -147,6 +144,25 @@ def _read_named(path: Path) -> Entry:
     if entry.file_name != path.name:
         raise ValueError(f"it was changed by hand or renamed: what it says belongs to {entry.file_name}")
     return entry
+
+
+def _in_order(entries: Mapping[str, Entry]) -> tuple[Entry, ...]:
+    """Order entries by commit; those of one commit by what they follow, then by name; one per key, the earliest."""
+    keys = {name: name.removesuffix(".json").rpartition("-")[2] for name in entries}
+    by_key = {key: entries[name] for name, key in keys.items()}
+    links = {key: entry.follows for key, entry in by_key.items()}
+
+    def place(name: str) -> tuple[datetime, str, int, str]:
+        entry = entries[name]
+        after, earlier = 0, entry.follows
+        while earlier in by_key and by_key[earlier].commit == entry.commit and after < len(links):
+            after, earlier = after + 1, links[earlier]
+        return entry.commit_time, entry.commit or "", after, name
+
+    first: dict[str, Entry] = {}
+    for name in sorted(entries, key=place):
+        first.setdefault(keys[name], entries[name])
+    return tuple(first.values())
 
 
 def _taken_back(entries: Sequence[Entry]) -> set[str]:

@@ -33,7 +33,7 @@ _MEASURED: Final = frozenset({"kind", "suites", "coverage", "source_digest"})
 # What makes two entries of a kind the same, beyond what was measured.
 _SAID: Final[Mapping[str, frozenset[str]]] = {
     "milestone": frozenset({"state", "follows"}),
-    "threshold": frozenset({"threshold", "commit", "reason"}),
+    "threshold": frozenset({"threshold", "commit", "reason", "follows"}),
     "correction": frozenset({"supersedes", "commit", "reason"}),
     "imported": frozenset({"stated"}),
 }
@@ -141,8 +141,8 @@ class Entry(Strict):
         modules: Glob of a module goal -> what was measured.
         threshold: Change of the threshold.
         state: Requirements and watched things.
-        follows: Of a milestone the key of the entry whose states it changes, so that a drill that
-            passes, fails and passes again is three entries.
+        follows: Key of the entry whose states a milestone changes, or of the threshold's change before,
+            so that a drill that passes, fails and passes again at one commit is three entries in order.
         source_digest: Digest of the measured sources; None when it was not taken.
         evidence: Digests of the facts.
         reason: One sentence for people.
@@ -179,6 +179,8 @@ class Entry(Strict):
             raise ValueError("only an entry of kind threshold changes one")
         if self.supersedes and self.kind != "correction":
             raise ValueError("only a correction takes an entry back")
+        if self.follows and self.kind not in ("milestone", "threshold"):
+            raise ValueError("only a milestone or a change of the threshold follows an entry")
         return self
 
     def under(self, key: str) -> Self:

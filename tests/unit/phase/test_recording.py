@@ -1,13 +1,16 @@
 """The record of a project in git: what is due is added once, from accepted runs alone, and stays as it was."""
 
 import json
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from reliability import sample
 from reliability.cli import run
-from reliability.phase.recording import on_main_branch
+from reliability.phase.asking import open_phase
+from reliability.phase.recording import add_threshold_entry, on_main_branch
 
 
 def kinds(project):
@@ -176,6 +179,16 @@ def test_nothing_is_added_to_a_record_that_cannot_be_read(project, capsys):
     assert run(["phase", "record"]) == 3
     assert "  unreadable-record: " in capsys.readouterr().err
     assert kinds(project) == ["observation"]
+
+
+def test_a_threshold_that_goes_up_and_down_at_one_commit_is_an_entry_each_time_in_order(project):
+    asked = open_phase(None)
+    steps = [Decimal(35), Decimal(36), Decimal(35), Decimal(36), Decimal(35)]
+
+    for before, now in pairwise(steps):
+        add_threshold_entry(asked, from_=before, to=now, where="pyproject.toml", reason="As measured.")
+
+    assert [entry.threshold.to_percent for entry in project.record.entries] == steps[1:]
 
 
 def test_two_phases_never_share_a_record(project, capsys):
