@@ -3,7 +3,7 @@
 Templates decide nothing: units live in filters (`reliability.report.formats`), words in
 catalogues (`t("canary.latency.title")`), small drawings and charts in globals.
 
-Filters: number(digits) percent(digits) level signed_percent(digits) points(digits) ms seconds
+Filters: number(digits) percent(digits) level exact signed_percent(digits) points(digits) ms seconds
 duration minutes instant day clock interval plural(one, many).
 Globals: t(key, **values), told(data, path, **values), knows(key), span(start, end), status(verdict, cautions),
 chart(name, data), language, figures_of(report), and the macros of `templates/marks.html.j2`: chip, icon, swatch, gauge.

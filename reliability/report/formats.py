@@ -22,8 +22,8 @@ DASH: Final = "\u2013"  # also stands for a missing number
 _NO_BREAK_DASH: Final = f"\u2060{DASH}\u2060"  # a line never breaks between two times of day
 _HOURS_AS_DAYS: Final = 1000  # a clock that is years off
 _FILTER_NAMES: Final = (
-    "number", "percent", "level", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant", "day",
-    "clock", "interval", "plural",
+    "number", "percent", "level", "exact", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant",
+    "day", "clock", "interval", "plural",
 )  # fmt: skip
 
 
@@ -66,8 +66,11 @@ class Formats:
 
     def level(self, fraction: float | None) -> str:
         """Write a share that people chose, such as a floor or a goal, with the decimals that it has, at most two."""
-        percent = round(100 * (fraction or 0), 2)
-        return self.percent(fraction, next(digits for digits in range(3) if round(percent, digits) == percent))
+        return self.percent(fraction, _digits(100 * (fraction or 0)))
+
+    def exact(self, value: float | None) -> str:
+        """Write a number that people chose, such as a step, with the decimals that it has, at most two."""
+        return self.number(value, _digits(value or 0))
 
     def signed_percent(self, fraction: float | None, digits: int = 1) -> str:
         """Write a relative change, always with its sign."""
@@ -138,3 +141,8 @@ class Formats:
 
     def _when(self, at: str | None, pattern: str, zone: str = "") -> str:
         return DASH if at is None else f"{format_datetime(parse_instant(at), pattern, locale=self._locale)}{zone}"
+
+
+def _digits(value: float) -> int:
+    """Return the decimals that a number has, at most two."""
+    return next(digits for digits in range(3) if round(value, digits) == round(value, 2))

@@ -71,6 +71,11 @@ def test_a_chosen_level_has_the_decimals_that_it_needs(fraction: float | None, e
     assert EN.level(fraction) == english
 
 
+@pytest.mark.parametrize(("value", "spanish"), [(2, "2"), (2.0, "2"), (0.5, "0,5"), (1.25, "1,25"), (0, "0")])
+def test_a_chosen_number_has_the_decimals_that_it_needs(value: float, spanish: str) -> None:
+    assert ES.exact(value) == spanish
+
+
 def test_milliseconds_keep_three_figures() -> None:
     assert [EN.ms(value).replace(NO_BREAK, " ") for value in (0.2213, 0.0987, 0.00512)] == [
         "221 ms",

@@ -34,8 +34,8 @@ def placeholders(text: str) -> set[str]:
     """Return the names that a string needs values for."""
     if "{" not in text:
         return set()
-    for name in ("number", "percent", "level", "signed_percent", "points", "ms", "seconds", "duration", "minutes",
-                 "instant", "day", "clock", "interval", "plural", "named"):  # fmt: skip
+    for name in ("number", "percent", "level", "exact", "signed_percent", "points", "ms", "seconds", "duration",
+                 "minutes", "instant", "day", "clock", "interval", "plural", "named"):  # fmt: skip
         SYNTAX.filters.setdefault(name, str)
     return meta.find_undeclared_variables(SYNTAX.parse(text)) - {"span"}
 
