@@ -22,8 +22,8 @@ DASH: Final = "\u2013"  # also stands for a missing number
 _NO_BREAK_DASH: Final = f"\u2060{DASH}\u2060"  # a line never breaks between two times of day
 _HOURS_AS_DAYS: Final = 1000  # a clock that is years off
 _FILTER_NAMES: Final = (
-    "number", "percent", "level", "exact", "signed_percent", "points", "ms", "seconds", "duration", "minutes", "instant",
-    "day", "clock", "interval", "plural",
+    "number", "percent", "level", "exact", "signed_percent", "points", "ms", "seconds", "duration", "minutes",
+    "instant", "day", "clock", "interval", "plural",
 )  # fmt: skip
 
 
