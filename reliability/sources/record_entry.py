@@ -195,7 +195,7 @@ class Entry(Strict):
         if self._key_1:
             return self._key_1
         said = _MEASURED | _SAID.get(self.kind, frozenset())
-        return _key(self.model_dump(mode="json", include=set(said)), self)
+        return _key(self.model_dump(mode="json", include=set(said), exclude_none=True), self)  # a later field is absent
 
     @property
     def file_name(self) -> str:

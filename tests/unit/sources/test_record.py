@@ -22,6 +22,7 @@ from reliability.sources.record import (
     EntryKind,
     EvidenceDigests,
     RecordedCoverage,
+    RecordedState,
     RecordedSuite,
     Stated,
     ThresholdChange,
@@ -312,12 +313,30 @@ def test_a_correction_can_be_taken_back_itself(tmp_path: Path) -> None:
     assert read_record(tmp_path).valid == (wrong, second)
 
 
-def test_keys_and_bytes_of_schema_2_are_what_they_always_were() -> None:
-    """A changed key would double every entry: a new field of the record needs a schema of its own."""
-    written = entry(1).model_copy(update={"source_digest": "b" * 64})
-
-    assert written.file_name == "2026-11-26-observation-000000000000-021b4bbf.json"
-    assert hashlib.sha256(written.to_bytes()).hexdigest()[:8] == "84f19f14"
+@pytest.mark.parametrize(
+    ("written", "key", "digest"),
+    [
+        (entry(1), "a416ccb3", "0764349d"),
+        (entry(1, kind="baseline").model_copy(update={"source_digest": "b" * 64}), "91849391", "292d1610"),
+        (threshold(source_digest=None), "72cdeb4a", "b630cb80"),
+        (threshold(source_digest=None, follows="0123abcd"), "b7046de0", "449f22b7"),
+        (
+            entry(1, kind="milestone").model_copy(update={"state": RecordedState(watched={"drill": "PASS"})}),
+            "ed46b4c7",
+            "c8d399e8",
+        ),
+        (
+            entry(1, kind="correction").model_copy(update={"supersedes": "0123abcd", "coverage": None}),
+            "6a95bd26",
+            "4bbb0d02",
+        ),
+    ],
+    ids=["observation", "baseline", "threshold", "next threshold", "milestone", "correction"],
+)
+def test_keys_and_bytes_of_schema_2_are_what_they_always_were(written: Entry, key: str, digest: str) -> None:
+    """A changed key would make old entries unreadable: it takes no new field but an optional one."""
+    assert written.file_name == f"2026-11-26-{written.kind}-000000000000-{key}.json"
+    assert hashlib.sha256(written.to_bytes()).hexdigest()[:8] == digest
 
 
 @pytest.mark.parametrize(
