@@ -7,6 +7,7 @@ How states follow is decided in `reliability.judge`.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
@@ -59,8 +60,6 @@ def requirements(found: PhaseEvidence) -> Data:
         "commit": manifest.commit if manifest else None,
         "risks": risks(found),
         "is_doubted": found.is_doubted,
-        "is_shipped": measured.is_shipped,
-        "began_at": measured.began_at,
     }
 
 
@@ -102,10 +101,8 @@ def module_goals(found: PhaseEvidence) -> list[Data]:
         {
             "glob": state.goal.glob,
             "each": state.goal.each,
-            "lines_goal_fraction": state.goal.lines_percent / 100,
-            "branches_goal_fraction": None
-            if state.goal.branches_percent is None
-            else state.goal.branches_percent / 100,
+            "lines_goal_fraction": _fraction(state.goal.lines_percent),
+            "branches_goal_fraction": _fraction(state.goal.branches_percent),
             "lines_fraction": _share(state.lines),
             "branches_fraction": _share(state.branches),
             "state": state.state,
@@ -139,6 +136,10 @@ def _taken(states: list[RiskState], check: str) -> RiskState | None:
     """Take the next state of this check; one per risk that has it, in the order of the risks."""
     place = next((n for n, state in enumerate(states) if state.check == check), None)
     return None if place is None else states.pop(place)
+
+
+def _fraction(percent: Decimal | None) -> Fraction | None:
+    return None if percent is None else Fraction(percent) / 100
 
 
 def _share(part: Sequence[int]) -> float | None:
