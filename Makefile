@@ -71,6 +71,8 @@ bench: $(VENV)/.installed-dev  ## Measure verdicts, their speed, the client and 
 	@$(BIN)/python -m tests.bench.speed_bench
 	@$(BIN)/python -m tests.bench.client_bench
 	@$(BIN)/python -m tests.bench.record_storm
+	@$(BIN)/python -m tests.bench.phase_bench
+	@$(BIN)/python -m tests.bench.forecast_bench --paths 200
 
 bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (an hour and more; goes on where it stopped)
 	@$(BIN)/python -m tests.bench.publish --out outputs/bench
