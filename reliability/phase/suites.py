@@ -227,20 +227,28 @@ def _as_text(found: _Found) -> Iterator[str]:
 
 
 def _group(group: Group, found: _Found) -> str:
-    files = f" and {_count(len(group.files), 'file')} that cannot be imported" if group.files else ""
+    skipped = sum(found.whole.files[path].outcome == "skipped" for path in group.files)
+    parts = [
+        (len(group.tests), "test", ""),
+        (len(group.files) - skipped, "file", " that cannot be imported"),
+        (skipped, "file", " skipped as a whole"),
+    ]
+    what = " and ".join(f"{_count(number, word)}{rest}" for number, word, rest in parts if number)
     why = printable(group.reason.splitlines()[0] if group.reason else "")
     if group.kind == LONG:
         seconds = sum(found.whole.tests[test].seconds for test in group.tests)
         why = f"{found.slow_seconds:g} s or more each, {seconds:.1f} s together"
-    return f"{group.marker}: {_count(len(group.tests), 'test')}{files} ({group.kind}: {why})"
+    return f"{group.marker}: {what} ({group.kind}: {why})"
 
 
 def _gain(found: _Found) -> str:
-    advice = found.advice
+    tests, files = found.advice.tests, found.advice.files
     hidden = f" with {_count(found.hidden_count, 'test function')}" if found.hidden_count else ""
-    files = f" and keeping {_count(len(advice.files), 'file')}{hidden} apart" if advice.files else ""
+    marked = f"marking {'these' if len(tests) > 1 else 'this'} {_count(len(tests), 'test')}" if tests else ""
+    kept = f"keeping {_count(len(files), 'file')}{hidden} apart" if files else ""
     status = "" if found.unit.exit_code is None else f"; pytest then ends with {found.unit.exit_code}"
-    return f"Marking these {_count(len(advice.tests), 'test')}{files} leaves unit at {found.unit.as_text()}{status}."
+    done = " and ".join(filter(None, (marked, kept)))
+    return f"{done[0].upper()}{done[1:]} leaves unit at {found.unit.as_text()}{status}."
 
 
 def _count(number: int, word: str) -> str:

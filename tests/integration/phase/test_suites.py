@@ -158,6 +158,18 @@ def test_a_green_and_quick_project_has_nothing_to_set_apart_and_is_left_as_it_wa
     assert contents(folder) == before
 
 
+def test_a_file_that_skips_itself_is_told_as_such(project):
+    tests = {
+        "tests/test_a.py": "import pytest\n\npytest.importorskip('spacy')\n\n\ndef test_a():\n    assert 0\n",
+        "tests/test_b.py": "from shop import price\n\n\ndef test_b():\n    assert price(1) == 3\n",
+    }
+
+    text = ask(project(tests))
+
+    assert "needs_spacy: 1 file skipped as a whole (missing-module: " in text
+    assert "Keeping 1 file with 1 test function apart leaves unit at 62.5 % (estimate" in text
+
+
 def test_the_projects_own_source_threshold_and_workers_are_heeded(project):
     configuration = CONFIGURATION.replace(
         '["--import-mode=importlib"]', '["--import-mode=importlib", "--cov=shop", "--cov-fail-under=99", "-n2"]'
