@@ -27,7 +27,10 @@ _PURPOSE: Final = re.compile(
 _RISK: Final = re.compile(r"^(riesgo|risk)\s*:\s*", re.IGNORECASE)
 _MITIGATION: Final = re.compile(r"\s*(?:→|->|=>)\s*(?:mitigaci[oó]n|mitigation)?\s*:?\s*", re.IGNORECASE)
 _COVERAGE: Final = re.compile(r"cobertura|coverage")
-_WHOLE: Final = re.compile(r"(full|whole|entire) suite|suite (completa|entera)|toda la suite|all tests")
+_WHOLE: Final = re.compile(
+    r"(full|whole|entire) (test )?suite|suite (completa|entera)|toda la suite|all (the )?tests|todas las pruebas|"
+    r"cobertura (total|global)|(total|overall) coverage"
+)
 _NOT_GREEN: Final = re.compile(r"\b(fall|fail|parcial|partial|broken|rot[oa])")
 _FILE: Final = re.compile(r"[\w/-]+\.py\b")
 _DAY: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -192,8 +195,14 @@ def _take_coverage(facts: StatedFacts, line: StatedLine) -> Decimal | None:
     if names and not percents_in(line.text[: names[0].start()]):
         cuts = [*(name.end() for name in names), len(line.text)]  # "a.py: 100 %, b.py: 80 %"
     for place, name in enumerate(names):
-        percent, about = next(iter(percents_in(line.text[cuts[place] : cuts[place + 1]])), (None, False))
-        facts.figures.append(StatedFigure(label=name[0], percent=percent, approximate=about, note=line.text))
+        stated = percents_in(line.text[cuts[place] : cuts[place + 1]])
+        figure = StatedFigure(
+            label=name[0],
+            percent=stated[0][0] if stated else None,
+            approximate=bool(stated) and stated[0][1],
+            note=line.text,
+        )
+        facts.figures.append(figure)
     return None
 
 

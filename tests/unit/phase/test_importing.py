@@ -191,6 +191,17 @@ def test_a_day_that_does_not_exist_is_none_and_equal_tasks_keep_apart(run: Run, 
     assert {name: task.state for name, task in phase.tasks.items()} == {"measure": "done", "measure-2": "open"}
 
 
+def test_each_coverage_of_the_whole_suite_is_kept_and_the_last_one_stands(run: Run, tmp_path: Path) -> None:
+    more = "- 2026-03-01: **Total coverage** about 63.5% (partly failing)\n- 2026-03-02: coverage of a part: 99 %\n"
+
+    run(f"{ENGLISH}{more}")
+
+    suite = imported(tmp_path, "phase-7.toml").whole_suite
+    assert (suite.percent, suite.approximate, suite.green) == (Decimal("63.5"), True, False)
+    entries = read_record(tmp_path / "outputs/record/phase-7").entries
+    assert [entry.stated.percent for entry in entries if entry.stated] == [61, None, Decimal("63.5"), None]
+
+
 def test_a_section_of_another_kind_is_reported_whole(run: Run) -> None:
     output = run(f"{ENGLISH}\n## Thanks\n- to all\n\n```sh\nmake\n```\n").output
 
