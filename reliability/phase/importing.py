@@ -67,10 +67,10 @@ def import_phase(*, file: Path, phase_id: str | None, language: str | None, out:
     target = out or project / f"{name}.toml"
     with refusing(f"{file} as a phase", cure="Mend the document and import it again."):
         document = phase_toml(facts, phase_id=name, file=file.name, language=language or language_of(text))
+        entries = list(_entries(facts, phase_id=name, file=file.name))
     if target.exists() and target.read_bytes() != document.encode():
         raise UsageError(f"{target} exists and says something else; it was not changed. Choose another with --out.")
     folder = project / RECORD_FOLDER / name
-    entries = list(_entries(facts, phase_id=name, file=file.name))
     for entry in entries:
         append_entry(folder, entry)
     write_text_whole(target, document)

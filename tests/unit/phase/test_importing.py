@@ -239,6 +239,8 @@ def test_what_cannot_be_read_or_named_is_refused(run: Run, tmp_path: Path) -> No
     assert isinstance(run(ENGLISH, "--id", "../x").exception, UsageError)
     assert isinstance(run(ENGLISH.replace("75 %", "750 %")).exception, BrokenEvidenceError)
     assert isinstance(CliRunner().invoke(import_phase, ["gone.md"]).exception, MissingEvidenceError)
+    too_much = ENGLISH.replace("61 %", "610 %") + "- total coverage 62 %\n"
+    assert isinstance(run(too_much).exception, BrokenEvidenceError)
     (tmp_path / "binary.md").write_bytes(b"\xff\xfe\x00")
     assert isinstance(CliRunner().invoke(import_phase, ["binary.md"]).exception, DocumentError)
     assert not (tmp_path / "outputs").exists()
