@@ -120,6 +120,8 @@ def data_of(folder: Path, suite: str) -> Path:
 
 def read_tests(junit: Path) -> tuple[TestEvidence | None, str | None]:
     """Read a JUnit file that need not be there: its tests, or why there are none."""
+    if not junit.exists():
+        return None, "pytest wrote no results: it was killed, or refused its options; see its words above"
     try:
         return read_junit(junit), None
     except SourceError as err:

@@ -7,6 +7,7 @@ What a figure is worth is judged elsewhere.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -50,7 +51,9 @@ class Sums:
         named = sorted({root for facts in told for root in facts.get("roots", ())})
         self._rules: Rules = read_rules(asked.project, named=named, config=self._config)
         self._problems: dict[str, str] = {}
-        self._alone = {name: self._report(name, run.data) for name, run in runs.items() if not run.is_cut}
+        ended = {name: run.data for name, run in runs.items() if not run.is_cut}
+        with ThreadPoolExecutor() as pool:  # each is a process of its own
+            self._alone = dict(zip(ended, pool.map(self._report, ended, ended.values()), strict=True))
         self._required = [name for name, suite in asked.phase.suites.items() if suite.required]
         self._together: CoverageReport | None = None
 
@@ -77,16 +80,18 @@ class Sums:
     def figures(self, imports: Sequence[Path]) -> Figures:
         """Compute the coverages; None where a suite that belongs to one did not run."""
         suites = self._asked.phase.suites
-        self._together = self._joined(self._required, COVERAGE_NAME)
+        collected = {str(index): path for index, path in enumerate(imports)}
+        with ThreadPoolExecutor() as pool:
+            alone = pool.submit(self._join, collected, ".joined-imports.json") if imports else None
+            self._together = self._joined(self._required, COVERAGE_NAME)
         required = counts_of(self._together)
         whole = required if len(self._required) == len(suites) else counts_of(self._joined(list(suites)))
         unit = next((counts_of(self._alone.get(name)) for name, suite in suites.items() if suite.unit), None)
-        collected = {str(index): path for index, path in enumerate(imports)}
         return Figures(
             required=required,
             unit=unit,
             all=whole,
-            imports_only=counts_of(self._join(collected, ".joined-imports.json")) if imports else None,
+            imports_only=counts_of(alone.result()) if alone else None,
             passing_only=self._passing(required),
         )
 
@@ -158,7 +163,7 @@ class Sums:
             return told
         if not all(path.exists() and path.suffix == ".sqlite" for path in paths):  # totals alone do not add up
             return None
-        joined = self._folder / ".joined-data.sqlite"
+        joined = self._folder / f".joined-{target}.sqlite"
         joined.unlink(missing_ok=True)
 
         def compute() -> CoverageReport:
