@@ -1,6 +1,7 @@
 """The record of a project in git: what is due is added once, from accepted runs alone, and stays as it was."""
 
 import json
+import shutil
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -158,6 +159,41 @@ def test_a_drill_that_passes_and_fails_in_turn_is_a_milestone_each_time_without_
     assert kinds(project).count("milestone") == 5
 
 
+def test_of_a_watched_file_only_the_lines_that_its_pattern_names_count(project):
+    path = project.folder / "phase.toml"
+    path.write_text(path.read_text() + 'pattern = "^open_seconds"\n')
+    (project.folder / "runbook.md").write_text("# Roll back\nopen_seconds = 30\n")
+    project.accepted(33)
+
+    for text, milestones in (("# Other words\nopen_seconds = 30\n", 0), ("# Roll back\nopen_seconds = 60\n", 1)):
+        (project.folder / "runbook.md").write_text(text)
+        project.accepted(33)
+        assert kinds(project).count("milestone") == milestones
+
+    path.write_text(path.read_text().replace("^open_seconds", "("))
+    project.commit("bad pattern")
+    project.measure(33)
+    assert run(["phase", "record"]) == 2
+
+
+def test_a_module_goal_that_matches_nothing_is_an_error_of_the_phase(project, capsys):
+    path = project.folder / "phase.toml"
+    path.write_text(path.read_text() + '\n[[module_goals]]\nglob = "demo/lock_service.py"\nlines_percent = 80\n')
+    project.commit("goal")
+    project.measure(33)
+
+    assert run(["phase", "record"]) == 2
+    assert "'demo/lock_service.py' matches no measured file" in capsys.readouterr().err
+
+
+def test_a_project_without_a_commit_has_no_record(tmp_path, monkeypatch, project):
+    (tmp_path / "new").mkdir()
+    shutil.copy(project.folder / "phase.toml", tmp_path / "new")
+    monkeypatch.chdir(tmp_path / "new")
+
+    assert run(["phase", "record", "correct", "--reason", "x"]) == 2
+
+
 def test_an_entry_that_was_taken_back_does_not_come_back_from_the_same_evidence(project):
     project.accepted(33, 36)
     increment = next(entry for entry in project.record.entries if entry.kind == "increment")
@@ -263,6 +299,7 @@ def test_an_export_holds_one_entry_a_line_in_order(project, capsys):
 def recorded(project):
     """A project whose record is committed, then added to."""
     project.accepted(33)
+    (project.folder / "outputs/record/demo/phase.md").write_text("# Ours\n")
     project.git("add", "-A")
     project.git("commit", "-q", "-m", "record")
     project.git("tag", "base")
@@ -281,7 +318,7 @@ def test_a_record_that_was_only_added_to_is_verified(recorded, capsys):
 
 def test_a_changed_a_missing_and_a_torn_entry_are_named(recorded, capsys):
     folder = recorded.folder / "outputs/record/demo"
-    changed, missing = (folder.parents[2] / name for name in recorded.git("ls-files", "outputs/record").split())
+    changed, missing = (folder.parents[2] / name for name in recorded.git("ls-files", "*.json").split())
     (torn,) = folder.glob("*-increment-*")
     changed.write_bytes(changed.read_bytes() + b"\n")
     missing.unlink()
@@ -293,6 +330,8 @@ def test_a_changed_a_missing_and_a_torn_entry_are_named(recorded, capsys):
     assert f"changed: outputs/record/demo/{changed.name}" in said
     assert f"missing: outputs/record/demo/{missing.name}" in said
     assert any(line.startswith(f"unreadable: {torn.name}") for line in said)
+    assert run(["phase", "record", "export", "--jsonl"]) == 0
+    assert f"warning: {torn.name} is left out: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("base", ["nowhere", "--upload-pack=x", "base..main"])

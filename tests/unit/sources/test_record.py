@@ -345,6 +345,7 @@ def test_keys_and_bytes_of_schema_2_are_what_they_always_were(written: Entry, ke
         ({"commit": None}, "commit is missing"),
         ({"stated": Stated(date=BEGUN.date(), text="35 %")}, "only what is imported"),
         ({"supersedes": "00000000"}, "only a correction"),
+        ({"follows": "00000000"}, "only a milestone or a change"),
         ({"threshold": threshold().threshold}, "only an entry of kind threshold"),
         ({"_key_1": "00000000"}, "_key_1 is not a known key"),
     ],
