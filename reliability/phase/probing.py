@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
     """Measure what the configuration of coverage.py says, unless the project's own `--cov` says it."""
     options = early_config.known_args_namespace
-    if not options.cov_source:
+    if not getattr(options, "cov_source", True):
         options.cov_source = [True]
     return (yield)
 
