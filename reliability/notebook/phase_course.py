@@ -165,8 +165,13 @@ def _forecast(found: PhaseEvidence) -> Data:
 
 
 def observations_since_baseline(record: PhaseRecord) -> list[tuple[datetime, Fraction]]:
-    """Return when and what accepted runs measured since the last change of what is counted."""
-    starts = [place for place, entry in enumerate(record.valid) if entry.kind == "baseline"]
-    later = record.valid[starts[-1] if starts else 0 :]
+    """Return when and what accepted runs measured since the last change of what is counted, once per commit."""
+    entries = record.valid
+    starts = [place for place, entry in enumerate(entries) if entry.kind == "baseline"]
+    later = entries[starts[-1] if starts else 0 :]
     found = [(entry.commit_time, entry.coverage) for entry in later if entry.kind in ("observation", "baseline")]
-    return [(at, counts.fraction) for at, counts in found if counts and counts.fraction is not None]
+    measured = [(at, counts) for at, counts in found if counts is not None]
+    shares = {
+        at: counts.fraction for at, counts in measured if counts.definition_digest == measured[-1][1].definition_digest
+    }
+    return [(at, share) for at, share in shares.items() if share is not None]
