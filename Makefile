@@ -11,6 +11,7 @@ PUBLIC := public
 FORMAT := text
 TO :=
 RESULTS_URL ?=
+BASE ?= origin/main
 LOWEST := .venv-lowest
 LOWEST_PYTHON ?= python3.11
 SYSTEM := prometheus victoria-metrics chromium
@@ -49,6 +50,9 @@ test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and lay
 
 test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
 	@$(BIN)/pytest -n auto --dist worksteal tests/unit tests/notebooks
+
+record-verify: $(VENV)/.installed  ## Prove that no entry of the record that BASE has was changed or removed since (BASE=commit)
+	@$(BIN)/reliability phase record verify --phase $(PHASE) --base "$(BASE)"
 
 test-lowest: $(LOWEST)/.installed  ## Run the fast tests with the lowest versions of all libraries (Python 3.11)
 	@$(LOWEST)/bin/python -m pytest -n auto -m "not integration and not browser" -W ignore::DeprecationWarning
@@ -122,4 +126,4 @@ $(LOWEST)/.installed: pyproject.toml
 	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[staging,dev]'
 	@touch $@
 
-.PHONY: report gate publish lab test test-unit test-lowest test-wheel test-deps test-deps-if-allowed bench bench-table soak format clean help
+.PHONY: report gate publish lab test test-unit record-verify test-lowest test-wheel test-deps test-deps-if-allowed bench bench-table soak format clean help

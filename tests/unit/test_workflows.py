@@ -60,7 +60,7 @@ def check_github(text: str) -> None:
     assert workflow["permissions"] == {}
     assert workflow["concurrency"]["cancel-in-progress"] == "${{ github.ref != 'refs/heads/main' }}"
     assert workflow["defaults"] == {"run": {"shell": "bash"}}  # with pipefail, so that a pipe keeps the status
-    assert list(jobs) == ["test", "lowest", "wheel", "report", "pages"]
+    assert list(jobs) == ["test", "record", "lowest", "wheel", "report", "pages"]
     for name, job in jobs.items():
         assert 0 < job["timeout-minutes"] <= 30
         writes = {"pages": "write", "id-token": "write"}
@@ -69,7 +69,10 @@ def check_github(text: str) -> None:
         if name != "pages":
             checkout, python = job["steps"][:2]
             assert outline(checkout) == ("checkout", None)
-            assert checkout["with"] == {"persist-credentials": False}
+            assert checkout["with"] == {
+                "persist-credentials": False,
+                **({"fetch-depth": 2} if name == "record" else {}),
+            }
             assert outline(python) == ("setup-python", None)
             assert python["with"] == {"python-version": "${{ matrix.python }}" if name == "test" else "3.11"}
     check_github_tests(jobs)
@@ -84,6 +87,8 @@ def check_github_tests(jobs: dict[str, Any]) -> None:
         ("upload-artifact", "${{ !cancelled() && matrix.python == '3.11' }}"),
     ]
     assert jobs["test"]["steps"][-1]["with"] == {"name": "evidence", "path": EVIDENCE}
+    assert jobs["record"]["if"] == "${{ github.event_name == 'pull_request' }}"
+    assert [outline(step) for step in jobs["record"]["steps"][2:]] == [("make record-verify BASE=HEAD^1", None)]
     assert [outline(step) for step in jobs["lowest"]["steps"][2:]] == [("make test-lowest", None)]
     assert [outline(step) for step in jobs["wheel"]["steps"][2:]] == [("make test-wheel", None)]
 
@@ -138,6 +143,12 @@ def check_gitlab(text: str) -> None:
             "parallel": {"matrix": [{"PYTHON_VERSION": PYTHONS}]},
             "script": ["make test"],
             "artifacts": {"when": "always", "paths": [EVIDENCE], "reports": {"junit": f"{EVIDENCE}junit-*.xml"}},
+        },
+        "record": {
+            "stage": "test",
+            "rules": [{"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'}],
+            "variables": {"GIT_DEPTH": "0"},
+            "script": ["make record-verify BASE=$CI_MERGE_REQUEST_DIFF_BASE_SHA"],
         },
         "lowest": {"stage": "test", "script": ["make test-lowest"]},
         "wheel": {"stage": "test", "script": ["make test-wheel"]},
@@ -248,6 +259,9 @@ WRONG = [
     ("github", "FORMAT=markdown", "FORMAT=text"),
     ("github", "!cancelled() && matrix.python == '3.11'", "matrix.python == '3.11'"),
     ("github", "shell: bash", "shell: sh"),
+    ("github", "fetch-depth: 2", "fetch-depth: 1"),
+    ("github", "BASE=HEAD^1", "BASE=HEAD"),
+    ("gitlab", "BASE=$CI_MERGE_REQUEST_DIFF_BASE_SHA", "BASE=$CI_COMMIT_SHA"),
     ("github", "name: reports\n          path: public/", "name: reports\n          path: outputs/"),
     ("gitlab", "key: reports", "key: $CI_COMMIT_SHA"),
     ("gitlab", "paths: [outputs/runs/]", "paths: [outputs/]"),
