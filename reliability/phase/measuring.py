@@ -25,7 +25,7 @@ from reliability.phase.taking import take_suites
 from reliability.phase.vouching import begin, clear_outputs, vouch
 from reliability.report.words import printable
 from reliability.sources.evidence_folder import read_evidence_folder
-from reliability.sources.evidence_manifest import EvidenceManifest, SuiteRun
+from reliability.sources.evidence_manifest import MANIFEST_NAME, EvidenceManifest, SuiteRun
 from reliability.sources.thresholds import find_thresholds
 from reliability.verdicts import EXIT_STATUS, Verdict
 
@@ -156,6 +156,7 @@ def take_phase(
     _check_names(asked, [*coverage, *junit, *exit_codes])
     time, folder = clock or SystemClock(), _folder(asked)
     with folder_lock(folder):
+        (folder / MANIFEST_NAME).unlink(missing_ok=True)  # what is refused below must not leave older evidence in force
         beginning = begin(asked, thresholds=find_thresholds(asked.project, environment=os.environ), clock=time)
         runs = take_suites(asked, beginning, coverage=coverage, junit=junit, exit_codes=exit_codes)
         return vouch(asked, beginning, runs, origin="taken", clock=time)

@@ -114,15 +114,14 @@ def test_a_run_that_did_not_end_has_no_coverage(asked):
 
 
 @pytest.mark.parametrize("old", ["found.info", "found.xml"])
-def test_a_file_that_is_older_than_the_commit_is_refused(asked, old):
-    (asked.evidence_folder).mkdir(parents=True)
-    (asked.evidence_folder / "coverage.json").write_text("kept")
+def test_a_file_that_is_older_than_the_commit_is_refused_and_leaves_no_earlier_evidence_in_force(asked, old):
+    take(asked, "found.info")
     os.utime(asked.project / old, (1, 1))
 
     with pytest.raises(BrokenEvidenceError, match=rf"{old} was made at 1970-01-01T00:00:01Z, before the commit"):
         take(asked, "found.info")
 
-    assert (asked.evidence_folder / "coverage.json").read_text() == "kept"
+    assert not (asked.evidence_folder / "manifest.json").exists()
 
 
 def test_tests_that_say_that_they_ran_before_the_commit_are_refused(asked):
