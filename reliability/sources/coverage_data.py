@@ -247,14 +247,9 @@ def _report(path: Path, home: Path, *, are_relative: bool) -> CoverageReport:
 
 
 def _arcs(database: sqlite3.Connection) -> dict[str, list[tuple[int, int]]]:
-    found: dict[str, list[tuple[int, int]]] = {}
-    rows = database.execute(
-        "SELECT DISTINCT path, fromno, tono FROM arc"
-        " JOIN file ON file.id = file_id JOIN chosen ON chosen.id = context_id"
-    )
-    for path, begin, end in rows:
-        found.setdefault(path, []).append((begin, end))
-    return found
+    query = "SELECT DISTINCT fromno, tono FROM arc WHERE file_id = ? AND context_id IN (SELECT id FROM chosen)"
+    files = database.execute("SELECT id, path FROM file").fetchall()
+    return {path: database.execute(query, (row,)).fetchall() for row, path in files}
 
 
 def _lines(database: sqlite3.Connection) -> dict[str, list[int]]:
