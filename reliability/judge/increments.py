@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Literal
+from typing import Final, Literal
 
 DueKind = Literal["baseline", "increment", "goal", "milestone", "observation"]
+
+_APART: Final = ("imported", "milestone")  # no reference for what was measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,11 @@ def due_entries(
         is_observed: The run is one of the main branch, so that it counts for the next raise.
 
     Returns:
-        What is due: a `baseline` for the first run and for another definition; an `increment` so many
-        points above the last one (or the baseline); a `goal` reached for the first time; a
-        `milestone` when a requirement or a watched thing changed; an `observation`.
+        What is due, in the order in which it must be added, so that a killed writer goes on where it
+        was: a `milestone` when a requirement or a watched thing changed (all others hold the new
+        state); a `baseline` for the first run and for another definition, or an `increment` so many
+        points above the last one (or the baseline); a `goal` reached for the first time; an
+        `observation`.
     """
     return tuple(_due(run, record, goals, increment_points, is_observed=is_observed))
 
@@ -79,7 +83,10 @@ def _due(
 ) -> Iterator[Due]:
     if run.fraction is None:
         return
-    measured = [entry for entry in record if entry.fraction is not None and entry.kind != "imported"]
+    held = [entry.state for entry in record if entry.state is not None]
+    if held and (changes := _changes(held[-1], run.state or {})):
+        yield Due(kind="milestone", changes=changes)
+    measured = [entry for entry in record if entry.fraction is not None and entry.kind not in _APART]
     alike = [entry for entry in measured if entry.definition_digest == run.definition_digest]
     start = _reference(alike)
     if start is None or alike[-1].at != measured[-1].at:
@@ -89,9 +96,6 @@ def _due(
     best = max((entry.fraction or Fraction(0) for entry in measured if entry.kind == "goal"), default=Fraction(-1))
     if reached := tuple(goal for goal in sorted(goals) if best < goal <= run.fraction):
         yield Due(kind="goal", goal_fractions=reached)
-    held = [entry.state for entry in record if entry.state is not None]
-    if held and (changes := _changes(held[-1], run.state or {})):
-        yield Due(kind="milestone", changes=changes)
     if is_observed:
         yield Due(kind="observation")
 

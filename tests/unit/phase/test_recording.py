@@ -10,8 +10,10 @@ import pytest
 
 from reliability import sample
 from reliability.cli import run
+from reliability.phase import recording
 from reliability.phase.asking import open_phase
 from reliability.phase.recording import add_threshold_entry, on_main_branch
+from reliability.sources.record import append_entry
 
 
 def kinds(project):
@@ -247,6 +249,30 @@ def test_a_refusal_names_only_what_speaks_against_the_run(project, capsys):
     assert [line.split(":")[0].strip() for line in capsys.readouterr().err.splitlines()] == [
         "nothing is recorded", "dirty-tree",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("definition", ["d" * 64, "b" * 64], ids=["the same counting", "another counting"])
+@pytest.mark.parametrize("written", range(4))
+def test_a_writer_that_was_killed_goes_on_where_it_was(project, monkeypatch, written, definition):
+    project.accepted(33)
+    (project.folder / "runbook.md").write_text("# Roll back faster\n")
+    project.commit("runbook")
+    project.measure(40, definition={"digest": definition})
+    before, room = len(kinds(project)), iter(range(written))
+
+    def killed_later(folder, entry):
+        if next(room, None) is None:
+            raise KeyboardInterrupt
+        return append_entry(folder, entry)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "append_entry", killed_later)
+        run(["phase", "record"])
+    assert len(kinds(project)) == before + written
+
+    run(["phase", "record"])
+    step = "increment" if definition == "d" * 64 else "baseline"
+    assert sorted(kinds(project)[before:]) == sorted(["milestone", step, "goal", "observation"])
 
 
 def test_reasons_are_in_the_language_of_the_phase(project):
