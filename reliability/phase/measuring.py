@@ -19,8 +19,7 @@ from reliability.errors import UsageError, WriteError
 from reliability.notebook.phase_facts import unmatched_globs
 from reliability.phase.asking import Asked, open_phase
 from reliability.phase.manifest_lines import describe_manifest, unknown_requirements
-from reliability.phase.pytest_plugin import FACTS_OPTION
-from reliability.phase.running import FinishedRun, run_python, run_suite
+from reliability.phase.running import FACTS_OPTION, FinishedRun, run_python, run_suite
 from reliability.phase.taking import take_suites
 from reliability.phase.vouching import begin, clear_outputs, vouch
 from reliability.report.words import printable

@@ -18,10 +18,10 @@ from typing import Any, Final
 from reliability.clock import Clock
 from reliability.errors import RunError, SourceError
 from reliability.phase.causes import is_outside
-from reliability.phase.pytest_plugin import FACTS_OPTION
 from reliability.sources.evidence_manifest import SuiteCounts
 from reliability.sources.junit import Outcome, TestEvidence, read_junit
 
+FACTS_OPTION: Final = "--reliability-facts"  # of our plugin, which only pytest itself can import
 # What an outer run of coverage or xdist left in the environment is not for this one.
 _OF_ANOTHER_RUN: Final = ("COVERAGE_PROCESS_", "COVERAGE_FILE", "COV_CORE_", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST")
 _STDERR: Final = 2

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -105,7 +106,7 @@ def vouch(
         is_dirty=_is_dirty(beginning.checkout, now),
         began_at=beginning.began_at,
         ended_at=clock.now(),
-        versions={"python": platform.python_version(), "coverage": version("coverage"), "pytest": version("pytest")},
+        versions={"python": platform.python_version()} | {name: version(name) for name in _tools()},
         definition=sums.definition(),
         sources=tree,
         suites=suites,
@@ -117,6 +118,10 @@ def vouch(
     _sweep(asked.evidence_folder, manifest)
     write_text_whole(asked.evidence_folder / MANIFEST_NAME, manifest.model_dump_json(by_alias=True, indent=1) + "\n")
     return manifest
+
+
+def _tools() -> tuple[str, ...]:
+    return tuple(name for name in ("coverage", "pytest") if find_spec(name))
 
 
 def _checkout(asked: Asked) -> Checkout:

@@ -1,10 +1,14 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from reliability.errors import UsageError, WriteError
+from reliability.phase import pytest_plugin
 from reliability.phase.asking import open_phase
 from reliability.phase.measuring import measure_phase, status_of
+from reliability.phase.running import FACTS_OPTION
 from tests.unit.phase.measured import absent, suite
 from tests.unit.phase.projects import begin
 
@@ -54,3 +58,24 @@ def test_a_folder_that_is_not_for_evidence_alone_is_refused(tmp_path, monkeypatc
         measure_phase(open_phase(None, evidence=Path(folder)))
 
     assert (project / "pyproject.toml").exists()
+
+
+def test_measuring_names_the_package_that_it_needs_where_pytest_is_not_installed(tmp_path):
+    begin(tmp_path / "project")
+    code = """
+import sys
+sys.modules["pytest"] = sys.modules["pytest_cov"] = None
+from reliability.cli import run
+sys.exit(run(["phase", "measure"]))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "project", capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "pip install pytest-cov" in done.stderr
+
+
+def test_the_option_of_the_plugin_is_the_one_that_runs_pass():
+    assert FACTS_OPTION == pytest_plugin.FACTS_OPTION
