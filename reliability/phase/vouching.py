@@ -5,7 +5,7 @@ speaks against the evidence is written down, and judged elsewhere.
 """
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -71,7 +71,7 @@ def vouch(
     runs: Mapping[str, FinishedRun],
     *,
     origin: Literal["runner", "taken"],
-    imports: Sequence[Path] = (),
+    imports: Callable[[], Sequence[Path]] = tuple,
     clock: Clock,
 ) -> EvidenceManifest:
     """Compute what the runs come to and write the manifest, which is the last file.
@@ -81,7 +81,7 @@ def vouch(
         beginning: How things stood before.
         runs: By name of the suite; suites without a run did not run.
         origin: Whose runs these are.
-        imports: Data of collecting the required suites alone, one file for each.
+        imports: Gives the data of collecting the required suites alone, one file for each, when it is there.
         clock: Tells the end.
 
     Returns:
@@ -93,7 +93,7 @@ def vouch(
     """
     sums = Sums(asked, runs)
     suites = tuple(sums.suite(name) for name in asked.phase.suites)
-    figures = sums.figures(imports)
+    figures = sums.figures(imports())
     tree = sums.tree()
     now = _checkout(asked)
     manifest = EvidenceManifest(
