@@ -20,8 +20,8 @@ def point(percent, kind="observation", *, definition="a", state=None, at=None):
 
 def due(run, *record, observed=False):
     """Judge a run; entries without a time of their own are an hour apart."""
-    record = [replace(entry, at=entry.at or BEGUN + timedelta(hours=n)) for n, entry in enumerate(record)]
-    return due_entries(run, record, goals=GOALS, increment_points=Fraction(2), is_observed=observed)
+    timed = [replace(entry, at=entry.at or BEGUN + timedelta(hours=n)) for n, entry in enumerate(record)]
+    return due_entries(run, timed, goals=GOALS, increment_points=Fraction(2), is_observed=observed)
 
 
 def kinds(run, *record, observed=False):
