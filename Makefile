@@ -45,8 +45,8 @@ test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and lay
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/count_lines.py
 	@$(BIN)/reliability phase measure --phase $(PHASE) --evidence $(EVIDENCE)
-	@$(BIN)/reliability phase ratchet --check --phase $(PHASE) --evidence $(EVIDENCE) || \
-	{ status=$$?; [ "$$status" = 3 ] && [ -z "$${CI:-}" ]; } # local changes, tests that this machine skips: said, no failure
+	@$(BIN)/reliability phase ratchet --check --local-changes --phase $(PHASE) --evidence $(EVIDENCE) || \
+	{ status=$$?; [ "$$status" = 3 ] && [ -z "$${CI:-}" ]; } # tests that this machine skips: said, no failure
 
 test-unit: $(VENV)/.installed-dev  ## Run the fast tests only
 	@$(BIN)/pytest -n auto --dist worksteal tests/unit tests/notebooks

@@ -7,7 +7,7 @@ threshold. Files, configuration and words do not belong here.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -106,9 +106,18 @@ class RatchetDecision:
     @property
     def floor_verdict(self) -> Verdict:
         """Whether the floor holds; INCONCLUSIVE when the evidence is not trusted, whatever it says."""
-        if _UNATTRIBUTED & set(self.codes):
-            return Verdict.INCONCLUSIVE
-        return worst([Verdict.PASS, *(_FLOOR_VERDICTS[code] for code in self.codes if code in _FLOOR_VERDICTS)])
+        return _floor_verdict(self.codes)
+
+    @property
+    def local_floor_verdict(self) -> Verdict:
+        """Whether the floor holds for the tree as it was measured, also with changes that no commit has."""
+        return _floor_verdict([code for code in self.codes if code != "dirty-tree"])
+
+
+def _floor_verdict(codes: Collection[str]) -> Verdict:
+    if _UNATTRIBUTED & set(codes):
+        return Verdict.INCONCLUSIVE
+    return worst([Verdict.PASS, *(_FLOOR_VERDICTS[code] for code in codes if code in _FLOOR_VERDICTS)])
 
 
 WITHOUT_MANIFEST: Final = RatchetDecision(

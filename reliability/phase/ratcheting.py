@@ -79,6 +79,7 @@ class _Answer:
 
 @click.group(invoke_without_command=True, epilog=_STATUSES)
 @click.option("--check", is_flag=True, help="Change nothing: only say whether the floor holds and a raise is due.")
+@click.option("--local-changes", is_flag=True, help="With --check: the floor may hold on changes that no commit has.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
 @click.option(
@@ -89,7 +90,14 @@ class _Answer:
 )
 @click.pass_context
 def ratchet(
-    ctx: click.Context, *, check: bool, as_json: bool, phase: Path | None, evidence: Path | None, record: Path | None
+    ctx: click.Context,
+    *,
+    check: bool,
+    local_changes: bool,
+    as_json: bool,
+    phase: Path | None,
+    evidence: Path | None,
+    record: Path | None,
 ) -> None:
     """Raise the threshold of coverage (fail_under, --cov-fail-under) as far as the evidence allows.
 
@@ -98,15 +106,17 @@ def ratchet(
     """
     if ctx.invoked_subcommand:
         return
+    if local_changes and not check:
+        raise UsageError("--local-changes goes with --check: nothing is raised on changes that no commit has.")
     asked = open_phase(phase, evidence=evidence, record=record)
     answer = _raise(asked, change=not check)
-    status = EXIT_STATUS[answer.decision.floor_verdict]
+    verdict = answer.decision.local_floor_verdict if local_changes else answer.decision.floor_verdict
     if as_json:
-        click.echo(json.dumps(_document(answer, status), indent=1))
+        click.echo(json.dumps(_document(answer, verdict), indent=1))
     else:
-        for line in _lines(answer, check=check):
+        for line in _lines(answer, verdict=verdict, check=check):
             click.echo(printable(line))
-    ctx.exit(status)
+    ctx.exit(EXIT_STATUS[verdict])
 
 
 @ratchet.command()
@@ -173,9 +183,9 @@ def _change(asked: Asked, old: Decimal, new: Decimal, reason: str) -> tuple[Thre
     return place, entry
 
 
-def _lines(answer: _Answer, *, check: bool) -> Iterator[str]:
+def _lines(answer: _Answer, *, verdict: Verdict, check: bool) -> Iterator[str]:
     decision = answer.decision
-    yield f"{_HOLDS[decision.floor_verdict]}: {_measured(answer)}, floor {plain(answer.floor_percent)} %"
+    yield f"{_HOLDS[verdict]}: {_measured(answer)}, floor {plain(answer.floor_percent)} %"
     if answer.raised and decision.from_percent is not None:
         yield f"RAISE {plain(decision.from_percent)} % -> {_said(answer.raised)}; commit it with its entry"
     elif decision.action is Action.RAISE and decision.to_percent is not None:
@@ -209,7 +219,7 @@ def _words(reason: Reason) -> dict[str, str]:
     return {name: english.plain(f"{key}.{name}", **reason.values) for name in ("text", "cure")}
 
 
-def _document(answer: _Answer, status: int) -> dict[str, Any]:
+def _document(answer: _Answer, verdict: Verdict) -> dict[str, Any]:
     decision, folder = answer.decision, answer.folder
     measured = folder and folder.manifest.figures.required
     return {
@@ -217,7 +227,7 @@ def _document(answer: _Answer, status: int) -> dict[str, Any]:
         "from_percent": None if decision.from_percent is None else float(decision.from_percent),
         "to_percent": None if decision.to_percent is None else float(decision.to_percent),
         "is_raised": answer.raised is not None,
-        "floor_verdict": decision.floor_verdict.value,
+        "floor_verdict": verdict.value,
         "floor_percent": float(answer.floor_percent),
         "measured": measured and _counted(measured),
         "run_id": folder and folder.manifest.run_id,
@@ -226,7 +236,7 @@ def _document(answer: _Answer, status: int) -> dict[str, Any]:
             {"code": reason.code, "values": dict(reason.values), **_words(reason)} for reason in decision.reasons
         ],
         "thresholds": answer.thresholds.model_dump(mode="json"),
-        "status": status,
+        "status": EXIT_STATUS[verdict],
     }
 
 

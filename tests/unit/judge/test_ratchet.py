@@ -211,6 +211,17 @@ def test_the_floor_holds_only_on_trusted_evidence(code, verdict):
     assert judge_ratchet(facts(**REASONS[code])).floor_verdict is verdict
 
 
+def test_local_changes_alone_leave_the_local_floor_as_it_is_and_allow_no_raise():
+    clean = judge_ratchet(facts(**REASONS["dirty-tree"]))
+    stale = judge_ratchet(facts(**REASONS["stale-evidence"]))
+    red = judge_ratchet(facts(**REASONS["dirty-tree"], **REASONS["tests-failed"]))
+
+    assert (clean.floor_verdict, clean.local_floor_verdict) == (Verdict.INCONCLUSIVE, Verdict.PASS)
+    assert clean.action is Action.REFUSE
+    assert stale.local_floor_verdict is Verdict.INCONCLUSIVE
+    assert red.local_floor_verdict is Verdict.FAIL
+
+
 def test_stale_evidence_of_a_failure_is_not_believed_either():
     decision = judge_ratchet(facts(**REASONS["tests-failed"], **REASONS["stale-evidence"]))
 

@@ -76,6 +76,17 @@ def test_a_source_that_was_edited_since_is_not_trusted(project, capsys):
     assert "stale-source: Sources have changed since they were measured: demo/breaker.py" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("percent", "status"), [(41, 0), (34.6, 1)])
+def test_on_local_changes_the_floor_is_checked_when_asked_and_nothing_is_raised(project, capsys, percent, status):
+    project.measure(percent, is_dirty=True)
+
+    assert run(["phase", "ratchet", "--check"]) == 3
+    assert run(["phase", "ratchet", "--check", "--local-changes"]) == status
+    assert "dirty-tree" in capsys.readouterr().out
+    assert run(["phase", "ratchet", "--local-changes"]) == 2
+    assert project.threshold_line.startswith("fail_under = 35 ")
+
+
 def test_without_a_manifest_there_is_no_evidence(project, capsys):
     project.measure(41)
     (project.folder / "outputs/evidence/manifest.json").unlink()
