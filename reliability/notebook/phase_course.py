@@ -29,6 +29,7 @@ def record(found: PhaseEvidence) -> Data:
     points = [*_points(entries), *_present_point(found)]
     return {
         "phase_title": found.own.title,
+        "language": found.own.language,
         "folder": found.record_folder,
         "entries_count": len(entries),
         "observations_count": len(rows) - len(told),

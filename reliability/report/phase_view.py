@@ -16,6 +16,8 @@ _REQUIREMENT_STATUS: Final = MappingProxyType({
 _GOAL_STATUS: Final = MappingProxyType({"met": "pass", "missed": "warn", "not-measured": "none", "no-match": "fail"})
 _RISK_STATUS: Final = MappingProxyType({"PASS": "pass", "FAIL": "warn", "UNKNOWN": "none"})
 
+_TOLD: Final = ("baseline", "increment", "goal")  # kinds whose reason says no more than kind and numbers
+
 
 def view_ratchet(data: Data, words: Words) -> dict[str, object]:
     """Write each reason with its cure; a reason of a newer judge has its bare code."""
@@ -47,7 +49,17 @@ def view_record(data: Data, words: Words) -> dict[str, object]:
     """Count the entries, and choose the legend: only what the chart shows; a record of an older version has none."""
     counted = {"entries_count": data.get("entries_count", len(data["entries"]))}
     counted["observations_count"] = data.get("observations_count", 0)
-    return {**counted, "legend": _legend(data, words) if data["has_course"] and "points" in data else []}
+    own = data.get("language", "en")  # what the program wrote into the record is in the language of the phase
+    return {
+        **counted,
+        "legend": _legend(data, words) if data["has_course"] and "points" in data else [],
+        "language": own,
+        "told": {
+            kind: words.text(f"phase.record.told.{kind}", points=data["increment_points"])
+            for kind in _TOLD
+            if own != words.language
+        },
+    }
 
 
 def _legend(data: Data, words: Words) -> list[tuple[str, object, str]]:
