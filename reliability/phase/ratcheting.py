@@ -42,20 +42,15 @@ _HOLDS: Final = {
 }
 
 
-class _Percent(click.ParamType[Decimal]):
-    """A percentage, exact."""
-
-    name = "percent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Read a number from 0 to 100."""
-        try:
-            percent = Decimal(value)
-        except InvalidOperation:
-            percent = Decimal(-1)
-        if not (percent.is_finite() and 0 <= percent <= 100):  # noqa: PLR2004 -- percent
-            self.fail(f"{value!r} is no number from 0 to 100", param, ctx)
-        return percent
+def _percent(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal:
+    """Read an exact percentage, a number from 0 to 100."""
+    try:
+        percent = Decimal(value)
+    except InvalidOperation:
+        percent = Decimal(-1)
+    if not (percent.is_finite() and 0 <= percent <= 100):  # noqa: PLR2004 -- percent
+        raise click.BadParameter(f"{value!r} is no number from 0 to 100")
+    return percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +115,13 @@ def ratchet(
 
 
 @ratchet.command()
-@click.option("--to", required=True, type=_Percent(), help="New threshold, in percent; below the one in force.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="PERCENT",
+    callback=_percent,
+    help="New threshold, in percent; below the one in force.",
+)
 @click.option("--reason", required=True, help="Why; kept in the record.")
 @click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
 @click.option(
