@@ -44,6 +44,7 @@ test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and lay
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/count_lines.py
+	@$(BIN)/reliability phase document --check --phase $(PHASE)
 	@$(BIN)/reliability phase measure --phase $(PHASE) --evidence $(EVIDENCE)
 	@$(BIN)/reliability phase ratchet --check --local-changes --phase $(PHASE) --evidence $(EVIDENCE) || \
 	{ status=$$?; [ "$$status" = 3 ] && [ -z "$${CI:-}" ]; } # tests that this machine skips: said, no failure
