@@ -15,6 +15,7 @@ from reliability.sources.thresholds import FoundThreshold, find_thresholds, loca
 from tests.unit.phase.layouts import BOM, LAYOUTS
 
 OLD, NEW = Decimal(35), Decimal(40)
+READS_BOM = coverage.version_info >= (7, 17)  # the lowest version that we support does not
 
 
 def written(folder, files):
@@ -49,7 +50,7 @@ def test_a_raise_changes_one_line_and_in_it_the_digits_alone(tmp_path, name):
     assert re.sub(r"35(\.0)?", "", changed[0][0]) == re.sub(r"40|35", "", changed[0][1])
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if READS_BOM or "byte order mark" not in name])
 def test_the_tools_themselves_read_the_new_threshold(tmp_path, monkeypatch, name):
     project = written(tmp_path, LAYOUTS[name][1])
     monkeypatch.chdir(project)
