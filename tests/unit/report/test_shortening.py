@@ -11,6 +11,7 @@ from reliability.report.shortening import make_shortener
 
 PROJECT = Path("/srv/shop")
 SITE = sysconfig.get_paths()["purelib"]
+STDLIB = sysconfig.get_paths()["stdlib"]
 TMP = tempfile.gettempdir()
 
 
@@ -29,7 +30,7 @@ def shorten(monkeypatch):
         ("/srv/shopping /mnt/srv/shop", "/srv/shopping /mnt/srv/shop"),
         ("/home/ana/.cache and /home/anabel", "~/.cache and /home/anabel"),
         (f"{SITE}/pandas/core/frame.py", "site-packages/pandas/core/frame.py"),
-        (f"{sysconfig.get_paths()['stdlib']}/json/decoder.py", "python/json/decoder.py"),
+        (f"{STDLIB}/json/decoder.py", "python/json/decoder.py"),
         (f"{TMP}/ipykernel_17/2.py:1 {TMP}/x.csv", "[tmp]/ipykernel_17/2.py:1 [tmp]/x.csv"),
         ("on ci-runner-17.corp or ci-runner-17: no", "on [host] or [host]: no"),
         ("ci-runner-170 my-ci-runner-17", "ci-runner-170 my-ci-runner-17"),
@@ -38,6 +39,7 @@ def shorten(monkeypatch):
         ("http://10.1.2.3/api", "http://[host]/api"),
         ("http://127.0.0.1:9090", "http://127.0.0.1:9090"),
     ],
+    ids=lambda text: text.replace(SITE, "SITE").replace(STDLIB, "STDLIB").replace(TMP, "TMP"),  # the same everywhere
 )
 def test_paths_and_hosts_are_shortened_and_what_looks_alike_is_not(shorten, text, short):
     assert shorten(text) == short
