@@ -38,7 +38,7 @@ lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
 
 ##@ Work on the program
 test test-unit: export PYTHONDONTWRITEBYTECODE := # empty: hundreds of processes need not compile the same modules anew
-test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and layers, then run all tests that this machine can run
+test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and layers, run all tests that this machine can run, check the coverage floor
 	@rm -rf $(EVIDENCE) && mkdir -p $(EVIDENCE)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -371,7 +371,9 @@ def test_the_worst_fault_gives_the_status():
     assert status_of([data, machine, fault("x", "y", cure="z", status=SETTINGS)]) == SETTINGS
 
 
-@pytest.mark.parametrize(("program", "level"), [(sys.executable, "ok"), ("/nowhere/python", "fault")])
+@pytest.mark.parametrize(
+    ("program", "level"), [(sys.executable, "ok"), ("/nowhere/python", "fault")], ids=["there", "gone"]
+)
 def test_a_kernel_needs_its_program(program: str, level: str):
     class Found(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
