@@ -63,10 +63,16 @@ def _rows(entries: Sequence[Entry]) -> list[Data]:
             "shown_fraction": rounded_down(share),
             "change_fraction": None if share is None or before is None or is_new else share - before,
             "floor_fraction": entry.threshold.to_percent / 100 if entry.threshold else None,
+            "told": "raised" if _is_raise(entry) else entry.kind,
             "reason": entry.reason or (entry.stated.text if entry.stated else ""),
         })  # fmt: skip
         before = before if share is None or entry.kind == "observation" else share
     return rows
+
+
+def _is_raise(entry: Entry) -> bool:
+    change = entry.threshold
+    return change is not None and change.from_percent is not None and change.to_percent > change.from_percent
 
 
 def _points(entries: Sequence[Entry]) -> list[Data]:

@@ -201,6 +201,8 @@ def _thresholds_now(project: Path | None) -> Thresholds | None:
 
 
 def _decide(own: OwnPhase, measured: Measured, record: PhaseRecord) -> RatchetDecision:
+    """Decide about the floor; what came with the package is no run of the project's record."""
+    record = PhaseRecord(entries=(), unreadable=record.unreadable) if measured.is_shipped else record
     return decide_ratchet(own, folder=measured.folder, record=record, thresholds=measured.thresholds)
 
 

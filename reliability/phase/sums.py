@@ -6,17 +6,19 @@ What a figure is worth is judged elsewhere.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from reliability.errors import ReliabilityError
+from reliability.errors import ReliabilityError, UsageError
 from reliability.judge.module_goals import matching
 from reliability.phase.asking import Asked
 from reliability.phase.figures import Rules, drop_contexts, join_data, measured_files, read_rules, report_data
 from reliability.phase.running import FinishedRun
+from reliability.sources.checkout import is_committed
 from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
 from reliability.sources.evidence_manifest import COVERAGE_NAME, Definition, Estimate, Figures, SourceTree, SuiteRun
 from reliability.sources.source_tree import (
@@ -42,12 +44,14 @@ class Sums:
 
         Raises:
             RunError: The configuration of coverage.py is wrong.
+            UsageError: It is none of the project's commit.
         """
         self._asked, self._runs = asked, runs
         self._folder = asked.evidence_folder
         told = [run.facts for run in runs.values() if run.facts]
         configs = [facts["config"] for facts in told if facts.get("config") not in (None, ".coveragerc")]
         self._config: str | None = configs[0] if configs else None
+        _check_configuration(asked.project, self._config or os.environ.get("COVERAGE_RCFILE"))
         named = sorted({root for facts in told for root in facts.get("roots", ())})
         self._rules: Rules = read_rules(asked.project, named=named, config=self._config)
         self._problems: dict[str, str] = {}
@@ -193,6 +197,15 @@ class Sums:
         if data.suffix == ".json":
             return frozenset(alone.files) if alone else frozenset()
         return measured_files(data, project=self._asked.project)
+
+
+def _check_configuration(project: Path, named: str | None) -> None:
+    """Refuse a configuration of coverage.py that no commit of the project holds: others would count differently."""
+    if named is not None and not is_committed(project, project / named):
+        raise UsageError(
+            f"coverage.py is told to read {named} (COVERAGE_RCFILE or --cov-config), which is no file of the project's "
+            f"commit. Commit it, or unset that and measure again."
+        )
 
 
 def counts_of(report: CoverageReport | None) -> CoverageCounts | None:

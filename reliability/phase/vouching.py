@@ -6,12 +6,14 @@ speaks against the evidence is written down, and judged elsewhere.
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
+
+import click
 
 from reliability.atomic import write_text_whole
 from reliability.clock import Clock, format_instant
@@ -19,7 +21,8 @@ from reliability.phase.asking import Asked
 from reliability.phase.risks import check_risks
 from reliability.phase.running import FinishedRun
 from reliability.phase.sums import Sums, digests_of
-from reliability.sources.checkout import Checkout, read_checkout, read_commit_time
+from reliability.report.words import printable
+from reliability.sources.checkout import Checkout, read_checkout, read_commit_time, unseen_changes
 from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest, Thresholds
 
 # What earlier runs, ours or older ones, may have left in the folder.
@@ -56,7 +59,9 @@ def clear_outputs(folder: Path) -> None:
 
 
 def begin(asked: Asked, *, thresholds: Thresholds, clock: Clock) -> Beginning:
-    """Note how things stand."""
+    """Note how things stand, and name the tests that no commit holds."""
+    for path in _unseen(asked):
+        click.echo(printable(f"no commit holds what is measured: git does not look at {path}"), err=True)
     return Beginning(
         began_at=clock.now(),
         checkout=_checkout(asked),
@@ -125,8 +130,13 @@ def _tools() -> tuple[str, ...]:
 
 
 def _checkout(asked: Asked) -> Checkout:
-    apart = (asked.evidence_folder, asked.record_folder)  # the program writes them itself
-    return read_checkout(asked.project.resolve(), apart=[path.resolve() for path in apart])
+    apart, project = (asked.evidence_folder, asked.record_folder), asked.project.resolve()  # written by the program
+    found = read_checkout(project, apart=[path.resolve() for path in apart])
+    return replace(found, dirty=True) if found.commit and _unseen(asked) else found
+
+
+def _unseen(asked: Asked) -> tuple[str, ...]:
+    return unseen_changes(asked.project.resolve(), asked.phase.source.test_folders)
 
 
 def _is_dirty(before: Checkout, after: Checkout) -> bool | None:

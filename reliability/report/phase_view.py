@@ -54,12 +54,15 @@ def view_record(data: Data, words: Words) -> dict[str, object]:
         **counted,
         "legend": _legend(data, words) if data["has_course"] and "points" in data else [],
         "language": own,
-        "told": {
-            kind: words.text(f"phase.record.told.{kind}", points=data["increment_points"])
-            for kind in _TOLD
-            if own != words.language
-        },
+        "told": {} if own == words.language else _told(data, words),
     }
+
+
+def _told(data: Data, words: Words) -> dict[str, object]:
+    told: dict[str, object] = {
+        kind: words.text(f"phase.record.told.{kind}", points=data["increment_points"]) for kind in _TOLD
+    }
+    return {**told, "raised": words.text("record.threshold.raised")}
 
 
 def _legend(data: Data, words: Words) -> list[tuple[str, object, str]]:

@@ -72,6 +72,33 @@ def changed_since(folder: Path, commit: str) -> tuple[str, ...] | None:
     return tuple(sorted({name for name in (*tracked.split("\0"), *others.split("\0")) if name}))
 
 
+def unseen_changes(folder: Path, test_folders: Sequence[str]) -> tuple[str, ...]:
+    """List files that a run of tests may read and whose changes git does not show.
+
+    Args:
+        folder: Folder of the project.
+        test_folders: Folders of its tests.
+
+    Returns:
+        Python files of the tests, and a `conftest.py` of the project, that git ignores, and tracked files whose
+        changes it was told not to look at; from `folder`, sorted; none outside of git.
+    """
+    places = (":(glob)conftest.py", *(f":(glob){name}/**/*.py" for name in test_folders))
+    ignored = _git(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *places)
+    listed = _git(folder, "ls-files", "-v", "-z", "--", ".")
+    told = [line for line in (listed or "").split("\0") if line[:1] == "S" or line[:1].islower()]
+    return tuple(sorted({*filter(None, (ignored or "").split("\0")), *(line[2:] for line in told)}))
+
+
+def is_committed(folder: Path, path: Path) -> bool:
+    """Tell whether a file belongs to the project: inside it and, where there is git, tracked by it."""
+    inside = path.resolve()
+    if not inside.is_relative_to(folder.resolve()):
+        return False
+    name = inside.relative_to(folder.resolve()).as_posix()
+    return _git(folder, "rev-parse", "--git-dir") is None or bool(_git(folder, "ls-files", "--", f":(literal){name}"))
+
+
 def read_committed(folder: Path, commit: str, path: str) -> str | None:
     """Return the text of a file under `folder` as a commit holds it, without space at its ends; None without it."""
     return _git(folder, "show", f"{commit}:./{path}")

@@ -210,6 +210,35 @@ def test_local_changes_are_noticed_but_not_those_of_the_evidence_itself(project,
     assert project.threshold == "35"
 
 
+@pytest.mark.parametrize("how", ["ignored", "told not to look"])
+def test_changed_tests_that_git_does_not_show_are_local_changes_too(project, capsys, how):
+    if how == "ignored":
+        (project.folder / ".git/info/exclude").write_text("tests/conftest.py\n")
+        project.write({"tests/conftest.py": "from shop.steps import step\n\nstep(16)\n"})
+    else:
+        project.git("update-index", "--assume-unchanged", "tests/test_steps.py")
+        project.write({"tests/test_steps.py": TEST.format(count=15)})
+
+    assert project.measure() == 0
+
+    assert "git does not look at tests/" in capsys.readouterr().err
+    assert project.manifest["is_dirty"] is True
+    assert "dirty-tree" in reasons(capsys)
+    assert project.threshold == "35"
+
+
+@pytest.mark.parametrize("name", ["COVERAGE_RCFILE", "PYTEST_ADDOPTS"])
+def test_a_configuration_that_no_commit_holds_measures_nothing(project, tmp_path, monkeypatch, capsys, name):
+    foreign = tmp_path / "foreign.rc"
+    foreign.write_text("[run]\nsource = shop\n[report]\nexclude_also = return\n")
+    monkeypatch.setenv(name, str(foreign) if name == "COVERAGE_RCFILE" else f"--cov-config={foreign}")
+
+    assert project.measure() == 2
+
+    assert "which is no file of the project's commit" in capsys.readouterr().err
+    assert not (project.evidence / "manifest.json").exists()
+
+
 def test_outside_of_git_nothing_is_raised(project, capsys):
     shutil.rmtree(project.folder / ".git")
     (project.folder / "reliability.toml").touch()
