@@ -17,6 +17,9 @@ from reliability.clock import format_instant, parse_instant
 from reliability.credentials import Secret
 
 FILE_NAME: Final = "reliability.toml"
+PHASE_FILE_NAME: Final = "phase.toml"  # in the project's folder, unless own_phase_file names another
+EVIDENCE_FOLDER: Final = "outputs/evidence"
+RECORD_FOLDER: Final = "outputs/record"  # with a folder by phase
 _HOST: Final = re.compile(r"[\w.-]+|.*:.*")  # a colon only inside the brackets of IPv6, which are checked before
 OF_THE_SERVICE: Final = (  # options of [canary] that describe what is measured, not how it is judged
     "baseline", "canary", "baseline_release", "canary_release", "latency_metric", "latency_unit", "requests_metric",

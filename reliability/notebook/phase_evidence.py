@@ -19,6 +19,7 @@ from reliability.judge.phase import UNATTRIBUTED, CoverageJudgement, judge_cover
 from reliability.judge.ratchet import WITHOUT_MANIFEST, RatchetDecision
 from reliability.notebook.parts import near, present, read_part
 from reliability.notebook.phase_facts import decide_ratchet
+from reliability.settings import EVIDENCE_FOLDER, PHASE_FILE_NAME, RECORD_FOLDER
 from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
 from reliability.sources.evidence_folder import EvidenceFolder, read_evidence_folder
 from reliability.sources.evidence_manifest import COVERAGE_NAME, MANIFEST_NAME, EvidenceManifest, Thresholds
@@ -29,8 +30,6 @@ from reliability.sources.samples import shipped_samples
 from reliability.sources.thresholds import find_thresholds
 
 SAMPLE: Final = shipped_samples()
-OWN_PHASE_NAME: Final = "phase.toml"  # in the project's folder
-EVIDENCE_FOLDER: Final = "outputs/evidence"
 _USUAL: Final = (COVERAGE_NAME, "junit.xml")
 
 
@@ -120,10 +119,10 @@ def load_phase(parameters: Mapping[str, Any], *, project: Path, now: datetime) -
     Raises:
         SourceError: A phase's document is missing, broken or of the wrong kind.
     """
-    has_own = bool(parameters["own_phase_file"]) or (project / OWN_PHASE_NAME).exists()
-    own_path = (parameters["own_phase_file"] or OWN_PHASE_NAME) if has_own else SAMPLE / "own_phase.toml"
+    has_own = bool(parameters["own_phase_file"]) or (project / PHASE_FILE_NAME).exists()
+    own_path = (parameters["own_phase_file"] or PHASE_FILE_NAME) if has_own else SAMPLE / "own_phase.toml"
     own = read_phase_document(near(project, own_path), OwnPhase)
-    record_folder = parameters["record_folder"] or f"outputs/record/{own.id}"
+    record_folder = parameters["record_folder"] or f"{RECORD_FOLDER}/{own.id}"
     record = read_record(near(project, record_folder))
     measured = read_part(lambda: _measure(parameters, project, own, has_own=has_own))
     return PhaseEvidence(

@@ -1,20 +1,28 @@
-"""What the commands of `reliability phase` ask first: which project, which phase, which folders.
+"""What the commands of `reliability phase` ask first: which project, which phase, which folders; the options for it.
 
-Parses nothing and prints nothing. What a command then does stands in its own module.
+Prints nothing. What a command then does stands in its own module.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import click
+
 from reliability.errors import UsageError
-from reliability.settings import Settings
+from reliability.settings import EVIDENCE_FOLDER, PHASE_FILE_NAME, RECORD_FOLDER, Settings
 from reliability.settings_file import find_project_folder, read_settings
 from reliability.sources.phase_document import OwnPhase, read_phase_document
 
-PHASE_NAME: Final = "phase.toml"
-EVIDENCE_FOLDER: Final = "outputs/evidence"
-RECORD_FOLDER: Final = "outputs/record"
+phase_option: Final = click.option(
+    "--phase", type=click.Path(path_type=Path), help=f"TOML file of the phase.  [default: {PHASE_FILE_NAME}]"
+)
+evidence_option: Final = click.option(
+    "--evidence", type=click.Path(path_type=Path), help=f"Folder of the evidence.  [default: {EVIDENCE_FOLDER}]"
+)
+record_option: Final = click.option(
+    "--record", type=click.Path(path_type=Path), help=f"Folder of the record.  [default: {RECORD_FOLDER}/<phase>]"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +66,10 @@ def open_phase(phase: Path | None, *, evidence: Path | None = None, record: Path
     project = find_project_folder(Path.cwd())
     settings = read_settings(project)
     chosen = settings.phase
-    path = phase.resolve() if phase else project / (chosen.own_phase_file or PHASE_NAME)
+    path = phase.resolve() if phase else project / (chosen.own_phase_file or PHASE_FILE_NAME)
     if phase is None and chosen.own_phase_file is None and not path.exists():
         raise UsageError(
-            f"{project} has no {PHASE_NAME}. Start one with: reliability init --phase, or name a file with --phase."
+            f"{project} has no {PHASE_FILE_NAME}. Start one with: reliability init --phase, or name one with --phase."
         )
     document = read_phase_document(path, OwnPhase)
     usual = project / (chosen.record_folder or f"{RECORD_FOLDER}/{document.id}")

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from reliability.atomic import write_bytes_whole
 from reliability.errors import DocumentError
 from reliability.notebook.shares import rounded_down
-from reliability.phase.asking import Asked, open_phase
+from reliability.phase.asking import Asked, open_phase, phase_option, record_option
 from reliability.phase.document_parts import parts_in, replace_parts
 from reliability.phase.markdown_text import as_code, in_markdown
 from reliability.report.words import Words, printable, words_in
@@ -42,10 +42,8 @@ Exit status:
   2 usage, settings or damaged markers, 4 no phase file, 5 run error."""
 )
 @click.option("--check", is_flag=True, help="Change nothing: only say whether the document is up to date.")
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
-@click.option(
-    "--record", type=click.Path(path_type=Path), help="Folder of the record.  [default: outputs/record/<phase>]"
-)
+@phase_option
+@record_option
 @click.pass_context
 def document(ctx: click.Context, *, check: bool, phase: Path | None, record: Path | None) -> None:
     """Bring the phase's Markdown document up to date, beside its record.

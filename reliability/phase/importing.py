@@ -17,10 +17,10 @@ import tomlkit
 
 from reliability.atomic import write_text_whole
 from reliability.errors import DocumentError, MissingEvidenceError, UsageError
-from reliability.phase.asking import RECORD_FOLDER
 from reliability.phase.stated_facts import StatedFacts, read_facts
 from reliability.phase.stated_lines import fold, language_of, read_lines
 from reliability.report.words import LANGUAGES, printable, words_in
+from reliability.settings import RECORD_FOLDER
 from reliability.settings_file import find_project_folder
 from reliability.sources.phase_document import ImportedPhase
 from reliability.sources.record import Entry, Stated, append_entry

@@ -17,7 +17,7 @@ from reliability.atomic import folder_lock
 from reliability.clock import Clock, SystemClock
 from reliability.errors import UsageError, WriteError
 from reliability.notebook.phase_facts import unmatched_globs
-from reliability.phase.asking import Asked, open_phase
+from reliability.phase.asking import Asked, evidence_option, open_phase, phase_option
 from reliability.phase.manifest_lines import describe_manifest, unknown_requirements
 from reliability.phase.running import FACTS_OPTION, FinishedRun, run_python, run_suite
 from reliability.phase.taking import take_suites
@@ -49,10 +49,8 @@ Exit status:
 @click.option("--coverage", multiple=True, nargs=2, metavar="SUITE FILE", help="Take coverage of your own CI instead.")
 @click.option("--junit", multiple=True, nargs=2, metavar="SUITE FILE", help="Take its JUnit file.")
 @click.option("--exit-code", multiple=True, nargs=2, metavar="SUITE N", help="Exit code of that pytest, if known.")
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
-@click.option(
-    "--evidence", type=click.Path(path_type=Path), help="Folder for the evidence.  [default: outputs/evidence]"
-)
+@phase_option
+@evidence_option
 @click.pass_context
 def measure(
     ctx: click.Context,

@@ -18,7 +18,7 @@ from reliability.errors import MissingEvidenceError, ReliabilityError, Threshold
 from reliability.judge.ratchet import Action, RatchetDecision
 from reliability.judge.ratchet_facts import Reason
 from reliability.notebook.phase_facts import decide_ratchet, unmatched_globs
-from reliability.phase.asking import Asked, open_phase
+from reliability.phase.asking import Asked, evidence_option, open_phase, phase_option, record_option
 from reliability.phase.recording import add_threshold_entry
 from reliability.phase.threshold_edit import change_threshold, plain, snippet
 from reliability.report.words import printable, words_in
@@ -76,13 +76,9 @@ class _Answer:
 @click.option("--check", is_flag=True, help="Change nothing: only say whether the floor holds and a raise is due.")
 @click.option("--local-changes", is_flag=True, help="With --check: the floor may hold on changes that no commit has.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
-@click.option(
-    "--evidence", type=click.Path(path_type=Path), help="Folder of the evidence.  [default: outputs/evidence]"
-)
-@click.option(
-    "--record", type=click.Path(path_type=Path), help="Folder of the record.  [default: outputs/record/<phase>]"
-)
+@phase_option
+@evidence_option
+@record_option
 @click.pass_context
 def ratchet(
     ctx: click.Context,
@@ -123,10 +119,8 @@ def ratchet(
     help="New threshold, in percent; below the one in force.",
 )
 @click.option("--reason", required=True, help="Why; kept in the record.")
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
-@click.option(
-    "--record", type=click.Path(path_type=Path), help="Folder of the record.  [default: outputs/record/<phase>]"
-)
+@phase_option
+@record_option
 def lower(*, to: Decimal, reason: str, phase: Path | None, record: Path | None) -> None:
     """Lower the threshold of coverage, with a reason that the record keeps.
 

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from reliability.errors import UsageError
-from reliability.phase.asking import open_phase
+from reliability.phase.asking import open_phase, phase_option
 from reliability.report.words import printable
 from reliability.sources.record import read_record
 
@@ -21,7 +21,7 @@ _SHA1_LENGTH: Final = 40
 
 @click.command()
 @click.option("--base", required=True, metavar="REV", help="Commit to compare with, for example origin/main.")
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
+@phase_option
 @click.option("--record", "folder", type=click.Path(path_type=Path), help="Folder of the record.")
 @click.pass_context
 def verify(ctx: click.Context, *, base: str, phase: Path | None, folder: Path | None) -> None:

@@ -19,7 +19,7 @@ from reliability.errors import UsageError
 from reliability.judge.increments import due_entries
 from reliability.judge.ratchet import RatchetDecision
 from reliability.notebook.phase_facts import decide_ratchet, unmatched_globs
-from reliability.phase.asking import Asked, open_phase
+from reliability.phase.asking import Asked, evidence_option, open_phase, phase_option
 from reliability.phase.record_entries import points_of, run_of, to_entry
 from reliability.phase.record_state import state_of
 from reliability.phase.record_verify import verify
@@ -46,10 +46,8 @@ Exit status:
     default=None,
     help="Record the run itself, which counts for the next raise.  [default: on main or master]",
 )
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
-@click.option(
-    "--evidence", type=click.Path(path_type=Path), help="Folder of the evidence.  [default: outputs/evidence]"
-)
+@phase_option
+@evidence_option
 @click.option("--record", "folder", type=click.Path(path_type=Path), help="Folder of the record.")
 @click.pass_context
 def record(
@@ -88,7 +86,7 @@ def record(
 @record.command()
 @click.option("--jsonl", is_flag=True, required=True, help="One entry a line.")
 @click.option("--to", type=click.Path(path_type=Path), help="File to write.  [default: standard output]")
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
+@phase_option
 @click.option("--record", "folder", type=click.Path(path_type=Path), help="Folder of the record.")
 def export(*, jsonl: bool, to: Path | None, phase: Path | None, folder: Path | None) -> None:  # noqa: ARG001 -- the only format
     """Write all entries in order for other programs."""
@@ -106,7 +104,7 @@ def export(*, jsonl: bool, to: Path | None, phase: Path | None, folder: Path | N
 @record.command()
 @click.option("--reason", required=True, help="Why; one sentence that the record keeps.")
 @click.option("--supersedes", metavar="KEY", help="The last eight letters of the name of the entry that is taken back.")
-@click.option("--phase", type=click.Path(path_type=Path), help="TOML file of the phase.  [default: phase.toml]")
+@phase_option
 @click.option("--record", "folder", type=click.Path(path_type=Path), help="Folder of the record.")
 def correct(*, reason: str, supersedes: str | None, phase: Path | None, folder: Path | None) -> None:
     """Add a correction: it takes an entry back, or accepts that fewer tests pass than before."""

@@ -11,12 +11,12 @@ from typing import Final
 
 import click
 
-from reliability.settings import FILE_NAME
+from reliability.settings import FILE_NAME, PHASE_FILE_NAME
 from reliability.settings_file import find_project_folder, read_settings
 from reliability.workbench.doctor import WORKS_NOW, examine
 from reliability.workbench.finding import masked, status_of
 from reliability.workbench.new_notebook import new_notebook
-from reliability.workbench.phase_start import PHASE_FILE, write_phase
+from reliability.workbench.phase_start import write_phase
 from reliability.workbench.presets import presets
 from reliability.workbench.recording import record_capture
 from reliability.workbench.start import write_settings
@@ -72,7 +72,7 @@ def init(
 def _init_phase(language: str | None) -> None:
     project = find_project_folder(Path.cwd())
     written = write_phase(project, language=language or read_settings(project).language)
-    click.echo(f"{PHASE_FILE} is written:")
+    click.echo(f"{PHASE_FILE_NAME} is written:")
     for suite in written.suites:
         click.echo(f"  suite {suite.id}: pytest {escaped(shlex.join(suite.arguments))}")
     click.echo(f"  floor {written.floor_percent:g} % ({escaped(written.floor_origin)})")

@@ -20,13 +20,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reliability.atomic import write_text_whole
 from reliability.errors import SettingsError
+from reliability.settings import EVIDENCE_FOLDER, PHASE_FILE_NAME, RECORD_FOLDER
 from reliability.shipped import shipped_folder
 from reliability.sources.checkout import is_ignored
 from reliability.sources.configuration import PYTEST_FILES, at, pytest_table, read_configuration
 from reliability.sources.phase_document import OwnPhase
 from reliability.sources.thresholds import find_thresholds
 
-PHASE_FILE: Final = "phase.toml"
 _HEAVY: Final = frozenset({
     "acceptance", "browser", "database", "db", "docker", "e2e", "external", "functional", "integration", "kafka",
     "live", "network", "postgres", "redis", "selenium", "slow", "spacy", "system",
@@ -38,8 +38,7 @@ _LABELS_ES: Final = {
 _TEST_NAMES: Final = ("test_*.py", "*_test.py")
 _ROOTS: Final = ("source", "source_pkgs", "source_dirs")
 _GOAL_STEP: Final = 5
-_RECORD: Final = "outputs/record"
-_IGNORE_CURE: Final = f"let .gitignore hold the lines 'outputs/*' and '!{_RECORD}/' (not 'outputs/')"
+_IGNORE_CURE: Final = f"let .gitignore hold the lines 'outputs/*' and '!{RECORD_FOLDER}/' (not 'outputs/')"
 _NO_ROOTS: Final = (
     "coverage.py's configuration names no folder to measure, so that tests would count too; add to "
     'pyproject.toml under [tool.coverage.run]: branch = true and source = ["{folder}"]'
@@ -98,7 +97,7 @@ def write_phase(project: Path, *, language: str, environment: Mapping[str, str] 
         ThresholdError: A configuration file of the project cannot be read.
         WriteError: The file cannot be written.
     """
-    path = project / PHASE_FILE
+    path = project / PHASE_FILE_NAME
     if path.exists():
         raise SettingsError(f"{path} exists and is left as it is; change it there, or remove it and run init again.")
     layout = look_at(project, environment=environment)
@@ -177,9 +176,9 @@ def _notes(project: Path, folders: Sequence[str], options: Mapping[str, Any]) ->
         packages = sorted(path.parent for path in project.glob("*/__init__.py") if path.parent.name not in folders)
         folder = "src" if (project / "src").is_dir() else packages[0].name if packages else "your_package"
         yield _NO_ROOTS.format(folder=folder)
-    if is_ignored(project, f"{_RECORD}/phase.md"):
-        yield f"git ignores {_RECORD}, so the record would be lost; {_IGNORE_CURE}"
-    if is_ignored(project, "outputs/evidence/manifest.json") is False:
+    if is_ignored(project, f"{RECORD_FOLDER}/phase.md"):
+        yield f"git ignores {RECORD_FOLDER}, so the record would be lost; {_IGNORE_CURE}"
+    if is_ignored(project, f"{EVIDENCE_FOLDER}/manifest.json") is False:
         yield f"git would take evidence and pages for sources; {_IGNORE_CURE}"
 
 

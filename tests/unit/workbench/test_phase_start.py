@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from reliability import cli
-from reliability.settings import FILE_NAME
+from reliability.settings import FILE_NAME, PHASE_FILE_NAME
 from reliability.sources.phase_document import OwnPhase, read_phase_document
-from reliability.workbench.phase_start import PHASE_FILE
 
 ROOTS = '[tool.coverage.run]\nsource = ["shop"]\n'
 
@@ -31,7 +30,7 @@ def with_tests(project: Path, *names: str) -> None:
 
 def started(project: Path, *options: str) -> OwnPhase:
     assert cli.run(["init", "--phase", *options]) == 0
-    return read_phase_document(project / PHASE_FILE, OwnPhase)
+    return read_phase_document(project / PHASE_FILE_NAME, OwnPhase)
 
 
 def arguments(phase: OwnPhase) -> dict[str, list[str]]:
@@ -141,7 +140,7 @@ def test_the_language_is_that_of_the_pages_unless_one_is_named(project: Path):
 
     assert started(project).language == "es"
 
-    (project / PHASE_FILE).unlink()
+    (project / PHASE_FILE_NAME).unlink()
     assert started(project, "--language", "en").language == "en"
 
 
@@ -169,12 +168,12 @@ def test_it_says_when_git_would_lose_the_record_or_take_the_evidence(
 
 
 def test_a_phase_that_exists_is_never_changed(project: Path, capsys: pytest.CaptureFixture[str]):
-    (project / PHASE_FILE).write_text("mine", encoding="utf-8")
+    (project / PHASE_FILE_NAME).write_text("mine", encoding="utf-8")
 
     assert cli.run(["init", "--phase"]) == 2
 
     assert "exists and is left as it is" in capsys.readouterr().err
-    assert (project / PHASE_FILE).read_text(encoding="utf-8") == "mine"
+    assert (project / PHASE_FILE_NAME).read_text(encoding="utf-8") == "mine"
 
 
 def test_a_hostile_name_is_text_in_the_file(project: Path):
@@ -193,7 +192,7 @@ def test_a_hostile_name_is_text_in_the_file(project: Path):
 def test_options_that_do_not_go_together_are_refused(project: Path, words: list[str]):
     assert cli.run(["init", *words]) == 2
 
-    assert not (project / PHASE_FILE).exists()
+    assert not (project / PHASE_FILE_NAME).exists()
 
 
 def test_a_broken_configuration_is_named_and_nothing_is_written(project: Path, capsys: pytest.CaptureFixture[str]):
@@ -202,4 +201,4 @@ def test_a_broken_configuration_is_named_and_nothing_is_written(project: Path, c
     assert cli.run(["init", "--phase"]) != 0
 
     assert "pyproject.toml" in capsys.readouterr().err
-    assert not (project / PHASE_FILE).exists()
+    assert not (project / PHASE_FILE_NAME).exists()
