@@ -117,14 +117,14 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the tests need (once)" >&2
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging,dev]' >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging,postgres,redis,dev]' >&2
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml
 	@command -v $(LOWEST_PYTHON) >/dev/null || { echo "error: $(LOWEST_PYTHON) is not installed; name one: make test-lowest LOWEST_PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(LOWEST_PYTHON) -m venv --clear $(LOWEST)
 	@$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check uv
-	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[staging,dev]'
+	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[staging,postgres,redis,dev]'
 	@touch $@
 
 .PHONY: report gate publish lab test test-unit record-verify test-lowest test-wheel test-deps test-deps-if-allowed bench bench-table soak format clean help

@@ -193,3 +193,115 @@ class StagingError(RunError):
     """The staging service, its load or its Prometheus did not do what was asked."""
 
     slug = "staging"
+
+
+class BackendError(ReliabilityError):
+    """The store behind locks or sessions could not do what was asked; nothing was granted or changed."""
+
+    slug = "backend"
+
+
+class BackendUnavailableError(BackendError):
+    """The store cannot be reached, or went away in the middle of a call; it may be asked again later."""
+
+    slug = "backend-unavailable"
+
+
+class BackendBusyError(BackendError):
+    """Others held the store for longer than a call waits; it may be asked again at once."""
+
+    slug = "backend-busy"
+
+
+class BackendBrokenError(BackendError):
+    """The store is damaged, full, read-only, or was made by a newer version of the program."""
+
+    slug = "backend-broken"
+
+
+class LockError(ReliabilityError):
+    """The lock service refused; the lease that was shown, if any, is as it was."""
+
+    slug = "lock"
+
+
+class RangeConflictError(LockError):
+    """Somebody else holds an overlapping range of the resource (exit status 6).
+
+    Attributes:
+        holders: Who holds it, each once, those with the earliest range first.
+    """
+
+    slug = "range-conflict"
+
+    def __init__(self, message: str, *, holders: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.holders = holders
+
+
+class NotHolderError(LockError):
+    """The lease is not held: it was released, given to somebody else, or is of another resource or store."""
+
+    slug = "not-holder"
+
+
+class LeaseExpiredError(LockError):
+    """The time to live of the lease is over, though nobody has taken its range yet."""
+
+    slug = "lease-expired"
+
+
+class NotForwardError(LockError):
+    """An extension must end later than the lease does."""
+
+    slug = "not-forward"
+
+
+class MaxExtensionsError(LockError):
+    """The lease was extended as often as it may be."""
+
+    slug = "max-extensions"
+
+
+class MaxTotalError(LockError):
+    """The range would become longer than it may be."""
+
+    slug = "max-total"
+
+
+class RangeError(UsageError):
+    """A range, a time to live or a name that no lock can be taken for."""
+
+    slug = "range"
+
+
+class SessionExpiredError(ReliabilityError):
+    """There is no such session, or no longer: it is never made again by an update."""
+
+    slug = "session-expired"
+
+
+class VersionConflictError(ReliabilityError):
+    """Somebody else updated the session in between; nothing was changed.
+
+    Attributes:
+        current_version: Version that the session has now.
+    """
+
+    slug = "version-conflict"
+
+    def __init__(self, message: str, *, current_version: int) -> None:
+        super().__init__(message)
+        self.current_version = current_version
+
+
+class SessionExistsError(ReliabilityError):
+    """A living session has this id already; it was not touched."""
+
+    slug = "session-exists"
+
+
+class SessionPatchError(UsageError):
+    """A context or a patch that no session can take: no object, a wrong key, or too large."""
+
+    slug = "session-patch"

@@ -13,12 +13,13 @@ from typing import Final, NoReturn
 import click
 
 from reliability import __version__
-from reliability.errors import ReliabilityError, SourceError, UsageError
+from reliability.errors import RangeConflictError, ReliabilityError, SourceError, UsageError
 from reliability.lazy_group import LazyGroup
 
 USAGE_STATUS: Final = 2
 NO_DATA_STATUS: Final = 4
 RUN_ERROR_STATUS: Final = 5
+BUSY_STATUS: Final = 6
 INTERRUPTED_STATUS: Final = 130
 TERMINATED_STATUS: Final = 143
 STATUSES: Final = """\b
@@ -94,6 +95,8 @@ def _failed(err: Exception) -> int:
 def _status_of(err: ReliabilityError) -> int:
     if isinstance(err, UsageError):
         return USAGE_STATUS
+    if isinstance(err, RangeConflictError):
+        return BUSY_STATUS
     return NO_DATA_STATUS if isinstance(err, SourceError) else RUN_ERROR_STATUS
 
 
