@@ -1,0 +1,156 @@
+"""From an address to a lock service or a session manager: the scheme chooses the store.
+
+Addresses may hold passwords, so no message repeats one. The module of a store, with the library
+that it needs, is loaded only when an address asks for it. Where addresses come from belongs to
+`reliability.settings`, what a store does to its module.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from reliability.clock import Clock, SystemClock
+from reliability.errors import BackendBrokenError, SettingsError
+from reliability.resilience.lock_service import LeaseStore, LockService
+from reliability.resilience.session_manager import SessionManager, SessionStore
+
+if TYPE_CHECKING:
+    from reliability.resilience.lock_metrics import LockMetrics
+
+SQLITE: Final = "sqlite:///"
+_EXTRAS: Final[Mapping[str, str]] = {"psycopg": "postgres", "psycopg_pool": "postgres", "redis": "redis"}
+Store = TypeVar("Store")
+
+
+def open_lock_service(
+    url: str, *, folder: Path = Path(), metrics: "LockMetrics | None" = None, clock: Clock | None = None
+) -> LockService:
+    """Open the lock service of an address; its tables are made or migrated where they are not there.
+
+    Args:
+        url: `sqlite:///relative/file`, `sqlite:////absolute/file` or `postgresql://user:password@host/database`.
+        folder: Folder that relative files start from.
+        metrics: Counts what the service does; None counts nothing.
+        clock: What SQLite takes the time from; PostgreSQL uses its own.
+
+    Returns:
+        The service; `close()` ends its connections.
+
+    Raises:
+        SettingsError: The address is none of these, or its library is not installed; it is not repeated.
+        BackendError: The store cannot be reached or used.
+    """
+    makers: Mapping[str, Callable[[], LeaseStore]] = {
+        "sqlite": lambda: _sqlite_leases(sqlite_file(url, folder=folder), clock or SystemClock()),
+        "postgresql": lambda: _postgres_leases(url),
+    }
+    return LockService(_open(url, makers, kind="locks"), metrics=metrics)
+
+
+def open_session_manager(
+    url: str,
+    *,
+    folder: Path = Path(),
+    ttl_seconds: float = 1800.0,
+    max_age_seconds: float = 86400.0,
+    largest_bytes: int = 65536,
+    clock: Clock | None = None,
+) -> SessionManager:
+    """Open the session manager of an address; its tables are made or migrated where they are not there.
+
+    Args:
+        url: `sqlite:///relative/file`, `sqlite:////absolute/file`, `redis://host` or `rediss://host`.
+        folder: Folder that relative files start from.
+        ttl_seconds: Life of a session behind its last use.
+        max_age_seconds: Life of a session behind its creation, used or not.
+        largest_bytes: Largest context, as JSON.
+        clock: What SQLite takes the time from; Redis uses its own.
+
+    Returns:
+        The manager; `close()` ends its connections.
+
+    Raises:
+        SettingsError: The address is none of these, or its library is not installed; it is not repeated.
+        BackendError: The store cannot be reached or used.
+    """
+    makers: Mapping[str, Callable[[], SessionStore]] = {
+        "sqlite": lambda: _sqlite_sessions(sqlite_file(url, folder=folder), clock or SystemClock()),
+        "redis": lambda: _redis_sessions(url),
+        "rediss": lambda: _redis_sessions(url),
+    }
+    store = _open(url, makers, kind="sessions")
+    return SessionManager(store, ttl_seconds=ttl_seconds, max_age_seconds=max_age_seconds, largest_bytes=largest_bytes)
+
+
+def sqlite_file(url: str, *, folder: Path = Path()) -> Path:
+    """Return the file of a SQLite address.
+
+    Args:
+        url: `sqlite:///relative/file` or `sqlite:////absolute/file`.
+        folder: Folder that relative files start from.
+
+    Returns:
+        The file, which need not be there.
+
+    Raises:
+        SettingsError: It names no file.
+    """
+    name = url.removeprefix(SQLITE)
+    if name == url or not name.isprintable() or name.endswith("/") or set(name) & set("?#:") or not name:
+        raise SettingsError(
+            "an address of SQLite names no file; write sqlite:///folder/file.sqlite3 from the project's folder, "
+            "or sqlite:////folder/file.sqlite3 from the root."
+        )
+    return folder / name
+
+
+def _open(url: str, makers: Mapping[str, Callable[[], Store]], *, kind: str) -> Store:
+    """Choose the store and open it."""
+    scheme, separator, _rest = url.partition("://")
+    if not separator or scheme not in makers:
+        known = " or ".join(f"{name}://" for name in makers)
+        raise SettingsError(f"the address of the {kind} has no scheme that is known; it must begin with {known}.")
+    try:
+        return makers[scheme]()
+    except ModuleNotFoundError as err:
+        if err.name not in _EXTRAS:
+            raise
+        raise SettingsError(
+            f"the address of the {kind} begins with {scheme}://, which needs the package '{err.name}'; "
+            f"install it with: pip install 'reliability[{_EXTRAS[err.name]}]'."
+        ) from err
+
+
+def _with_folder(path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise BackendBrokenError(
+            f"the folder of {path} cannot be made ({err.strerror}); give yourself the right to write there, "
+            "or name another file."
+        ) from err
+    return path
+
+
+def _sqlite_leases(path: Path, clock: Clock) -> LeaseStore:
+    from reliability.resilience.stores.sqlite_leases import SqliteLeases  # noqa: PLC0415 -- only when asked for
+
+    return SqliteLeases(_with_folder(path), clock=clock)
+
+
+def _postgres_leases(url: str) -> LeaseStore:
+    from reliability.resilience.stores.postgres_leases import PostgresLeases  # noqa: PLC0415 -- needs psycopg
+
+    return PostgresLeases(url)
+
+
+def _sqlite_sessions(path: Path, clock: Clock) -> SessionStore:
+    from reliability.resilience.stores.sqlite_sessions import SqliteSessions  # noqa: PLC0415 -- only when asked for
+
+    return SqliteSessions(_with_folder(path), clock=clock)
+
+
+def _redis_sessions(url: str) -> SessionStore:
+    from reliability.resilience.stores.redis_sessions import RedisSessions  # noqa: PLC0415 -- needs redis
+
+    return RedisSessions(url)
