@@ -18,6 +18,9 @@ from reliability.credentials import Secret
 
 FILE_NAME: Final = "reliability.toml"
 PHASE_FILE_NAME: Final = "phase.toml"  # in the project's folder, unless own_phase_file names another
+LOCKS_URL: Final = "sqlite:///outputs/state/leases.sqlite3"
+SESSIONS_URL: Final = "sqlite:///outputs/state/sessions.sqlite3"
+_SQLITE_ADDRESS: Final = re.compile(r"sqlite:///([^?#:]*[^?#:/])")  # the file, absolute ones with a fourth slash
 EVIDENCE_FOLDER: Final = "outputs/evidence"
 RECORD_FOLDER: Final = "outputs/record"  # with a folder by phase
 _HOST: Final = re.compile(r"[\w.-]+|.*:.*")  # a colon only inside the brackets of IPv6, which are checked before
@@ -49,6 +52,20 @@ def check_address(url: str) -> str:
             "write the address as http://host:9090, with its path prefix where there is one, without user and query"
         )
     return url.rstrip("/")
+
+
+def check_sqlite_address(url: str) -> str:
+    """Return the address of a SQLite file.
+
+    Raises:
+        ValueError: It is none; others may hold a password, which no settings file may.
+    """
+    if not _SQLITE_ADDRESS.fullmatch(url) or not url.isprintable():
+        raise ValueError(
+            "write sqlite:///folder/file.sqlite3 (absolute: sqlite:////folder/file.sqlite3); the address of a server "
+            "may hold a password, so put it into a file or a variable and name that one with _file or _variable"
+        )
+    return url
 
 
 def _check_source(source: str) -> str:
@@ -205,6 +222,56 @@ class RollbackSettings(_Section):
     )
 
 
+SqliteAddress = Annotated[str, AfterValidator(check_sqlite_address)]
+
+
+class ResilienceSettings(_Section):
+    """Where window leases and sessions are kept: SQLite on one host, PostgreSQL and Redis for many.
+
+    A relative file starts at the project's folder.
+    """
+
+    service: Annotated[str, Field(pattern=r"^\w[\w./-]*$", max_length=100)] | None = Field(
+        None, description="what window leases are taken for; else the name of the project's folder"
+    )
+    locks_url: SqliteAddress | None = Field(None, description=f"SQLite file of leases; else {LOCKS_URL}")
+    locks_url_file: str | None = Field(None, description="file that holds sqlite:///... or postgresql://...")
+    locks_url_variable: str | None = Field(None, description="environment variable that holds one")
+    sessions_url: SqliteAddress | None = Field(None, description=f"SQLite file of sessions; else {SESSIONS_URL}")
+    sessions_url_file: str | None = Field(None, description="file that holds sqlite:///... or redis(s)://...")
+    sessions_url_variable: str | None = Field(None, description="environment variable that holds one")
+
+    @property
+    def locks(self) -> str | Secret:
+        """The address of the leases, or where it lies."""
+        return next(iter(self._hidden("locks")), self.locks_url or LOCKS_URL)
+
+    @property
+    def sessions(self) -> str | Secret:
+        """The address of the sessions, or where it lies."""
+        return next(iter(self._hidden("sessions")), self.sessions_url or SESSIONS_URL)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Where addresses lie that may hold passwords."""
+        return (*self._hidden("locks"), *self._hidden("sessions"))
+
+    def _hidden(self, kind: str) -> tuple[Secret, ...]:
+        named = {option: getattr(self, option) for option in (f"{kind}_url_file", f"{kind}_url_variable")}
+        return tuple(
+            Secret(option=f"resilience.{option}", name=name) for option, name in named.items() if name is not None
+        )
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        for kind in ("locks", "sessions"):
+            options = (f"{kind}_url", f"{kind}_url_file", f"{kind}_url_variable")
+            given = [f"resilience.{option}" for option in options if getattr(self, option) is not None]
+            if len(given) > 1:
+                raise ValueError(f"{' and '.join(given)} are set together; keep one")
+        return self
+
+
 class Settings(_Section):
     """All settings of one project."""
 
@@ -213,6 +280,12 @@ class Settings(_Section):
     canary: CanarySettings = CanarySettings()
     phase: PhaseSettings = PhaseSettings()
     rollback: RollbackSettings = RollbackSettings()
+    resilience: ResilienceSettings = ResilienceSettings()
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Where all secrets of the project lie."""
+        return (*self.prometheus.secrets, *self.resilience.secrets)
 
 
 SECTION_OF_REPORT: Final[Mapping[str, str]] = {

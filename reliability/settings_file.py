@@ -15,7 +15,6 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from reliability.credentials import Secret
 from reliability.errors import ParameterError, SettingsError
 from reliability.settings import FILE_NAME, OF_THE_SERVICE, Settings
 
@@ -25,7 +24,7 @@ RUN_CSV: Final = "RELIABILITY_RUN_CSV"  # from the runner to its kernel: keep th
 _NO_SETTINGS: Final = frozenset((RUN_FILES, RUN_CSV))
 _WITH_UNIT: Final = re.compile(r"\s*[-+]?\d[\d.,_]*\s*(%|[a-zA-Zµ]+)\s*")
 _UNIT: Final = re.compile(r"_(days|hours|minutes|seconds|milliseconds|ms|percent|points|fraction)$")
-_NEAR_SECRETS: Final = re.compile(r"^prometheus$|(url|proxy|_file|_variable)$")
+_NEAR_SECRETS: Final = re.compile(r"^(prometheus|resilience)$|(url|proxy|_file|_variable)$")
 Place = tuple[str, ...]
 
 
@@ -77,7 +76,7 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None, *, fi
     except ValidationError as err:
         place, problem = _first_problem(err, Settings)
         raise SettingsError(f"{origins.get(place, path)}: {problem}") from err
-    known = {*options, *_NO_SETTINGS, *(secret.name for secret in secrets_of(settings))}
+    known = {*options, *_NO_SETTINGS, *(secret.name for secret in settings.secrets)}
     for name in sorted(variables.keys() - known):
         if name.startswith(PREFIX):
             raise SettingsError(
@@ -141,11 +140,6 @@ def read_assignments(section: str, assignments: Sequence[str]) -> dict[str, obje
     return given
 
 
-def secrets_of(settings: Settings) -> tuple[Secret, ...]:
-    """List where all secrets of a project lie."""
-    return settings.prometheus.secrets
-
-
 def _read_file(path: Path) -> dict[str, Any]:
     if not os.path.lexists(path):
         return {}
@@ -187,7 +181,7 @@ def _first_problem(err: ValidationError, model: type[BaseModel]) -> tuple[Place,
 
 
 def _words(problem: Any, key: str) -> str:
-    """Put a refused value into words; one that may hold a secret, as those of the server's section, is not repeated."""
+    """Put a refused value into words; one that may hold a secret, as those of a server's section, is not repeated."""
     value, is_plain = problem["input"], isinstance(problem["input"], bool | int | float)
     if problem["type"] == "value_error" or (not is_plain and (_NEAR_SECRETS.search(key) or "@" in str(value))):
         return f"{key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}."

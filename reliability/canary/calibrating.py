@@ -161,7 +161,7 @@ def _document(measured: Calibration, history: StoredHistory | None, target: Path
 
 def _check_secrets(history: StoredHistory, place: Place) -> None:
     """Refuse matchers that hold a configured secret."""
-    if place.settings.prometheus.secrets:
+    if place.settings.secrets:
         from reliability.report.secret_check import check_secrets, read_secrets  # noqa: PLC0415 -- loads papermill
 
         values = read_secrets(place.settings, project=place.project, environ=os.environ)

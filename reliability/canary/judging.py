@@ -67,7 +67,7 @@ def judge(
     except SourceError as err:
         return _whole(no_data(err))
     verdict = _whole(told)
-    if settings.prometheus.secrets:
+    if settings.secrets:
         _check_secrets(settings, project, verdict, inputs)
     if keep is not None:
         write_inputs(keep, inputs)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from reliability.credentials import SHORTEST_TOLD
 from reliability.errors import SecretError, SecretInOutputError
@@ -39,13 +39,21 @@ def read_secrets(settings: Settings, *, project: Path, environ: Mapping[str, str
         environ: Environment variables.
 
     Returns:
-        Value by option.
+        Value by option; the password inside an address once more by itself.
     """
     values = {}
-    for secret in settings.prometheus.secrets:
+    for secret in settings.secrets:
         with contextlib.suppress(SecretError):
             values[secret.option] = secret.read(project=project, environ=environ)
+            if password := _password_in(values[secret.option]):
+                values[f"{secret.option} (its password)"] = password
     return values
+
+
+def _password_in(value: str) -> str:
+    with contextlib.suppress(ValueError):  # no address
+        return unquote(urlsplit(value).password or "")
+    return ""
 
 
 def check_secrets(secrets: Secrets, notebook: Any, report: Mapping[str, Any], files: Files, *, name: str) -> None:

@@ -8,11 +8,12 @@ from reliability.settings import (
     CanarySettings,
     PhaseSettings,
     PrometheusSettings,
+    ResilienceSettings,
     RollbackSettings,
     Settings,
     check_address,
 )
-from reliability.settings_file import find_project_folder, read_settings, resolve_parameters, secrets_of
+from reliability.settings_file import find_project_folder, read_settings, resolve_parameters
 
 
 def test_without_a_file_all_defaults_hold(tmp_path):
@@ -56,6 +57,8 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
             '[prometheus]\nbearer_token_file = "t"\nbearer_token_variable = "T"\n',
             "prometheus.bearer_token_file and prometheus.bearer_token_variable are both set",
         ),
+        ('[resilience]\nlocks_url = "sqlite:///a"\nlocks_url_file = "f"\n', "are set together; keep one"),
+        ('[resilience]\nservice = "two words"\n', "resilience.service"),
     ],
     ids=[
         "unknown key",
@@ -76,6 +79,8 @@ def test_the_file_beats_the_default_and_the_parameter_beats_the_file(tmp_path):
         "user without password",
         "key without certificate",
         "two secrets",
+        "two addresses of locks",
+        "service of two words",
     ],
 )
 def test_a_bad_file_is_refused_with_place_and_value(tmp_path, text, named):
@@ -189,16 +194,48 @@ def test_a_variable_that_holds_a_secret_is_no_setting(tmp_path):
         "RELIABILITY_PROMETHEUS_BEARER_TOKEN_VARIABLE": "RELIABILITY_API_TOKEN",
     }
 
-    (secret,) = secrets_of(read_settings(tmp_path, environ))
+    (secret,) = read_settings(tmp_path, environ).secrets
 
     assert secret.read(project=tmp_path, environ=environ) == "hunter2"
     assert "hunter2" not in repr(secret)
 
 
+@pytest.mark.parametrize("option", ["locks_url", "sessions_url"])
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql://ana:hunter2@db/locks", "redis://:hunter2@cache", "sqlite:///", "sqlite:///:memory:", "a.db"],
+)
+def test_only_the_address_of_a_file_may_stand_in_the_settings(tmp_path, option, address):
+    (tmp_path / "reliability.toml").write_text(f'[resilience]\n{option} = "{address}"\n')
+
+    with pytest.raises(SettingsError, match=f"resilience.{option}: write sqlite:///folder/file.sqlite3") as caught:
+        read_settings(tmp_path, {})
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_address_of_a_server_lies_in_a_file_or_a_variable_and_is_a_secret(tmp_path):
+    environ = {
+        "RELIABILITY_RESILIENCE_LOCKS_URL_VARIABLE": "RELIABILITY_DB",
+        "RELIABILITY_RESILIENCE_SESSIONS_URL_FILE": "cache",
+        "RELIABILITY_DB": "postgresql://ana:hunter2@db/locks",
+    }
+
+    settings = read_settings(tmp_path, environ)
+
+    assert settings.secrets == (settings.resilience.locks, settings.resilience.sessions)
+    assert [secret.place for secret in settings.secrets] == ["environment variable RELIABILITY_DB", "file cache"]
+
+
+def test_without_an_address_leases_and_sessions_lie_in_files_of_the_project():
+    assert ResilienceSettings().locks == "sqlite:///outputs/state/leases.sqlite3"
+    assert ResilienceSettings(sessions_url="sqlite:////var/s.db").sessions == "sqlite:////var/s.db"
+
+
 def test_every_option_says_what_it_means():
     described = [
         field.description
-        for section in (PrometheusSettings, CanarySettings, PhaseSettings, RollbackSettings)
+        for section in (PrometheusSettings, CanarySettings, PhaseSettings, RollbackSettings, ResilienceSettings)
         for field in section.model_fields.values()
     ]
 

@@ -13,6 +13,7 @@ from reliability.clock import Clock, SystemClock
 from reliability.errors import BackendBrokenError, SettingsError
 from reliability.resilience.lock_service import LeaseStore, LockService
 from reliability.resilience.session_manager import SessionManager, SessionStore
+from reliability.settings import check_sqlite_address
 
 if TYPE_CHECKING:
     from reliability.resilience.lock_metrics import LockMetrics
@@ -95,13 +96,11 @@ def sqlite_file(url: str, *, folder: Path = Path()) -> Path:
     Raises:
         SettingsError: It names no file.
     """
-    name = url.removeprefix(SQLITE)
-    if name == url or not name.isprintable() or name.endswith("/") or set(name) & set("?#:") or not name:
-        raise SettingsError(
-            "an address of SQLite names no file; write sqlite:///folder/file.sqlite3 from the project's folder, "
-            "or sqlite:////folder/file.sqlite3 from the root."
-        )
-    return folder / name
+    try:
+        check_sqlite_address(url)
+    except ValueError as err:
+        raise SettingsError(f"an address of SQLite names no file: {err}.") from err
+    return folder / url.removeprefix(SQLITE)
 
 
 def _open(url: str, makers: Mapping[str, Callable[[], Store]], *, kind: str) -> Store:

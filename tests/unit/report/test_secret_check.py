@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from reliability.errors import SecretInOutputError
 from reliability.report.arrange import MIME_TYPE
 from reliability.report.secret_check import check_secrets, read_secrets
-from reliability.settings import PrometheusSettings, Settings
+from reliability.settings import PrometheusSettings, ResilienceSettings, Settings
 
 OPTION = "prometheus.password_file"
 VALUE = 'hunter2-"ñ/<&>\\end'
@@ -170,3 +170,15 @@ def test_a_secret_that_is_not_there_is_left_out(tmp_path):
     assert read_secrets(settings, project=tmp_path, environ={}) == {}
     (tmp_path / "token").write_text("abc\n")
     assert read_secrets(settings, project=tmp_path, environ={}) == {"prometheus.bearer_token_file": "abc"}
+
+
+def test_the_address_of_a_server_is_a_secret_and_so_is_its_password_alone(tmp_path):
+    settings = Settings(resilience=ResilienceSettings(locks_url_variable="DB"))
+    environ = {"DB": "postgresql://ana:hunter2%2Fhunter2@db/locks"}
+
+    secrets = read_secrets(settings, project=tmp_path, environ=environ)
+
+    assert secrets == {
+        "resilience.locks_url_variable": environ["DB"],
+        "resilience.locks_url_variable (its password)": "hunter2/hunter2",
+    }
