@@ -175,7 +175,8 @@ class CircuitBreaker:
         """
         permit = self._admit()
         try:
-            self._tell(permit[2])
+            if permit[2]:
+                self._tell(permit[2])
             result = function(*args, **kwargs)
         except BaseException as err:
             self._settle(permit, err)
@@ -201,7 +202,8 @@ class CircuitBreaker:
         """
         permit = self._admit()
         try:
-            self._tell(permit[2])
+            if permit[2]:
+                self._tell(permit[2])
             result = await function(*args, **kwargs)
         except BaseException as err:
             self._settle(permit, err)
@@ -273,7 +275,8 @@ class CircuitBreaker:
             change = self._count(number, outcome, why) if number > self._outdated else None
         if self._recorder:
             self._recorder.called(outcome, self._clock() - started)
-        self._tell(change)
+        if change:
+            self._tell(change)
 
     def _count(self, number: int, outcome: Outcome, why: str) -> CircuitChange | None:
         is_probe = self._state is CircuitState.HALF_OPEN
@@ -315,10 +318,8 @@ class CircuitBreaker:
         self._probes.clear()
         return CircuitChange(name=self.name, before=before, after=state, why=why, number=self._changes)
 
-    def _tell(self, change: CircuitChange | None) -> None:
+    def _tell(self, change: CircuitChange) -> None:
         """Tell of a change, outside the lock; no listener may change what a call returns."""
-        if change is None:
-            return
         _LOG.info("circuit breaker %s went from %s to %s: %s", self.name, change.before, change.after, change.why)
         if self._recorder:
             self._recorder.changed(change)

@@ -1,109 +1,146 @@
 """What circuit breakers report to Prometheus: state, changes, calls, their seconds, failed listeners.
 
-Labels are looked up once per breaker, so that a call costs two increments. When a breaker
-opens is decided in `reliability.resilience.circuit_breaker`; alerts stand in `templates/`.
+Each breaker counts into plain numbers of its own, and a scrape makes the series of them:
+looking up labels and the client library's own counters would cost more than the breaker.
+When a breaker opens is decided in `reliability.resilience.circuit_breaker`; alerts stand in
+`templates/`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import product
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from itertools import accumulate, permutations
+from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reliability.resilience.circuit_breaker import CircuitChange, CircuitRecorder, CircuitState, Outcome
+from reliability.resilience.circuit_breaker import CircuitChange, CircuitState, Outcome
+
+BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LE: Final = (*(str(bound) for bound in BOUNDS_SECONDS), "+Inf")
 
 
 class CircuitMetrics(Collector):
     """The metrics of all circuit breakers of one process.
 
     Args:
-        registry: Where they are registered; a second object on the same registry is refused by it.
+        registry: Where they are registered; it refuses a second object like this one.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._states: dict[str, Callable[[], CircuitState]] = {}
-        self._changes = Counter(
-            "reliability_circuit_transitions_total",
-            "Changes of a circuit breaker's state.",
-            ["name", "from", "to"],
-            registry=registry,
-        )
-        self._calls = Counter(
-            "reliability_circuit_calls_total",
-            "Calls by outcome; a rejected one was not sent.",
-            ["name", "outcome"],
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "reliability_circuit_call_seconds", "Seconds of the calls that were sent.", ["name"], registry=registry
-        )
-        self._listener_errors = Counter(
-            "reliability_circuit_listener_errors_total",
-            "Listeners of a circuit breaker that raised.",
-            ["name"],
-            registry=registry,
-        )
+        self._tallies: dict[str, CircuitTally] = {}
         registry.register(self)
 
-    def recorder(self, name: str, state: Callable[[], CircuitState]) -> CircuitRecorder:
-        """Return what the breaker of this name reports to; its series exist, at zero, from now on.
+    def recorder(self, name: str, state: Callable[[], CircuitState]) -> "CircuitTally":
+        """Return what the breaker of this name counts into; its series exist, at zero, from now on.
 
         Args:
             name: The breaker's name.
             state: Tells its present state; asked at each scrape.
 
         Returns:
-            The recorder.
+            The tally.
 
         Raises:
             ValueError: Another breaker reports under this name, so its series would be given twice.
         """
-        if name in self._states:
+        if name in self._tallies:
             raise ValueError(f"another breaker reports as '{name}' to the same metrics; give this one its own name")
-        for before, after in product(CircuitState, repeat=2):
-            if before is not after:
-                self._changes.labels(name, before, after)
-        self._states[name] = state
-        calls = {outcome: self._calls.labels(name, outcome) for outcome in ("ok", "failure", "excluded", "rejected")}
-        return _Recorder(
-            calls=calls,
-            seconds=self._seconds.labels(name),
-            changes=self._changes,
-            listener_errors=self._listener_errors.labels(name),
-        )
+        tally = self._tallies[name] = CircuitTally(state)
+        return tally
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Name the metric that is made at each scrape, so that the registry can refuse a second one."""
-        yield self._family()
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics, so that the registry can refuse them a second time."""
+        yield from _families()
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Read each breaker's state once, so that exactly one of its series is 1."""
-        family = self._family()
-        for name, state in list(self._states.items()):
-            now = state()
-            for one in CircuitState:
-                family.add_metric([name, one], float(one is now))
-        yield family
-
-    @staticmethod
-    def _family() -> GaugeMetricFamily:
-        return GaugeMetricFamily(
-            "reliability_circuit_state", "1 for the state that a circuit breaker has.", labels=["name", "state"]
-        )
+    def collect(self) -> Iterator[Metric]:
+        """Make the series of all breakers; exactly one state of each is 1."""
+        families = _families()
+        for name, tally in list(self._tallies.items()):
+            tally.add_to(families, name=name)
+        yield from families
 
 
-class _Recorder:
-    def __init__(
-        self, *, calls: Mapping[str, Counter], seconds: Histogram, changes: Counter, listener_errors: Counter
-    ) -> None:
-        self._calls, self._seconds, self._changes = calls, seconds, changes
-        self.rejected = calls["rejected"].inc
-        self.listener_failed = listener_errors.inc
+class _Families(NamedTuple):
+    states: GaugeMetricFamily
+    changes: CounterMetricFamily
+    calls: CounterMetricFamily
+    seconds: HistogramMetricFamily
+    listener_errors: CounterMetricFamily
+
+
+def _families() -> _Families:
+    prefix = "reliability_circuit"
+    return _Families(
+        states=GaugeMetricFamily(
+            f"{prefix}_state", "1 for the state that a circuit breaker has.", labels=("name", "state")
+        ),
+        changes=CounterMetricFamily(
+            f"{prefix}_transitions_total", "Changes of a circuit breaker's state.", labels=("name", "from", "to")
+        ),
+        calls=CounterMetricFamily(
+            f"{prefix}_calls_total", "Calls by outcome; a rejected one was not sent.", labels=("name", "outcome")
+        ),
+        seconds=HistogramMetricFamily(
+            f"{prefix}_call_seconds", "Seconds of the calls that were sent.", labels=("name",)
+        ),
+        listener_errors=CounterMetricFamily(
+            f"{prefix}_listener_errors_total", "Listeners of a circuit breaker that raised.", labels=("name",)
+        ),
+    )
+
+
+class CircuitTally:
+    """What one breaker has done so far.
+
+    Args:
+        state: Tells its present state.
+    """
+
+    def __init__(self, state: Callable[[], CircuitState]) -> None:
+        self._state = state
+        self._lock = threading.Lock()
+        self._calls = {"ok": 0, "failure": 0, "excluded": 0, "rejected": 0}
+        self._buckets = [0] * len(_LE)
+        self._seconds_sum = 0.0
+        self._changes = dict.fromkeys(permutations(CircuitState, 2), 0)
+        self._listener_errors = 0
 
     def called(self, outcome: Outcome, seconds: float) -> None:
-        self._calls[outcome].inc()
-        self._seconds.observe(seconds)
+        """Count a call that was let through."""
+        with self._lock:
+            self._calls[outcome] += 1
+            self._buckets[bisect_left(BOUNDS_SECONDS, seconds)] += 1
+            self._seconds_sum += seconds
+
+    def rejected(self) -> None:
+        """Count a call that was refused."""
+        with self._lock:
+            self._calls["rejected"] += 1
 
     def changed(self, change: CircuitChange) -> None:
-        self._changes.labels(change.name, change.before, change.after).inc()
+        """Count a change; one by hand into the same state again has a series of its own."""
+        move = (change.before, change.after)
+        with self._lock:
+            self._changes[move] = self._changes.get(move, 0) + 1
+
+    def listener_failed(self) -> None:
+        """Count a listener that raised."""
+        with self._lock:
+            self._listener_errors += 1
+
+    def add_to(self, families: _Families, *, name: str) -> None:
+        """Add what was counted to the families of a scrape."""
+        now = self._state()
+        for state in CircuitState:
+            families.states.add_metric((name, state), float(state is now))
+        with self._lock:
+            for (before, after), count in self._changes.items():
+                families.changes.add_metric((name, before, after), count)
+            for outcome, count in self._calls.items():
+                families.calls.add_metric((name, outcome), count)
+            buckets = list(zip(_LE, accumulate(self._buckets), strict=True))
+            families.seconds.add_metric((name,), buckets, self._seconds_sum)
+            families.listener_errors.add_metric((name,), self._listener_errors)
