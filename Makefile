@@ -89,7 +89,7 @@ format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@$(BIN)/nbstripout notebooks/*.ipynb
 
-clean:  ## Remove results, their public copy and caches; the record of the phase stays
+clean:  ## Remove results, their public copy and caches; the record of the phase, leases and sessions stay
 	$(call need_out)
 	@[ ! -f "$(PUBLIC)/index.html" ] || rm -rf "$(PUBLIC)"
 	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html "$(OUT)/gate.xml" $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

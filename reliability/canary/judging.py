@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from reliability.canary.asking import chosen_source
+from reliability.canary.window_lease import under_lease
 from reliability.errors import ForeignHistoryError, ParameterError, SourceError
 from reliability.notebook.block import plain
 from reliability.notebook.canary import TOPIC, conclude_evidence
@@ -34,7 +35,13 @@ Verdict = dict[str, Any]
 
 
 def judge(
-    *, capture: str | None, config: Path | None, increments: Path | None, assignments: Sequence[str], keep: Path | None
+    *,
+    capture: str | None,
+    config: Path | None,
+    increments: Path | None,
+    assignments: Sequence[str],
+    keep: Path | None,
+    lease: int | None = None,
 ) -> Verdict:
     """Judge a canary.
 
@@ -44,12 +51,16 @@ def judge(
         increments: What an earlier judgement kept; judged again instead of a source.
         assignments: Texts of `-p`.
         keep: File for what is judged.
+        lease: Fencing token of a reserved window; None takes the lease of a live window itself.
 
     Returns:
         The verdict's JSON; NO_DATA with its error when evidence is missing or broken.
 
     Raises:
         UsageError: Options contradict each other, or a setting or value is not valid.
+        RangeConflictError: Somebody else has taken an overlapping window of the service.
+        LockError: The reservation is not held, or the lease was lost.
+        BackendError: The store of the leases cannot be reached or used.
         SecretInOutputError: The evidence holds a configured secret; nothing was written.
         WriteError: `keep` cannot be written.
     """
@@ -59,8 +70,7 @@ def judge(
         if increments is not None:
             inputs = _restated(read_inputs(increments, CanaryInputs), read_assignments("canary", assignments))
         else:
-            with chosen_source(capture, config, assignments) as (parameters, place):
-                inputs = bare(fetch_inputs(parameters, place=place))
+            inputs = _fetched(capture, config, assignments, lease=lease)
         told = conclude_evidence(judge_inputs(inputs))
     except ForeignHistoryError as err:  # the settings name it
         raise ParameterError(f"history_file: {err.args[0]}") from err
@@ -77,6 +87,21 @@ def judge(
 def as_json(verdict: Verdict) -> str:
     """Print a verdict in its one form: sorted keys, ASCII, no instant of making."""
     return json.dumps(verdict, indent=1, sort_keys=True, allow_nan=False)
+
+
+def _fetched(
+    capture: str | None, config: Path | None, assignments: Sequence[str], *, lease: int | None
+) -> CanaryInputs:
+    """Fetch and count both arms, under the lease of their window where they are live."""
+    given = read_assignments("canary", assignments)
+    for name in ("window_end", "window_minutes") if lease is not None else ():
+        if name in given:
+            raise ParameterError(f"--lease {lease} says which window is judged, so -p {name} cannot; drop one.")
+    with (
+        chosen_source(capture, config, assignments) as (parameters, place),
+        under_lease(parameters, place, token=lease) as leased,
+    ):
+        return bare(fetch_inputs(leased, place=place))
 
 
 def _restated(inputs: CanaryInputs, given: Mapping[str, object]) -> CanaryInputs:

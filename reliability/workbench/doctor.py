@@ -20,6 +20,7 @@ from reliability.settings import FILE_NAME, Settings
 from reliability.settings_file import read_settings, resolve_parameters
 from reliability.sources.connection import CONFIGURED
 from reliability.workbench.arm_checks import check_arm, check_counts, refused_arms
+from reliability.workbench.backend_checks import check_backends
 from reliability.workbench.cures import cure_of
 from reliability.workbench.finding import NO_DATA, SETTINGS, Finding, fault, note, ok, status_of
 from reliability.workbench.history import read_history
@@ -54,19 +55,18 @@ def examine(project: Path, *, offline: bool) -> list[Finding]:
 
 
 def _look(project: Path, *, offline: bool) -> Iterator[Finding]:
-    yield ok("python", platform.python_version())
-    yield check_kernel()
-    yield check_outputs(project / "outputs")
+    yield from (ok("python", platform.python_version()), check_kernel(), check_outputs(project / "outputs"))
     settings = read_settings(project)
     if (project / FILE_NAME).is_file():
         yield ok("settings", f"{FILE_NAME} is valid")
     else:
         cure = "write one with: reliability init --prometheus URL"
         yield note("settings", f"there is no {FILE_NAME}; defaults and environment hold", cure=cure)
-    secrets = check_secrets(settings.prometheus, project=project, environ=os.environ)
+    secrets = check_secrets(settings, project=project, environ=os.environ)
     yield from secrets
     if status_of(secrets):
         return
+    yield from check_backends(settings.resilience, project=project, offline=offline)
     source, is_live = settings.canary.source, is_server(settings.canary.source)
     if not is_live:
         yield from _look_at_canary(settings, project, is_live=False)

@@ -13,7 +13,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from reliability.credentials import SHORTEST_TOLD
 from reliability.errors import SecretError
-from reliability.settings import PrometheusSettings
+from reliability.settings import Settings
 from reliability.sources.connection import Connection
 from reliability.workbench.finding import RUN_ERROR, SETTINGS, Finding, fault, note, ok
 
@@ -33,18 +33,18 @@ def check_kernel(manager: KernelSpecManager | None = None) -> Finding:
     return fault("kernel", text, cure=cure, status=RUN_ERROR)
 
 
-def check_outputs(folder: Path) -> Finding:
-    """Check that results can be written; the folder itself is not made."""
+def check_outputs(folder: Path, *, subject: str = "outputs") -> Finding:
+    """Check that files can be written; the folder itself is not made."""
     place = next(each for each in (folder, *folder.parents) if each.exists())
     try:
         with tempfile.TemporaryFile(dir=place):
-            return ok("outputs", f"{folder.name} can be written")
+            return ok(subject, f"{folder.name} can be written")
     except OSError as err:
-        cure = "give yourself the right to write there, or name another folder with --out"
-        return fault("outputs", f"{place} cannot be written ({err.strerror})", cure=cure, status=RUN_ERROR)
+        cure = "give yourself the right to write there, or name another folder"
+        return fault(subject, f"{place} cannot be written ({err.strerror})", cure=cure, status=RUN_ERROR)
 
 
-def check_secrets(settings: PrometheusSettings, *, project: Path, environ: Mapping[str, str]) -> list[Finding]:
+def check_secrets(settings: Settings, *, project: Path, environ: Mapping[str, str]) -> list[Finding]:
     """Check that each secret is there, by its name, and that it does not travel in the open."""
     found: list[Finding] = []
     for secret in settings.secrets:
@@ -60,7 +60,8 @@ def check_secrets(settings: PrometheusSettings, *, project: Path, environ: Mappi
             in_environment = "" if secret.option.endswith("_file") else f"set {secret.name} in the environment, or "
             cure = f"{in_environment}mend {secret.option}"
             found.append(fault("secret", str(err.args[0]), cure=cure, status=SETTINGS))
-    if found and settings.url and settings.url.startswith("http://") and not Connection(url=settings.url).is_loopback:
+    url = settings.prometheus.url
+    if settings.prometheus.secrets and url and url.startswith("http://") and not Connection(url=url).is_loopback:
         text, cure = "credentials would travel unencrypted", "give prometheus.url with https"
         found.append(fault("encryption", text, cure=cure, status=SETTINGS))
     return found

@@ -38,7 +38,7 @@ def test_every_command_line_of_the_readme_is_understood():
 
     for line in lines:
         words = shlex.split(line, comments=True)[1:]
-        size = next(size for size in (2, 1) if tuple(words[:size]) in COMMANDS)
+        size = next(size for size in (3, 2, 1) if tuple(words[:size]) in COMMANDS)
         COMMANDS[tuple(words[:size])].make_context(words[0], words[size:])
 
 

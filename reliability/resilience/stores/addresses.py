@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reliability.clock import Clock, SystemClock
 from reliability.errors import BackendBrokenError, SettingsError
-from reliability.resilience.lock_service import LeaseStore, LockService
-from reliability.resilience.session_manager import SessionManager, SessionStore
+from reliability.resilience.leases import LeaseStore
+from reliability.resilience.lock_service import LockService
 from reliability.settings import check_sqlite_address
 
 if TYPE_CHECKING:
     from reliability.resilience.lock_metrics import LockMetrics
+    from reliability.resilience.session_manager import SessionManager, SessionStore
 
 SQLITE: Final = "sqlite:///"
 _EXTRAS: Final[Mapping[str, str]] = {"psycopg": "postgres", "psycopg_pool": "postgres", "redis": "redis"}
@@ -56,7 +57,7 @@ def open_session_manager(
     max_age_seconds: float = 86400.0,
     largest_bytes: int = 65536,
     clock: Clock | None = None,
-) -> SessionManager:
+) -> "SessionManager":
     """Open the session manager of an address; its tables are made or migrated where they are not there.
 
     Args:
@@ -74,6 +75,8 @@ def open_session_manager(
         SettingsError: The address is none of these, or its library is not installed; it is not repeated.
         BackendError: The store cannot be reached or used.
     """
+    from reliability.resilience.session_manager import SessionManager  # noqa: PLC0415 -- locks need none
+
     makers: Mapping[str, Callable[[], SessionStore]] = {
         "sqlite": lambda: _sqlite_sessions(sqlite_file(url, folder=folder), clock or SystemClock()),
         "redis": lambda: _redis_sessions(url),
@@ -143,13 +146,13 @@ def _postgres_leases(url: str) -> LeaseStore:
     return PostgresLeases(url)
 
 
-def _sqlite_sessions(path: Path, clock: Clock) -> SessionStore:
+def _sqlite_sessions(path: Path, clock: Clock) -> "SessionStore":
     from reliability.resilience.stores.sqlite_sessions import SqliteSessions  # noqa: PLC0415 -- only when asked for
 
     return SqliteSessions(_with_folder(path), clock=clock)
 
 
-def _redis_sessions(url: str) -> SessionStore:
+def _redis_sessions(url: str) -> "SessionStore":
     from reliability.resilience.stores.redis_sessions import RedisSessions  # noqa: PLC0415 -- needs redis
 
     return RedisSessions(url)

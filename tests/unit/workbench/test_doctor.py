@@ -10,7 +10,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
 from reliability import cli
-from reliability.settings import FILE_NAME, PrometheusSettings
+from reliability.settings import FILE_NAME, PrometheusSettings, Settings
 from reliability.workbench.finding import NO_DATA, RUN_ERROR, SETTINGS, fault, note, ok, status_of
 from reliability.workbench.local_checks import check_kernel, check_outputs, check_secrets
 from tests.fake_query_api import FakeQueryApi, serving, target
@@ -405,7 +405,7 @@ def test_outputs_that_cannot_be_written_are_a_fault(tmp_path: Path):
 def test_credentials_never_travel_in_the_open(url: str, level: str | None, tmp_path: Path):
     chosen = PrometheusSettings(url=url, bearer_token_variable="SHOP_TOKEN")  # noqa: S106 -- a name
 
-    found = check_secrets(chosen, project=tmp_path, environ={"SHOP_TOKEN": "hunter2"})
+    found = check_secrets(Settings(prometheus=chosen), project=tmp_path, environ={"SHOP_TOKEN": "hunter2"})
 
     assert [finding.level for finding in found if finding.subject == "encryption"] == ([level] if level else [])
     assert "hunter2" not in str(found)
@@ -415,7 +415,7 @@ def test_a_secret_that_is_too_short_to_be_told_from_other_text_gets_a_note(tmp_p
     chosen = PrometheusSettings(url="https://metrics.example", bearer_token_variable="SHOP_TOKEN")  # noqa: S106 -- a name
 
     levels = {
-        value: [finding.level for finding in check_secrets(chosen, project=tmp_path, environ={"SHOP_TOKEN": value})]
+        value: [finding.level for finding in check_secrets(Settings(prometheus=chosen), project=tmp_path, environ={"SHOP_TOKEN": value})]
         for value in ("1234567", "12345678")
     }
 
@@ -425,7 +425,7 @@ def test_a_secret_that_is_too_short_to_be_told_from_other_text_gets_a_note(tmp_p
 def test_a_secret_that_is_missing_is_a_fault_that_names_its_place(tmp_path: Path):
     chosen = PrometheusSettings(url="https://metrics.example", username="ana", password_file="gone")  # noqa: S106
 
-    (found,) = check_secrets(chosen, project=tmp_path, environ={})
+    (found,) = check_secrets(Settings(prometheus=chosen), project=tmp_path, environ={})
 
     assert (found.level, found.status) == ("fault", SETTINGS)
     assert "prometheus.password_file: the file gone" in found.text
