@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from reliability.resilience.lock_service import LockService
 
 from reliability.canary.window_lease import TTL_SECONDS, keep, under_lease
 from reliability.canary.windows import GRACE_SECONDS, Windows, open_windows, this_process
 from reliability.clock import SystemClock, format_instant, parse_instant
 from reliability.errors import BackendUnavailableError, NotHolderError, RangeConflictError
 from reliability.notebook.run import Place
+from reliability.resilience.lock_service import LockService
 from reliability.resilience.stores.addresses import open_lock_service
 from reliability.settings_file import read_settings, resolve_parameters
 from reliability.window import Window

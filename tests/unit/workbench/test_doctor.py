@@ -412,10 +412,11 @@ def test_credentials_never_travel_in_the_open(url: str, level: str | None, tmp_p
 
 
 def test_a_secret_that_is_too_short_to_be_told_from_other_text_gets_a_note(tmp_path: Path):
-    chosen = PrometheusSettings(url="https://metrics.example", bearer_token_variable="SHOP_TOKEN")  # noqa: S106 -- a name
+    prometheus = PrometheusSettings(url="https://metrics.example", bearer_token_variable="SHOP_TOKEN")  # noqa: S106 -- a name
+    chosen = Settings(prometheus=prometheus)
 
     levels = {
-        value: [finding.level for finding in check_secrets(Settings(prometheus=chosen), project=tmp_path, environ={"SHOP_TOKEN": value})]
+        value: [finding.level for finding in check_secrets(chosen, project=tmp_path, environ={"SHOP_TOKEN": value})]
         for value in ("1234567", "12345678")
     }
 
