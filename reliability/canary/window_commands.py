@@ -20,11 +20,13 @@ from reliability.settings import LIVE_WINDOW_MINUTES
 from reliability.settings_file import find_project_folder, read_settings
 from reliability.window import Window
 
-_STATUSES: Final = "Exit status: 0 done, 2 usage or settings, 5 refused or run error, 6 the window is taken."
+_STATUSES: Final = "Exit status: 0 done, 2 usage or settings, 5 not held or run error, 6 the window is taken."
 
 
 def _examples(*lines: str) -> str:
-    return "\n".join(("\b", "Examples:", *(f"  reliability canary window {line}" for line in lines), "", _STATUSES))
+    return "\n".join(
+        ("\b", "Examples:", *(f"  reliability canary window {line}" for line in lines), "", "\b", _STATUSES)
+    )
 
 
 def _instant(_ctx: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:

@@ -55,7 +55,7 @@ def under_lease(parameters: Parameters, place: Place, *, token: int | None) -> I
                 yield parameters
         else:
             yield {**parameters, **_reserved(windows.held(token), now=place.now)}
-            windows.held(token)
+            _check_still_held(windows, token)
 
 
 @contextmanager
@@ -68,12 +68,20 @@ def _own_lease(windows: Windows, parameters: Parameters, place: Place, again: Ca
     keeper.start()
     try:
         yield
-        windows.held(lease.fencing_token)
+        _check_still_held(windows, lease.fencing_token)
     finally:
         ended.set()
         keeper.join()
         with suppress(BackendError):  # it frees itself, and the verdict is there
             windows.release(lease.fencing_token)
+
+
+def _check_still_held(windows: Windows, token: int) -> None:
+    """Refuse a verdict behind which somebody else may have judged or changed the same window."""
+    try:
+        windows.held(token)
+    except LockError as err:
+        raise type(err)(f"what was judged does not count, the window was lost meanwhile: {err.args[0]}") from err
 
 
 def keep(lease: Lease, again: Callable[[], Windows], ended: threading.Event) -> None:

@@ -148,7 +148,7 @@ def test_a_judgement_whose_lease_was_lost_does_not_count(project, windows):
         windows.release(lease.fencing_token)
         windows.reserve(LAST_HOUR, holder="bob", now=NOW)
 
-    with pytest.raises(NotHolderError):
+    with pytest.raises(NotHolderError, match="what was judged does not count"):
         judged(project, lost)
 
     assert [lease.holder for lease in windows.held_now()] == ["bob"]
@@ -233,7 +233,7 @@ def test_a_window_that_is_over_is_judged_whole(project, windows):
 def test_the_token_is_looked_at_again_behind_the_judgement(project, windows):
     held = windows.reserve(LAST_HOUR, holder="ana", now=NOW)
 
-    with pytest.raises(NotHolderError), live(project, token=held.fencing_token):
+    with pytest.raises(NotHolderError, match="does not count"), live(project, token=held.fencing_token):
         windows.release(held.fencing_token)
 
 
