@@ -56,6 +56,8 @@ def open_session_manager(
     ttl_seconds: float = 1800.0,
     max_age_seconds: float = 86400.0,
     largest_bytes: int = 65536,
+    touch_step_seconds: float = 0.0,
+    durable: bool = False,
     clock: Clock | None = None,
 ) -> "SessionManager":
     """Open the session manager of an address; its tables are made or migrated where they are not there.
@@ -66,6 +68,8 @@ def open_session_manager(
         ttl_seconds: Life of a session behind its last use.
         max_age_seconds: Life of a session behind its creation, used or not.
         largest_bytes: Largest context, as JSON.
+        touch_step_seconds: A touch that gains less than this writes nothing.
+        durable: Whether SQLite has an update on the disk before it is answered; Redis keeps as its server is set.
         clock: What SQLite takes the time from; Redis uses its own.
 
     Returns:
@@ -78,12 +82,17 @@ def open_session_manager(
     from reliability.resilience.session_manager import SessionManager  # noqa: PLC0415 -- locks need none
 
     makers: Mapping[str, Callable[[], SessionStore]] = {
-        "sqlite": lambda: _sqlite_sessions(sqlite_file(url, folder=folder), clock or SystemClock()),
+        "sqlite": lambda: _sqlite_sessions(sqlite_file(url, folder=folder), clock or SystemClock(), durable=durable),
         "redis": lambda: _redis_sessions(url),
         "rediss": lambda: _redis_sessions(url),
     }
-    store = _open(url, makers, kind="sessions")
-    return SessionManager(store, ttl_seconds=ttl_seconds, max_age_seconds=max_age_seconds, largest_bytes=largest_bytes)
+    return SessionManager(
+        _open(url, makers, kind="sessions"),
+        ttl_seconds=ttl_seconds,
+        max_age_seconds=max_age_seconds,
+        largest_bytes=largest_bytes,
+        touch_step_seconds=touch_step_seconds,
+    )
 
 
 def sqlite_file(url: str, *, folder: Path = Path()) -> Path:
@@ -146,10 +155,10 @@ def _postgres_leases(url: str) -> LeaseStore:
     return PostgresLeases(url)
 
 
-def _sqlite_sessions(path: Path, clock: Clock) -> "SessionStore":
+def _sqlite_sessions(path: Path, clock: Clock, *, durable: bool) -> "SessionStore":
     from reliability.resilience.stores.sqlite_sessions import SqliteSessions  # noqa: PLC0415 -- only when asked for
 
-    return SqliteSessions(_with_folder(path), clock=clock)
+    return SqliteSessions(_with_folder(path), clock=clock, durable=durable)
 
 
 def _redis_sessions(url: str) -> "SessionStore":
