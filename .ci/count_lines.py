@@ -10,7 +10,7 @@ import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "reliability"
-ABOVE_THE_CORE = {"canary", "phase", "staging", "workbench", "cli", "__main__"}
+ABOVE_THE_CORE = {"alerting", "canary", "phase", "staging", "workbench", "cli", "__main__"}
 AIM = 5000
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 

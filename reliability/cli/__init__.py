@@ -33,6 +33,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "gate": ("reliability.cli.gating:gate", "Judge the newest run and say so by the exit status."),
     "canary": ("reliability.canary.commands:canary", "Judge a canary without a notebook; plan and calibrate one."),
     "phase": ("reliability.phase.commands:phase", "Measure a phase, raise its floor, keep its record."),
+    "alerts": ("reliability.alerting.commands:alerts", "Write alert rules for breakers, locks and sessions."),
     "schema": ("reliability.cli.schemas:schema", "Print the JSON Schema of the settings or of a report."),
     "init": ("reliability.workbench.commands:init", "Look at a Prometheus and write reliability.toml for it."),
     "doctor": ("reliability.workbench.commands:doctor", "Check machine, settings, server and arms; name the cures."),

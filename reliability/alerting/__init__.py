@@ -1,0 +1,1 @@
+"""Alerts for what the resilience components report to Prometheus. The core never imports this room."""
