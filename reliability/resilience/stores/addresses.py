@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reliability.resilience.session_manager import SessionManager, SessionStore
 
 SQLITE: Final = "sqlite:///"
-_EXTRAS: Final[Mapping[str, str]] = {"psycopg": "postgres", "psycopg_pool": "postgres", "redis": "redis"}
+_EXTRAS: Final[Mapping[str, str]] = {"postgresql": "postgres", "redis": "redis", "rediss": "redis"}
 Store = TypeVar("Store")
 
 
@@ -123,12 +123,12 @@ def _open(url: str, makers: Mapping[str, Callable[[], Store]], *, kind: str) -> 
         raise SettingsError(f"the address of the {kind} has no scheme that is known; it must begin with {known}.")
     try:
         return makers[scheme]()
-    except ModuleNotFoundError as err:
-        if err.name not in _EXTRAS:
+    except ImportError as err:
+        if scheme not in _EXTRAS or (err.name or "").startswith("reliability"):
             raise
         raise SettingsError(
-            f"the address of the {kind} begins with {scheme}://, which needs the package '{err.name}'; "
-            f"install it with: pip install 'reliability[{_EXTRAS[err.name]}]'."
+            f"the address of the {kind} begins with {scheme}://, whose library cannot be loaded ({err}); "
+            f"install it with: pip install 'reliability[{_EXTRAS[scheme]}]'."
         ) from err
 
 
