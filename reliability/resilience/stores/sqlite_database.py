@@ -27,7 +27,8 @@ _CURES: Final = {
     sqlite3.SQLITE_IOERR: "the disk refused to read or write: see its free space, its limits and its health",
     sqlite3.SQLITE_CORRUPT: "it is damaged: put it aside with its -wal and -shm files and start with a new one",
     sqlite3.SQLITE_NOTADB: "it is no SQLite database: name another file, or put this one aside",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: see that its folder is there and may be written",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: see that it was not removed, and that its folder is there "
+    "and may be written",
 }
 _RETRY_SECONDS: Final = (0.000_2, 0.004)  # about one commit; jittered, so that no process always loses
 _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS reliability_schema (component TEXT PRIMARY KEY, version INTEGER NOT NULL)"
@@ -102,7 +103,9 @@ class SqliteDatabase:
         self._busy_seconds = busy_seconds
         self._local = threading.local()
         self._left_to_parent: list[sqlite3.Connection] = []
+        self._mode = "rwc"
         self._migrate(component, migrations)
+        self._mode = "rw"  # a file that was removed is an error, not an empty one in its place
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -163,7 +166,8 @@ class SqliteDatabase:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=self._busy_seconds, isolation_level=None)
+        address = f"{self._path.as_uri()}?mode={self._mode}"
+        connection = sqlite3.connect(address, uri=True, timeout=self._busy_seconds, isolation_level=None)
         try:
             self._patiently(connection, "PRAGMA journal_mode = WAL", time.monotonic() + self._busy_seconds)
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
