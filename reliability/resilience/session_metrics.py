@@ -30,7 +30,9 @@ class SessionGauge(Collector):
         kinds: Kinds that are reported with 0 when none is alive; others from the first one that was seen.
     """
 
-    def __init__(self, registry: CollectorRegistry, manager: SessionManager, *, kinds: Sequence[str] = ()) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, manager: SessionManager, *, kinds: Sequence[str] = ("guest",)
+    ) -> None:
         self._manager = manager
         self._kinds = frozenset(kinds)
         registry.register(self)

@@ -1,0 +1,138 @@
+"""Sessions in memory, in SQLite and in a Redis that runs in this process."""
+
+import contextlib
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import fakeredis
+import pytest
+
+from reliability.errors import SessionExpiredError, SessionPatchError
+from reliability.resilience.session_manager import SessionManager
+from reliability.resilience.stores.memory_sessions import MemorySessions
+from tests.unit.resilience.session_contract import MemoryPlace, RedisPlace, SessionContract, SqlitePlace, manager_at
+
+
+class TestInMemory(SessionContract):
+    @pytest.fixture
+    def new_place(self):
+        return MemoryPlace
+
+    @pytest.fixture
+    def place(self, new_place):
+        return new_place()
+
+
+class TestInSqlite(SessionContract):
+    @pytest.fixture
+    def new_place(self, tmp_path):
+        numbers = itertools.count()
+        return lambda: SqlitePlace(tmp_path / f"{next(numbers)}.sqlite3")
+
+    @pytest.fixture
+    def place(self, new_place):
+        return new_place()
+
+
+class TestInFakeRedis(SessionContract):
+    @pytest.fixture
+    def new_place(self):
+        def make():
+            server = fakeredis.FakeServer()
+            return RedisPlace(lambda: fakeredis.FakeRedis(server=server, decode_responses=True))
+
+        return make
+
+    @pytest.fixture
+    def place(self, new_place):
+        return new_place()
+
+
+def test_an_id_that_is_not_given_cannot_be_guessed_and_no_message_repeats_it():
+    manager = manager_at(MemoryPlace())
+
+    ids = {manager.create().session_id for _ in range(20)}
+
+    assert len(ids) == 20
+    assert min(map(len, ids)) >= 43
+    with pytest.raises(Exception, match="already") as caught:
+        manager.create(session_id=max(ids))
+    assert max(ids)[:8] in str(caught.value)
+    assert max(ids) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda manager: manager.create(session_id=""),
+        lambda manager: manager.create(kind="a\nb"),
+        lambda manager: manager.get("\ud800"),
+        lambda manager: manager.touch(None),
+        lambda manager: manager.update(7, {}),
+        lambda manager: manager.end("x" * 201),
+    ],
+    ids=["create", "kind", "get", "touch", "update", "end"],
+)
+def test_a_name_that_not_every_store_keeps_alike_is_refused(ask):
+    with pytest.raises(SessionPatchError, match=r"1 to 200 printable characters, not .*; give it another one"):
+        ask(manager_at(MemoryPlace()))
+
+
+def test_a_name_of_200_characters_is_kept_and_a_short_one_is_shown_whole():
+    manager = manager_at(MemoryPlace())
+
+    assert manager.create(session_id="x" * 200).session_id == "x" * 200
+    with pytest.raises(Exception, match="no session '12345678', or"):
+        manager.get("12345678")
+    with pytest.raises(Exception, match="no session '12345678…', or"):
+        manager.get("123456789")
+
+
+def test_a_value_that_holds_itself_is_no_json():
+    endless: list[object] = []
+    endless.append(endless)
+
+    with pytest.raises(SessionPatchError, match=r"the value of 'a' is no JSON \(ValueError at a value of type list\)"):
+        manager_at(MemoryPlace()).create({"a": endless})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ttl_seconds": 0}, "not 0 s and at most 86400.0 s"),
+        ({"ttl_seconds": float("nan")}, "not nan s"),
+        ({"ttl_seconds": 4e9}, "live more than 0 s, not 4000000000.0 s"),
+        ({"max_age_seconds": 0}, "at most 0 s"),
+        ({"max_age_seconds": float("inf")}, "at most inf s"),
+        ({"largest_bytes": 0}, "not 0 bytes"),
+        ({"touch_step_seconds": -1}, "not -1 s"),
+        ({"ttl_seconds": 5, "touch_step_seconds": 5}, "from 0 to below 5 s, not 5 s"),
+    ],
+)
+def test_numbers_with_which_no_session_would_live_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        SessionManager(MemorySessions(), **options)
+
+
+def test_sessions_live_half_an_hour_behind_their_last_use_and_a_day_at_most_and_take_64_kibibytes():
+    place = MemoryPlace()
+    manager = SessionManager(place.store())
+    made = manager.create({"a": "x" * (65536 - 3)})
+    ends = set()
+
+    for _ in range(100):
+        place.advance(1799)
+        with contextlib.suppress(SessionExpiredError):
+            ends.add((manager.touch(made.session_id).expires_at - made.created_at).total_seconds())
+
+    assert min(ends) == 1799 + 1800
+    assert max(ends) == 86400
+    with pytest.raises(SessionPatchError, match="65537 bytes, and 65536 is the most"):
+        manager.create({"a": "x" * (65536 - 2)})
+
+
+def test_the_shortest_life_is_a_microsecond():
+    made = SessionManager(MemoryPlace().store(), ttl_seconds=1e-9).create()
+
+    assert made.expires_at - made.created_at == timedelta(microseconds=1)
+    assert made.created_at == datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
