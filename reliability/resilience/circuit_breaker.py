@@ -91,7 +91,7 @@ class CircuitBreaker:
     Args:
         name: The dependency, for messages and metrics.
         failure_threshold: Failures in a row that open it.
-        failure_rate: Share of failures, in (0, 1], among the last `window_calls` that opens it as well; None: none.
+        failure_rate: Share of failures among the last `window_calls` that opens it as well, at most 1; None: none does.
         window_calls: Calls that the share is taken of.
         min_calls: Calls below which the share says nothing.
         open_seconds: How long it refuses before it lets probes through.
@@ -127,8 +127,9 @@ class CircuitBreaker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         _check(name, "failure_threshold", failure_threshold, 1)
-        _check(name, "failure_rate", 1.0 if failure_rate is None else failure_rate, math.ulp(0.0), 1.0)
         _check(name, "min_calls", min_calls, 1, window_calls)
+        if failure_rate is not None:
+            _check(name, "failure_rate", failure_rate, 1 / window_calls, 1.0)
         _check(name, "probe_count", probe_count, 1)
         _check(name, "success_threshold", success_threshold, 1)
         _check(name, "open_seconds", open_seconds, 0)
@@ -344,4 +345,4 @@ def _words_of(error: BaseException) -> str:
         words = str(error.args[0]) if isinstance(error, ReliabilityError) and error.args else str(error)
     except Exception:  # noqa: BLE001 -- a foreign error that cannot be printed must still be raised unchanged
         words = ""
-    return words[:_LONGEST_WORDS] or type(error).__name__
+    return words.strip()[:_LONGEST_WORDS] or type(error).__name__

@@ -1,67 +1,31 @@
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
 
 from reliability.errors import CircuitOpenError, PrometheusUnreachableError, SourceError
 from reliability.resilience.circuit_breaker import CircuitBreaker, CircuitState
-
-BOUND_SECONDS = 20  # a hang ends the test; nothing waits that long
-OPEN_SECONDS = 30.0
-
-
-class Seconds:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.resilience.breakers import (
+    BOUND_SECONDS,
+    OPEN_SECONDS,
+    Seconds,
+    breaker_with,
+    fail,
+    opened,
+    refused,
+)
 
 
 @pytest.fixture
 def seconds() -> Seconds:
     return Seconds()
-
-
-def breaker_with(seconds: Seconds, **options: Any) -> CircuitBreaker:
-    return CircuitBreaker("Prometheus", open_seconds=OPEN_SECONDS, clock=seconds, **options)
-
-
-def opened(seconds: Seconds, **options: Any) -> CircuitBreaker:
-    """Return a breaker whose open time is just over."""
-    breaker = breaker_with(seconds, failure_threshold=1, **options)
-    fail(breaker)
-    seconds.now += OPEN_SECONDS
-    return breaker
-
-
-def fail(breaker: CircuitBreaker, error: BaseException | None = None) -> None:
-    """Let a call fail; the error that comes out is the one that went in."""
-    failure = error or RuntimeError("connection refused")
-
-    def failing() -> None:
-        raise failure
-
-    with pytest.raises(type(failure)) as caught:
-        breaker.call(failing)
-    assert caught.value is failure
-
-
-def refused(breaker: CircuitBreaker) -> CircuitOpenError:
-    called: list[int] = []
-    with pytest.raises(CircuitOpenError) as caught:
-        breaker.call(called.append, 1)
-    assert called == []
-    return caught.value
 
 
 @dataclass
@@ -297,10 +261,38 @@ def test_it_is_opened_and_reset_by_hand_at_once_and_says_so(seconds: Seconds, ca
     ]
 
 
-@pytest.mark.parametrize("option", ["failure_threshold", "probe_count", "success_threshold"])
-def test_a_count_that_would_never_let_a_call_through_is_refused(option: str):
-    with pytest.raises(ValueError, match="at least 1"):
-        CircuitBreaker("Prometheus", **{option: 0})  # type: ignore[arg-type]  # one option at a time
+@pytest.mark.parametrize(
+    ("option", "value", "limits"),
+    [
+        ("failure_threshold", 0, "at least 1"),
+        ("probe_count", 0, "at least 1"),
+        ("success_threshold", 0, "at least 1"),
+        ("open_seconds", -0.1, "at least 0"),
+        ("open_seconds", float("nan"), "at least 0"),
+        ("probe_timeout_seconds", -1, "at least 0"),
+        ("failure_rate", 0.0, "0.05 to 1"),
+        ("failure_rate", 1.01, "0.05 to 1"),
+        ("min_calls", 0, "1 to 20"),
+        ("min_calls", 21, "1 to 20"),
+    ],
+)
+def test_a_number_that_would_never_let_a_call_through_or_never_open_it_is_refused(
+    option: str, value: float, limits: str
+):
+    with pytest.raises(ValueError, match=re.escape(f"'Prometheus' needs {option} of {limits}, not {value:g}")):
+        breaker_with(Seconds(), **{option: value})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"failure_threshold": 1, "probe_count": 1, "success_threshold": 1, "min_calls": 1, "window_calls": 1},
+        {"open_seconds": 0, "probe_timeout_seconds": 0, "failure_rate": 1, "min_calls": 20},
+    ],
+    ids=["counts", "seconds and share"],
+)
+def test_the_least_and_the_most_that_serve_are_taken(options: dict[str, float]):
+    assert breaker_with(Seconds(), **options).call(lambda: "fine") == "fine"
 
 
 class Inside:
