@@ -195,6 +195,12 @@ class StagingError(RunError):
     slug = "staging"
 
 
+class PaymentFailedError(StagingError):
+    """The stub of the payment system did not charge a guest."""
+
+    slug = "payment-failed"
+
+
 class BackendError(ReliabilityError):
     """The store behind locks or sessions could not do what was asked; nothing was granted or changed."""
 

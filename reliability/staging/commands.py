@@ -11,6 +11,7 @@ from reliability.clock import SystemClock
 from reliability.staging.drill_recorder import record_drill
 from reliability.staging.plans import PLANS
 from reliability.staging.recorder import record_experiment
+from reliability.staging.storage import StorageChoice
 
 
 @click.group()
@@ -22,10 +23,19 @@ def staging() -> None:
 @click.argument("plan", type=click.Choice(sorted(PLANS)))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder that gets the capture's folder.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Another length than the plan's.")
-def record(plan: str, out: Path, minutes: float | None) -> None:
-    """Record the experiment PLAN as a capture in OUT and print its folder."""
+@click.option("--storage-variable", help="Environment variable with a postgresql:// address; both arms use it.")
+@click.option("--sessions-variable", help="Environment variable with a redis:// address for the canary's sessions.")
+def record(
+    plan: str, out: Path, minutes: float | None, storage_variable: str | None, sessions_variable: str | None
+) -> None:
+    """Record the experiment PLAN as a capture in OUT and print its folder.
+
+    Without variables each arm keeps everything in a SQLite file of its own. In a PostgreSQL each
+    arm gets a schema `reliability_staging_...`, which is emptied first.
+    """
     chosen = PLANS[plan] if minutes is None else PLANS[plan].lasting(minutes=minutes)
-    click.echo(str(record_experiment(chosen, out, progress=_say)))
+    storage = StorageChoice(storage_variable=storage_variable, sessions_variable=sessions_variable)
+    click.echo(str(record_experiment(chosen, out, progress=_say, storage=storage)))
 
 
 @staging.command()

@@ -16,10 +16,11 @@ from reliability.clock import format_instant
 from reliability.errors import StagingError
 from reliability.sources.manifest import ArmEntry, Manifest, MetricsEntry, Server
 from reliability.staging.agreement import Allowance, CapturedCounters, find_disagreements
-from reliability.staging.experiment import Findings, KillEvent
+from reliability.staging.experiment import Findings, KillEvent, OutageEvent
 from reliability.staging.planner import power_to_decide, tail_index
-from reliability.staging.plans import SERVICE, ArmPlan, ExperimentPlan
+from reliability.staging.plans import LAYERS, SERVICE, ArmPlan, ExperimentPlan
 from reliability.staging.request_log import LoggedRequest
+from reliability.staging.storage import SQLITE_FILES, StorageChoice
 from reliability.staging.truth import kill_gap_requests_at_most, truth_of
 from reliability.window import Window
 
@@ -37,13 +38,20 @@ _METRICS: Final = MetricsEntry(
 )
 
 
-def describe(plan: ExperimentPlan, findings: Findings, requests: Sequence[LoggedRequest]) -> Manifest:
+def describe(
+    plan: ExperimentPlan,
+    findings: Findings,
+    requests: Sequence[LoggedRequest],
+    *,
+    storage: StorageChoice = SQLITE_FILES,
+) -> Manifest:
     """Describe an experiment's findings.
 
     Args:
         plan: What was run.
         findings: What it left behind.
         requests: The client's whole log.
+        storage: Where both arms kept their reservations and sessions.
 
     Returns:
         The manifest; the checksum is put in when the capture is written.
@@ -76,7 +84,7 @@ def describe(plan: ExperimentPlan, findings: Findings, requests: Sequence[Logged
         infos=_strings(findings.body, "infos"),
         arms={a.arm: ArmEntry(matchers=f'arm="{a.arm}"', release=a.release) for a in plan.arms},
         metrics=_METRICS,
-        experiment=_experiment(plan, findings, counters, requests),
+        experiment={"storage": storage.words, **_experiment(plan, findings, counters, requests)},
         truth={
             "whole": _truth_by_arm(plan, requests),
             "judged": _truth_by_arm(plan, judged),
@@ -120,10 +128,11 @@ def _experiment(
     return {
         "seed": plan.seed,
         "load_seconds": plan.load_seconds,
-        "storage": "one SQLite file per arm, WAL, synchronous=FULL",
         "service_times": "lognormal by route, the same for both arms, fixed in service_model.py",
         "arms": {a.arm: _arm(a, answered[a.arm] / plan.load_seconds) for a in plan.arms},
+        "layers": LAYERS if any(a.layers and a.has_traffic for a in plan.arms) else "none",
         "kill": _kill(findings.kill),
+        "payment_outage": _outage(findings.payment_outage),
         "planned_power": _planned_power(plan),
         "cpu_fraction": round(findings.cpu_fraction, 4),
         "machine_cpu_fraction": round(findings.machine_cpu_fraction, 4),
@@ -146,16 +155,17 @@ def _arm(arm: ArmPlan, measured_requests_per_second: float) -> dict[str, Any]:
         "delay_factor": arm.delay_factor,
         "delay_name": arm.delay_name,
         "error_fraction": arm.error_fraction,
+        "layers": arm.layers,
     }
 
 
 def _planned_power(plan: ExperimentPlan) -> dict[str, Any] | None:
-    """Return the planner's figures for the plan's injected delay; None without judged time."""
+    """Return the planner's figures for the increase that the plan expects; None without judged time."""
     canary = next(a for a in plan.arms if a.arm == "canary")
     judged_seconds = plan.load_seconds - plan.warmup_minutes * 60
     if judged_seconds <= 0:
         return None
-    increase_fraction = canary.delay_factor - 1
+    increase_fraction = canary.planned_increase_fraction
     passes = increase_fraction < _MARGIN_FRACTION
     alpha = _ALPHA_TO_PASS if passes else _ALPHA_TO_FAIL
     power = power_to_decide(
@@ -182,6 +192,15 @@ def _kill(kill: KillEvent | None) -> dict[str, str] | None:
         "instance": kill.instance,
         "killed_at": format_instant(_instant(kill.killed_at_seconds)),
         "restarted_at": format_instant(_instant(kill.restarted_at_seconds)),
+    }
+
+
+def _outage(outage: OutageEvent | None) -> dict[str, str] | None:
+    if outage is None:
+        return None
+    return {
+        "began_at": format_instant(_instant(outage.began_at_seconds)),
+        "ended_at": format_instant(_instant(outage.ended_at_seconds)),
     }
 
 

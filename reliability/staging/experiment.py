@@ -15,17 +15,21 @@ from typing import Final
 from reliability.clock import Clock
 from reliability.errors import StagingError
 from reliability.staging.load import LoadSpec, Stream
-from reliability.staging.plans import ExperimentPlan, KillPlan
+from reliability.staging.payment import OUTAGE_FILE
+from reliability.staging.plans import ExperimentPlan, KillPlan, OutagePlan
 from reliability.staging.processes import ChildSet, child_set, machine_cpu_seconds, tree_cpu_seconds
 from reliability.staging.prometheus_server import PrometheusServer, ScrapeTarget, running_prometheus
 from reliability.staging.replicas import ReplicaPlan, plan_replicas, start_replica, start_replicas
 from reliability.staging.routing import write_routing
+from reliability.staging.storage import StorageChoice
 
 Progress = Callable[[str], None]
 
 CAPTURED: Final = (
     "http_request_duration_seconds_(bucket|sum|count)|http_requests_total|up"
     "|process_start_time_seconds|process_cpu_seconds_total"
+    "|reliability_circuit_(state|transitions_total|calls_total|listener_errors_total|call_seconds_(sum|count))"
+    "|reliability_lock_(leases|operations_total|operation_seconds_(sum|count))|session_active_total"
 )
 _LOAD: Final = "load"
 _POLL_SECONDS: Final = 0.2
@@ -44,6 +48,14 @@ class KillEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutageEvent:
+    """A time in which the payment system was down; Unix times."""
+
+    began_at_seconds: float
+    ended_at_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What an experiment left behind.
 
@@ -54,6 +66,7 @@ class Findings:
         started_at_seconds: Unix time of the start of the load.
         log_path: The client's log.
         kill: The kill, when the plan had one.
+        payment_outage: The outage, when the plan had one.
         cpu_fraction: CPU of the experiment's process tree during the load, as a share of all cores.
         machine_cpu_fraction: The same of everything on the machine.
         largest_lateness_seconds: How late the latest arrival was sent.
@@ -66,6 +79,7 @@ class Findings:
     started_at_seconds: float
     log_path: Path
     kill: KillEvent | None
+    payment_outage: OutageEvent | None
     cpu_fraction: float
     machine_cpu_fraction: float
     largest_lateness_seconds: float
@@ -85,12 +99,15 @@ class CpuMeter:
         return tree / seconds, (machine_cpu_seconds() - self._started[2]) / seconds
 
 
-def run_experiment(plan: ExperimentPlan, *, folder: Path, cores: int, clock: Clock, progress: Progress) -> Findings:
+def run_experiment(
+    plan: ExperimentPlan, *, folder: Path, storage: StorageChoice, cores: int, clock: Clock, progress: Progress
+) -> Findings:
     """Run the plan from the first process to the fetched capture, and end every process.
 
     Args:
         plan: What to run.
         folder: Existing working folder.
+        storage: Where both arms keep their reservations and sessions.
         cores: Cores of the machine, for the CPU shares.
         clock: Tells the time of events.
         progress: Takes one line of news at a time.
@@ -100,6 +117,7 @@ def run_experiment(plan: ExperimentPlan, *, folder: Path, cores: int, clock: Clo
 
     Raises:
         StagingError: A process ended early, or Prometheus did not see what it should.
+        BackendError: The storage cannot be reached or used.
     """
     replicas = plan_replicas(plan.arms, seed=plan.seed)
     targets = [
@@ -108,7 +126,7 @@ def run_experiment(plan: ExperimentPlan, *, folder: Path, cores: int, clock: Clo
     ]
     interval_seconds = plan.scrape_interval_seconds
     with child_set(folder) as children:
-        start_replicas(children, replicas, folder)
+        start_replicas(children, replicas, folder, storage)
         with running_prometheus(targets, scrape_interval_seconds=interval_seconds, folder=folder) as server:
             progress(f"{len(replicas)} replicas run, Prometheus {server.version()} scrapes them")
             run = _Run(
@@ -117,6 +135,7 @@ def run_experiment(plan: ExperimentPlan, *, folder: Path, cores: int, clock: Clo
                 children=children,
                 server=server,
                 folder=folder,
+                storage=storage,
                 clock=clock,
                 progress=progress,
             )
@@ -132,6 +151,7 @@ class _Run:
     children: ChildSet
     server: PrometheusServer
     folder: Path
+    storage: StorageChoice
     clock: Clock
     progress: Progress
 
@@ -140,7 +160,7 @@ class _Run:
         self._wait_for("sum_over_time(up[1h])", at_least=2.0, what="two scrapes with zero counts")
         spec = self._start_load()
         meter = CpuMeter(self._pids)
-        kill = self._watch_load(spec.start_at_seconds)
+        kill, outage = self._watch_load(spec.start_at_seconds)
         cpu_fraction, machine_cpu_fraction = meter.fractions(self._pids, cores=cores)
         self.progress("the load has ended; waiting for the scrapes that cover it")
         covered_seconds = self._now_seconds() + self.plan.scrape_interval_seconds
@@ -157,6 +177,7 @@ class _Run:
             started_at_seconds=spec.start_at_seconds,
             log_path=spec.log_path,
             kill=kill,
+            payment_outage=outage,
             cpu_fraction=cpu_fraction,
             machine_cpu_fraction=machine_cpu_fraction,
             largest_lateness_seconds=summary["largest_lateness_seconds"],
@@ -203,8 +224,9 @@ class _Run:
         self.children.start_python(_LOAD, "reliability.staging.load", [str(spec_path)])
         return spec
 
-    def _watch_load(self, started_at_seconds: float) -> KillEvent | None:
+    def _watch_load(self, started_at_seconds: float) -> tuple[KillEvent | None, OutageEvent | None]:
         kill: KillEvent | None = None
+        outage: OutageEvent | None = None
         report_at_seconds = started_at_seconds
         ends_at_seconds = started_at_seconds + self.plan.load_seconds
         while self.children[_LOAD].status is None or self._now_seconds() < ends_at_seconds:
@@ -212,11 +234,13 @@ class _Run:
             elapsed_seconds = self._now_seconds() - started_at_seconds
             if self.plan.kill and not kill and elapsed_seconds >= self.plan.kill_after_seconds:
                 kill = self._kill_and_restart(self.plan.kill)
+            if self.plan.payment_outage and not outage and elapsed_seconds >= self.plan.outage_after_seconds:
+                outage = self._fail_payments(self.plan.payment_outage)
             if started_at_seconds + elapsed_seconds >= report_at_seconds:
                 self.progress(f"{self.plan.name}: minute {elapsed_seconds / 60:.1f} of {self.plan.load_seconds / 60:g}")
                 report_at_seconds += _REPORT_SECONDS
             time.sleep(_POLL_SECONDS)
-        return kill
+        return kill, outage
 
     def _kill_and_restart(self, plan: KillPlan) -> KillEvent:
         victim = self.replicas[plan.instance]
@@ -225,7 +249,7 @@ class _Run:
         self.progress(f"killed {victim.instance}")
         time.sleep(plan.down_seconds)
         restarted_at_seconds = self._now_seconds()
-        start_replica(self.children, victim, self.folder, again=True)
+        start_replica(self.children, victim, self.folder, self.storage, again=True)
         self.progress(f"started {victim.instance} again")
         return KillEvent(
             arm=victim.arm.arm,
@@ -233,6 +257,17 @@ class _Run:
             killed_at_seconds=killed_at_seconds,
             restarted_at_seconds=restarted_at_seconds,
         )
+
+    def _fail_payments(self, plan: OutagePlan) -> OutageEvent:
+        control_file = self.folder / OUTAGE_FILE
+        control_file.touch()
+        began_at_seconds = self._now_seconds()
+        self.progress("the payment system is down")
+        time.sleep(plan.down_seconds)
+        control_file.unlink()
+        ended_at_seconds = self._now_seconds()
+        self.progress("the payment system is back")
+        return OutageEvent(began_at_seconds=began_at_seconds, ended_at_seconds=ended_at_seconds)
 
     def _check_children(self) -> None:
         for name in self.replicas:

@@ -17,10 +17,17 @@ from reliability.staging.description import describe
 from reliability.staging.experiment import Progress, run_experiment
 from reliability.staging.plans import ExperimentPlan
 from reliability.staging.request_log import read_requests
+from reliability.staging.storage import SQLITE_FILES, StorageChoice
 
 
 def record_experiment(
-    plan: ExperimentPlan, folder: Path, *, progress: Progress, clock: Clock | None = None, sealed: Path | None = None
+    plan: ExperimentPlan,
+    folder: Path,
+    *,
+    progress: Progress,
+    storage: StorageChoice = SQLITE_FILES,
+    clock: Clock | None = None,
+    sealed: Path | None = None,
 ) -> Path:
     """Run an experiment and write its capture.
 
@@ -28,6 +35,7 @@ def record_experiment(
         plan: What to run.
         folder: The capture becomes the folder `plan.name` in here.
         progress: Takes one line of news at a time.
+        storage: Where both arms keep their reservations and sessions.
         clock: Tells the time; the machine's by default.
         sealed: File that gets what was injected and what happened, for a recording that is to be
             judged blind: its own manifest then holds only the checksum of this file.
@@ -36,24 +44,27 @@ def record_experiment(
         The capture's folder.
 
     Raises:
-        UsageError: The capture exists already.
+        UsageError: The capture exists already, or a variable does not hold an address.
         StagingError: A program is missing or ended, or the capture does not agree with the
             client's log; nothing is written then.
+        BackendError: The storage cannot be reached or used.
         WriteError: The capture could not be written.
     """
     target = folder / plan.name
     if target.exists():
         raise UsageError(f"{target} exists; remove it or choose another folder with --out.")
+    storage.check(os.environ)
     with tempfile.TemporaryDirectory(prefix="reliability-staging-") as name:
         findings = run_experiment(
             plan,
             folder=Path(name),
+            storage=storage,
             cores=os.cpu_count() or 1,
             clock=clock or SystemClock(),
             progress=progress,
         )
         requests = list(read_requests(findings.log_path))
-    manifest = describe(plan, findings, requests)
+    manifest = describe(plan, findings, requests, storage=storage)
     write_capture(target, findings.body, manifest if sealed is None else _blinded(manifest, sealed))
     return target
 

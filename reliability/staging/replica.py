@@ -8,8 +8,8 @@ server-side latency. Which replica receives traffic is not decided here.
 import argparse
 import contextlib
 import json
+import math
 import os
-import sqlite3
 import sys
 import threading
 import time
@@ -21,23 +21,30 @@ from urllib.parse import parse_qs, urlsplit
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from reliability.errors import BackendError, CircuitOpenError, LockError, PaymentFailedError
+from reliability.staging.desk import Desk, Reply, refusal_of
+from reliability.staging.layers import open_desk
+from reliability.staging.payment import OUTAGE_FILE, PaymentStub
 from reliability.staging.service_model import (
     BUCKET_BOUNDS_SECONDS,
+    CONFLICT_STATUS,
     FAILED_STATUS,
+    REFUSED_STATUS,
     RESERVE,
     ROUTES,
     SEARCH,
     SESSION_OPEN,
-    SESSION_READ,
     Behaviour,
+    Outcome,
     Route,
 )
-from reliability.staging.store import ReservationStore
+from reliability.staging.storage import ArmStorage, StorageChoice
+from reliability.staging.store import Stay
 
 OBSERVED_HEADER: Final = "X-Observed-Seconds"
 RELEASE_HEADER: Final = "X-Release"
 _ROUTES_BY_TARGET: Final = {(route.method, route.path): route for route in ROUTES}
-_CONFLICT: Final = 409
+_MORE_CODES: Final = {RESERVE: (CONFLICT_STATUS, REFUSED_STATUS)}
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 
@@ -60,7 +67,7 @@ class ReplicaMetrics:
         )
         for route in ROUTES:  # children exist from the start, so that zero counts are scraped
             self._seconds.labels(route.name, route.method)
-            for code in (route.success_status, FAILED_STATUS):
+            for code in (route.success_status, FAILED_STATUS, *_MORE_CODES.get(route, ())):
                 self._requests.labels(route.name, route.method, str(code))
 
     def observe(self, route: Route, *, status: int, seconds: float) -> None:
@@ -70,33 +77,29 @@ class ReplicaMetrics:
 
 
 class Replica:
-    """What a request handler needs: store, behaviour, metrics and the number in flight."""
+    """What a request handler needs: desk, payment system, behaviour, metrics and the number in flight."""
 
-    def __init__(self, *, release: str, store: ReservationStore, behaviour: Behaviour) -> None:
+    def __init__(
+        self, *, release: str, desk: Desk, payments: PaymentStub, behaviour: Behaviour, metrics: ReplicaMetrics
+    ) -> None:
         self.release = release
-        self.metrics = ReplicaMetrics()
-        self._store = store
+        self.metrics = metrics
+        self._desk = desk
+        self._payments = payments
         self._behaviour = behaviour
         self._lock = threading.Lock()
         self._in_flight = 0
 
-    def answer(self, route: Route, query: dict[str, list[str]]) -> tuple[int, dict[str, Any], float]:
-        """Serve one request: work, wait, perhaps fail; return status, body and observed seconds."""
+    def answer(self, route: Route, query: dict[str, list[str]]) -> tuple[Reply, float]:
+        """Serve one request: work, wait, perhaps fail; return the reply and the observed seconds."""
         with self._lock:
             self._in_flight += 1
         try:
             started = time.perf_counter()
-            outcome = self._behaviour.draw(route)
-            try:
-                status, body = self._work(route, query)
-            except sqlite3.OperationalError as err:
-                status, body = FAILED_STATUS, {"error": str(err)}
-            time.sleep(outcome.wait_seconds)
-            if outcome.fails:
-                status, body = FAILED_STATUS, {"error": "a downstream system refused"}
+            reply = self._reply(route, _stay(query), self._behaviour.draw(route))
             seconds = time.perf_counter() - started
-            self.metrics.observe(route, status=status, seconds=seconds)
-            return status, body, seconds
+            self.metrics.observe(route, status=reply.status, seconds=seconds)
+            return reply, seconds
         finally:
             with self._lock:
                 self._in_flight -= 1
@@ -107,23 +110,23 @@ class Replica:
             return {"release": self.release, "status": "ok", "in_flight": self._in_flight}
 
     def forget_thread(self) -> None:
-        """Release what the ending thread holds in the store."""
-        self._store.close()
+        """Release what the ending thread holds in the storage."""
+        self._desk.close()
 
-    def _work(self, route: Route, query: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
-        guest = query.get("guest", ["guest-0"])[0]
-        first_day = int(query.get("day", ["0"])[0])
-        last_day = first_day + 2
+    def _reply(self, route: Route, stay: Stay, outcome: Outcome) -> Reply:
+        try:
+            if route is RESERVE:  # its wait and its failure happen where it pays
+                return self._desk.reserve(stay, lambda: self._payments.charge(outcome))
+            reply = self._work(route, stay)
+        except (PaymentFailedError, CircuitOpenError, LockError, BackendError) as err:
+            return refusal_of(err)
+        time.sleep(outcome.wait_seconds)
+        return Reply(FAILED_STATUS, {"error": "a downstream system refused"}) if outcome.fails else reply
+
+    def _work(self, route: Route, stay: Stay) -> Reply:
         if route is SEARCH:
-            return _OK, {"rooms": self._store.search(first_day=first_day, last_day=last_day)}
-        if route is RESERVE:
-            reservation = self._store.reserve(guest=guest, first_day=first_day, last_day=last_day)
-            if reservation is None:
-                return _CONFLICT, {"error": "all rooms are taken on these days"}
-            return RESERVE.success_status, reservation
-        if route is SESSION_OPEN:
-            return SESSION_OPEN.success_status, {"token": self._store.open_session(guest=guest)}
-        return SESSION_READ.success_status, {"token": self._store.read_session(guest=guest)}
+            return self._desk.search(stay)
+        return self._desk.open_session(stay) if route is SESSION_OPEN else self._desk.read_session(stay)
 
 
 class ReplicaServer(ThreadingHTTPServer):
@@ -171,8 +174,11 @@ class _Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.path)
         route = _ROUTES_BY_TARGET.get((self.command, target.path))
         if route is not None:
-            status, body, seconds = replica.answer(route, parse_qs(target.query))
-            self._send(status, json.dumps(body).encode(), {OBSERVED_HEADER: repr(seconds)})
+            reply, seconds = replica.answer(route, parse_qs(target.query))
+            headers = {OBSERVED_HEADER: repr(seconds)}
+            if reply.retry_after_seconds is not None:
+                headers["Retry-After"] = str(math.ceil(reply.retry_after_seconds))
+            self._send(reply.status, json.dumps(reply.body).encode(), headers)
         elif target.path == "/metrics":
             body_bytes = generate_latest(replica.metrics.registry)
             self._send(_OK, body_bytes, {}, content_type=CONTENT_TYPE_PLAIN_0_0_4)
@@ -206,18 +212,37 @@ def exit_when_orphaned() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def _stay(query: dict[str, list[str]]) -> Stay:
+    first_day = int(query.get("day", ["0"])[0])
+    return Stay(guest=query.get("guest", ["guest-0"])[0], first_day=first_day, last_day=first_day + 2)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Serve until the process is ended."""
     parser = argparse.ArgumentParser(prog="python -m reliability.staging.replica")
     parser.add_argument("--release", required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--database", type=Path, required=True)
+    parser.add_argument("--arm", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--delay-factor", type=float, default=1.0)
     parser.add_argument("--error-fraction", type=float, default=0.0)
+    parser.add_argument("--layers", action="store_true")
+    parser.add_argument("--storage-variable")
+    parser.add_argument("--sessions-variable")
     options = parser.parse_args(arguments)
-    behaviour = Behaviour(seed=options.seed, delay_factor=options.delay_factor, error_fraction=options.error_fraction)
-    replica = Replica(release=options.release, store=ReservationStore(options.database), behaviour=behaviour)
+    choice = StorageChoice(storage_variable=options.storage_variable, sessions_variable=options.sessions_variable)
+    storage = ArmStorage(arm=options.arm, folder=options.folder, choice=choice)
+    metrics = ReplicaMetrics()
+    replica = Replica(
+        release=options.release,
+        desk=open_desk(storage, layers=options.layers, registry=metrics.registry),
+        payments=PaymentStub(options.folder / OUTAGE_FILE),
+        behaviour=Behaviour(
+            seed=options.seed, delay_factor=options.delay_factor, error_fraction=options.error_fraction
+        ),
+        metrics=metrics,
+    )
     exit_when_orphaned()
     ReplicaServer(port=options.port, replica=replica).serve_forever()
 

@@ -14,7 +14,7 @@ from reliability.staging.loopback import fetch_health
 from reliability.staging.plans import ArmPlan
 from reliability.staging.processes import ChildSet, free_port
 from reliability.staging.routing import Target
-from reliability.staging.store import ReservationStore
+from reliability.staging.storage import SQLITE_FILES, ArmStorage, StorageChoice
 
 _POLL_SECONDS: Final = 0.2
 _START_SECONDS: Final = 20.0
@@ -35,15 +35,19 @@ class ReplicaPlan:
         """The replica as the load generator knows it."""
         return Target(self.instance, self.port)
 
-    def arguments(self, database: Path, *, seed: int) -> list[str]:
-        """Return the command line of the replica module."""
+    def arguments(self, folder: Path, choice: StorageChoice, *, seed: int) -> list[str]:
+        """Return the command line of the replica module; names of variables, never what they hold."""
+        variables = {"storage": choice.storage_variable, "sessions": choice.sessions_variable}
         return [
             f"--release={self.arm.release}",
             f"--port={self.port}",
-            f"--database={database}",
+            f"--arm={self.arm.arm}",
+            f"--folder={folder}",
             f"--seed={seed}",
             f"--delay-factor={self.arm.delay_factor!r}",
             f"--error-fraction={self.arm.error_fraction!r}",
+            *(["--layers"] if self.arm.layers else []),
+            *(f"--{kind}-variable={name}" for kind, name in variables.items() if name is not None),
         ]
 
 
@@ -56,28 +60,28 @@ def plan_replicas(arms: Iterable[ArmPlan], *, seed: int) -> list[ReplicaPlan]:
     ]
 
 
-def start_replicas(children: ChildSet, replicas: Sequence[ReplicaPlan], folder: Path) -> None:
-    """Start all replicas with one store for each arm, and wait until they answer.
+def start_replicas(
+    children: ChildSet, replicas: Sequence[ReplicaPlan], folder: Path, choice: StorageChoice = SQLITE_FILES
+) -> None:
+    """Start all replicas with one storage for each arm, and wait until they answer.
 
     Raises:
         StagingError: One ended, or did not answer in time.
+        BackendError: The storage cannot be reached or used.
     """
     for arm in dict.fromkeys(replica.arm.arm for replica in replicas):
-        ReservationStore(_database(folder, arm)).close()  # made once, before its replicas share it
+        ArmStorage(arm=arm, folder=folder, choice=choice).prepare()  # made once, before its replicas share it
     for replica in replicas:
-        start_replica(children, replica, folder)
+        start_replica(children, replica, folder, choice)
     _wait_until_healthy(children, replicas)
 
 
-def start_replica(children: ChildSet, replica: ReplicaPlan, folder: Path, *, again: bool = False) -> None:
+def start_replica(
+    children: ChildSet, replica: ReplicaPlan, folder: Path, choice: StorageChoice, *, again: bool = False
+) -> None:
     """Start a replica's process; `again` gives it other random numbers than its first life."""
     seed = replica.seed + (_SECOND_LIFE if again else 0)
-    arguments = replica.arguments(_database(folder, replica.arm.arm), seed=seed)
-    children.start_python(replica.instance, "reliability.staging.replica", arguments)
-
-
-def _database(folder: Path, arm: str) -> Path:
-    return folder / f"{arm}.sqlite3"
+    children.start_python(replica.instance, "reliability.staging.replica", replica.arguments(folder, choice, seed=seed))
 
 
 def _wait_until_healthy(children: ChildSet, replicas: Sequence[ReplicaPlan]) -> None:

@@ -1,8 +1,8 @@
 """How long the staging service takes: one model for both arms, fixed before recording.
 
 A request waits a lognormal time by route, standing for downstream work, and fails with a
-fixed probability. A canary's injected delay multiplies every wait. Replicas draw from
-`Behaviour`; the planner reads the law. Sockets and clocks do not belong here.
+fixed probability; a reservation does so inside the payment stub. A canary's injected delay
+multiplies every wait. Replicas draw from `Behaviour`; the planner reads the law. Sockets and clocks do not belong here.
 """
 
 import math
@@ -78,6 +78,8 @@ SESSION_OPEN: Final = Route(
 ROUTES: Final = (SEARCH, RESERVE, SESSION_READ, SESSION_OPEN)
 
 FAILED_STATUS: Final = 500
+REFUSED_STATUS: Final = 503  # the breaker is open: the payment system was not asked
+CONFLICT_STATUS: Final = 409
 BASE_ERROR_FRACTION: Final = 0.005
 
 # A ladder of at most 1.10 from 0.2 s to 0.6 s, where the P95 of every route and of an arm

@@ -1,95 +1,101 @@
-"""Durable storage of the reservation service: one SQLite file per arm, shared by its replicas.
+"""What the reservation service keeps, whatever keeps it: rooms, reservations, sessions of guests.
 
-Both arms use it in the same way. Waiting, failing and measuring do not belong here.
+Both arms use the same storage. The baseline uses all of it; the canary takes leases and
+sessions from the resilience layers and confirms a reservation under its lease. Waiting,
+failing and measuring do not belong here.
 """
 
-import sqlite3
-import threading
-import uuid
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from reliability.errors import LeaseExpiredError, LockError, NotHolderError
+from reliability.resilience.leases import Lease, Refusal, Refused
 
 ROOM_COUNT: Final = 200
-_BUSY_SECONDS: Final = 5.0
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS rooms (room_id INTEGER PRIMARY KEY, beds INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS reservations (
-    reservation_id TEXT PRIMARY KEY, room_id INTEGER NOT NULL, guest TEXT NOT NULL,
-    first_day INTEGER NOT NULL, last_day INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS reservations_by_room ON reservations (room_id, first_day, last_day);
-CREATE TABLE IF NOT EXISTS sessions (guest TEXT PRIMARY KEY, token TEXT NOT NULL, opened INTEGER NOT NULL);
-"""
-_FREE_ROOMS: Final = """
-SELECT room_id, beds FROM rooms WHERE NOT EXISTS (
-    SELECT 1 FROM reservations WHERE reservations.room_id = rooms.room_id
-    AND first_day <= :last_day AND last_day >= :first_day)
-LIMIT :limit
-"""
+ROOMS: Final = tuple((room_id, 1 + room_id % 4) for room_id in range(1, ROOM_COUNT + 1))
+_OPENING_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)  # day 0 of the house
 
 
-class ReservationStore:
-    """Rooms, reservations and guest sessions in one SQLite file; one connection per thread."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """Who wants to stay, and when.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._local = threading.local()
-        with self._connection() as connection:
-            connection.executescript(_SCHEMA)
-            connection.executemany(
-                "INSERT OR IGNORE INTO rooms VALUES (?, ?)",
-                [(room_id, 1 + room_id % 4) for room_id in range(1, ROOM_COUNT + 1)],
-            )
+    Attributes:
+        guest: Name of the guest.
+        first_day: First day, counted from the opening day.
+        last_day: Last day, which is included.
+    """
 
-    def search(self, *, first_day: int, last_day: int) -> list[dict[str, int]]:
-        """Return up to 20 rooms that are free from `first_day` to `last_day`, both included."""
-        parameters = {"first_day": first_day, "last_day": last_day, "limit": 20}
-        rows = self._connection().execute(_FREE_ROOMS, parameters).fetchall()
-        return [{"room_id": room_id, "beds": beds} for room_id, beds in rows]
+    guest: str
+    first_day: int
+    last_day: int
 
-    def reserve(self, *, guest: str, first_day: int, last_day: int) -> dict[str, str | int] | None:
+    @property
+    def start_at(self) -> datetime:
+        """First instant of the stay."""
+        return _OPENING_DAY + timedelta(days=self.first_day)
+
+    @property
+    def end_at(self) -> datetime:
+        """First instant behind the stay."""
+        return _OPENING_DAY + timedelta(days=self.last_day + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A room that is reserved durably."""
+
+    reservation_id: str
+    room_id: int
+
+
+class ReservationStore(Protocol):
+    """Rooms, reservations and sessions of one arm, shared by its replicas."""
+
+    def search(self, stay: Stay, *, limit: int = 20) -> list[dict[str, int]]:
+        """Return rooms that are free for the whole stay, those with the lowest number first."""
+        ...
+
+    def is_free(self, room_id: int, stay: Stay) -> bool:
+        """Tell whether nobody has reserved the room for a day of the stay."""
+        ...
+
+    def reserve(self, stay: Stay) -> Reservation | None:
         """Reserve the first free room durably; None when all rooms are taken."""
-        connection = self._connection()
-        parameters = {"first_day": first_day, "last_day": last_day, "limit": 1}
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            room = connection.execute(_FREE_ROOMS, parameters).fetchone()
-            if room is None:
-                return None
-            reservation_id = uuid.uuid4().hex
-            connection.execute(
-                "INSERT INTO reservations VALUES (?, ?, ?, ?, ?)",
-                (reservation_id, room[0], guest, first_day, last_day),
-            )
-        return {"reservation_id": reservation_id, "room_id": room[0]}
+        ...
 
-    def open_session(self, *, guest: str) -> str:
-        """Open a session of `guest`, replacing an earlier one, and return its token."""
-        token = uuid.uuid4().hex
-        with self._connection() as connection:
-            connection.execute(
-                "INSERT INTO sessions VALUES (?, ?, 1) ON CONFLICT (guest) "
-                "DO UPDATE SET token = excluded.token, opened = opened + 1",
-                (guest, token),
-            )
-        return token
+    def confirm(self, room_id: int, stay: Stay, lease: Lease) -> Reservation | None:
+        """Reserve a room under its lease and give the lease back, in one transaction.
 
-    def read_session(self, *, guest: str) -> str | None:
+        Returns:
+            The reservation; None when somebody had reserved the room without a lease.
+
+        Raises:
+            LockError: The lease is not held any more; nothing was reserved.
+        """
+        ...
+
+    def open_session(self, guest: str) -> str:
+        """Open a session of the guest, replacing an earlier one, and return its token."""
+        ...
+
+    def read_session(self, guest: str) -> str | None:
         """Return the token of the guest's session, or None when the guest has none."""
-        row = self._connection().execute("SELECT token FROM sessions WHERE guest = ?", (guest,)).fetchone()
-        return None if row is None else str(row[0])
+        ...
 
     def close(self) -> None:
         """Close the connection of this thread."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            del self._local.connection
+        ...
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk before the answer
-            self._local.connection = connection
-        return connection
+
+def check_held(found: Lease | Refused, lease: Lease) -> None:
+    """Refuse a reservation whose lease is not held any more.
+
+    Raises:
+        LeaseExpiredError: Its time to live is over.
+        NotHolderError: The range was given to somebody else.
+    """
+    if isinstance(found, Refused):
+        error: type[LockError] = LeaseExpiredError if found.why is Refusal.EXPIRED else NotHolderError
+        raise error(f"the lease {lease.fencing_token} of '{lease.resource}' is not held any more; reserve again")

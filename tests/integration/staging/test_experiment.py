@@ -7,7 +7,7 @@ import json
 import pytest
 
 from reliability.staging.agreement import CapturedCounters
-from reliability.staging.plans import ArmPlan, ExperimentPlan, KillPlan
+from reliability.staging.plans import ArmPlan, ExperimentPlan, KillPlan, OutagePlan
 from reliability.staging.recorder import record_experiment
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prometheus_program")]
@@ -29,10 +29,12 @@ PLAN = ExperimentPlan(
             delay_factor=1.25,
             delay_name="+25 %",
             error_fraction=0.2,
+            layers=True,
         ),
         ArmPlan(arm="standby", release="2.8.0", replica_count=1, requests_per_second=0.0),
     ),
-    kill=KillPlan(instance="canary-2", after_fraction=0.4, down_seconds=3.0),
+    kill=KillPlan(instance="canary-2", after_fraction=0.3, down_seconds=3.0),
+    payment_outage=OutagePlan(after_fraction=0.6, down_seconds=2.5),
 )
 
 
@@ -75,6 +77,20 @@ def test_an_arm_with_a_killed_replica_was_counted_but_for_the_gap(manifest, coun
     assert truth["requests"] - gap <= counted <= truth["requests"] + truth["lost_connections"]
     assert truth["errors"] / truth["requests"] == pytest.approx(0.2, abs=0.08)
     assert manifest["experiment"]["kill"]["instance"] == "canary-2"
+
+
+def test_the_capture_holds_what_the_layers_did_and_none_of_their_buckets(manifest, counters):
+    undisturbed = {"instance": "canary-1"}
+    reserved = gained(counters, "http_requests_total", route="reserve", code="201", **undisturbed)
+    released = gained(counters, "reliability_lock_operations_total", operation="release", outcome="ok", **undisturbed)
+    charged = gained(counters, "reliability_circuit_calls_total", name="payments", outcome="ok", **undisturbed)
+    names = {series.name for series in counters.series}
+
+    assert 0 < reserved == charged <= released
+    assert gained(counters, "reliability_circuit_calls_total", outcome="failure", **undisturbed) >= 3
+    assert {s.labels["arm"] for s in counters.series if s.name == "session_active_total"} == {"canary", "standby"}
+    assert not [name for name in names if name.startswith("reliability_") and name.endswith("_bucket")]
+    assert manifest["experiment"]["payment_outage"]
 
 
 def test_the_idle_arm_was_scraped_and_counted_nothing(counters):

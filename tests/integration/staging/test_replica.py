@@ -3,11 +3,13 @@ import threading
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from reliability.staging.layers import open_desk
 from reliability.staging.loopback import fetch_health, loopback_session
+from reliability.staging.payment import OUTAGE_FILE, PaymentStub
 from reliability.staging.processes import free_port
-from reliability.staging.replica import OBSERVED_HEADER, RELEASE_HEADER, Replica, ReplicaServer
+from reliability.staging.replica import OBSERVED_HEADER, RELEASE_HEADER, Replica, ReplicaMetrics, ReplicaServer
 from reliability.staging.service_model import ROUTES, Behaviour
-from reliability.staging.store import ReservationStore
+from reliability.staging.storage import SQLITE_FILES, ArmStorage
 
 pytestmark = pytest.mark.integration
 
@@ -27,8 +29,15 @@ class RunningReplica:
 
 @pytest.fixture
 def replica(request, tmp_path):
-    behaviour = Behaviour(seed=1, delay_factor=0.01, error_fraction=getattr(request, "param", 0.0))
-    served = Replica(release="2.8.0", store=ReservationStore(tmp_path / "arm.sqlite3"), behaviour=behaviour)
+    metrics = ReplicaMetrics()
+    storage = ArmStorage(arm="canary", folder=tmp_path, choice=SQLITE_FILES)
+    served = Replica(
+        release="2.8.0",
+        desk=open_desk(storage, layers=True, registry=metrics.registry),
+        payments=PaymentStub(tmp_path / OUTAGE_FILE),
+        behaviour=Behaviour(seed=1, delay_factor=0.01, error_fraction=getattr(request, "param", 0.0)),
+        metrics=metrics,
+    )
     port = free_port()
     server = ReplicaServer(port=port, replica=served)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -45,7 +54,7 @@ def test_all_counters_are_exported_as_zero_before_the_first_request(replica):
     requests = replica.samples("http_requests_total")
     counts = replica.samples("http_request_duration_seconds_count")
 
-    assert len(requests) == 2 * len(ROUTES)
+    assert len(requests) == 2 * len(ROUTES) + 2  # a reservation may also be a conflict, or refused by the breaker
     assert len(counts) == len(ROUTES)
     assert {sample.value for sample in [*requests, *counts]} == {0}
     assert replica.samples("process_start_time_seconds")
@@ -98,3 +107,25 @@ def test_an_injected_failure_answers_500_and_is_counted_as_such(replica):
 
     assert answer.status_code == 500
     assert failed["reserve"] == 1
+
+
+@pytest.mark.parametrize("replica", [1.0], indirect=True, ids=["always-failing"])
+def test_an_open_breaker_answers_503_at_once_and_says_when_to_come_again(replica):
+    for day in range(5):
+        assert replica.ask("POST", f"/reservations?guest=g&day={day}").status_code == 500
+
+    refused = replica.ask("POST", "/reservations?guest=g&day=9")
+
+    assert refused.status_code == 503
+    assert 1 <= int(refused.headers["Retry-After"]) <= 5
+    (sample,) = [s for s in replica.samples("http_requests_total") if s.labels["code"] == "503"]
+    assert sample.value == 1
+
+
+def test_the_metrics_of_the_layers_stand_beside_those_of_the_requests(replica):
+    replica.ask("POST", "/reservations?guest=g&day=1")
+    replica.ask("POST", "/sessions?guest=g&day=1")
+
+    assert {s.labels["name"] for s in replica.samples("reliability_circuit_state")} == {"payments"}
+    assert [s.value for s in replica.samples("reliability_lock_leases")] == [0]
+    assert [(s.labels["kind"], s.value) for s in replica.samples("session_active_total")] == [("guest", 1)]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from reliability.errors import StagingError
 from reliability.sources.manifest import manifest_text, parse_manifest
 from reliability.staging.description import describe
-from reliability.staging.experiment import Findings, KillEvent
-from reliability.staging.plans import ArmPlan, ExperimentPlan
+from reliability.staging.experiment import Findings, KillEvent, OutageEvent
+from reliability.staging.plans import LAYERS, ArmPlan, ExperimentPlan
+from reliability.staging.storage import StorageChoice
 from tests.unit.staging.captured import capture_body
 from tests.unit.staging.logged import answered, lost
 
@@ -25,7 +27,7 @@ PLAN = ExperimentPlan(
 REQUESTS = [answered(completed_at_seconds=1015.0 + n, server_seconds=0.01 * (n + 1)) for n in range(60)]
 
 
-def findings(*, requests=REQUESTS, kill=None, cpu_fraction=0.05, **body):
+def findings(*, requests=REQUESTS, kill=None, payment_outage=None, cpu_fraction=0.05, **body):
     return Findings(
         body=capture_body(requests, **body),
         query="{...}[3m]",
@@ -33,6 +35,7 @@ def findings(*, requests=REQUESTS, kill=None, cpu_fraction=0.05, **body):
         started_at_seconds=1010.0,
         log_path=Path("requests.csv"),
         kill=kill,
+        payment_outage=payment_outage,
         cpu_fraction=cpu_fraction,
         machine_cpu_fraction=0.2,
         largest_lateness_seconds=0.002,
@@ -40,9 +43,9 @@ def findings(*, requests=REQUESTS, kill=None, cpu_fraction=0.05, **body):
     )
 
 
-def described(plan, found, requests):
+def described(plan, found, requests, **choice):
     """Return the manifest as it is written, after a strict reader has read it again."""
-    text = manifest_text(describe(plan, found, requests))
+    text = manifest_text(describe(plan, found, requests, **choice))
     assert manifest_text(parse_manifest(text.encode(), where="manifest.json")) == text
     return json.loads(text)
 
@@ -56,7 +59,7 @@ def test_the_manifest_holds_what_the_pages_need():
     assert manifest["arms"]["standby"] == {"matchers": 'arm="standby"', "release": "2.8.0"}
     assert manifest["metrics"]["error_matchers"] == 'code=~"5.."'
     assert manifest["warnings"] == manifest["infos"] == []
-    assert manifest["experiment"]["kill"] is None
+    assert manifest["experiment"]["kill"] is manifest["experiment"]["payment_outage"] is None
     assert manifest["experiment"]["cpu_seconds_per_request"] == {"canary": 0.001}
     assert manifest["experiment"]["planned_power"]["verdict"] == "PASS"
 
@@ -82,6 +85,30 @@ def test_a_kill_is_told_with_the_bound_of_what_it_hid():
     assert manifest["truth"]["kill_gap"] == {"canary": {"requests_at_most": 5}}
     assert manifest["truth"]["whole"]["canary"]["lost_connections"] == 1
     assert manifest["experiment"]["kill"]["killed_at"] == "1970-01-01T00:17:14.500Z"
+
+
+def test_an_outage_of_the_payment_system_is_told():
+    outage = OutageEvent(began_at_seconds=1050.0, ended_at_seconds=1065.25)
+
+    manifest = described(PLAN, findings(payment_outage=outage), REQUESTS)
+
+    assert manifest["experiment"]["payment_outage"] == {
+        "began_at": "1970-01-01T00:17:30Z",
+        "ended_at": "1970-01-01T00:17:45.250Z",
+    }
+
+
+def test_the_arm_with_the_layers_is_told_and_which_they_are_and_where_things_were_kept():
+    baseline, canary, standby = PLAN.arms
+    plan = replace(PLAN, arms=(baseline, replace(canary, layers=True), standby))
+    choice = StorageChoice(storage_variable="STAGING_PG")
+
+    experiment = described(plan, findings(), REQUESTS, storage=choice)["experiment"]
+
+    assert experiment["layers"] == LAYERS
+    assert [experiment["arms"][arm]["layers"] for arm in ("baseline", "canary")] == [False, True]
+    assert experiment["storage"] == "one schema per arm in the same PostgreSQL"
+    assert described(PLAN, findings(), REQUESTS)["experiment"]["layers"] == "none"
 
 
 def test_warnings_of_the_server_are_kept():

@@ -1,55 +1,50 @@
-import itertools
+"""The reservation service's store in a SQLite file."""
 
 import pytest
 
-from reliability.staging.store import ROOM_COUNT, ReservationStore
+from reliability.errors import LeaseExpiredError
+from reliability.resilience.lock_service import LockService
+from reliability.resilience.stores.sqlite_leases import SqliteLeases
+from reliability.staging.sqlite_store import SqliteStore
+from tests.fakes import ManualClock
+from tests.unit.staging.store_contract import StoreContract, leased, stay
+
+
+class SqlitePlace:
+    def __init__(self, path):
+        self.path = path
+        self.clock = ManualClock()
+
+    def store(self):
+        return SqliteStore(self.path, clock=self.clock)
+
+    def locks(self):
+        return LockService(SqliteLeases(self.path, clock=self.clock))
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = ReservationStore(tmp_path / "arm.sqlite3")
+def place(tmp_path):
+    return SqlitePlace(tmp_path / "arm.sqlite3")
+
+
+@pytest.fixture
+def store(place):
+    opened = place.store()
     yield opened
     opened.close()
 
 
-def test_no_room_is_ever_reserved_twice_on_one_day(store):
-    stays = [(store.reserve(guest="g", first_day=day, last_day=day + 2), day) for day in [0, 1, 2, 3, 1, 0, 2]]
-
-    for (first, a), (second, b) in itertools.combinations(stays, 2):
-        if abs(a - b) <= 2:
-            assert first["room_id"] != second["room_id"]
+class TestInSqlite(StoreContract):
+    pass
 
 
-def test_a_full_house_takes_no_reservation(store):
-    taken = [store.reserve(guest="g", first_day=5, last_day=5) for _ in range(ROOM_COUNT)]
+def test_an_expired_lease_reserves_nothing(place, store):
+    locks = place.locks()
+    lease = leased(locks, 7, stay(1), ttl_seconds=30)
+    locks.close()
+    place.clock.advance(30)
 
-    assert len({stay["room_id"] for stay in taken}) == ROOM_COUNT
-    assert store.reserve(guest="late", first_day=4, last_day=6) is None
-    assert store.search(first_day=5, last_day=5) == []
+    with pytest.raises(LeaseExpiredError):
+        store.confirm(7, stay(1), lease)
 
-
-def test_search_offers_only_free_rooms(store):
-    reserved = store.reserve(guest="g", first_day=1, last_day=3)
-
-    offered = [room["room_id"] for room in store.search(first_day=3, last_day=4)]
-
-    assert reserved["room_id"] not in offered
-    assert len(offered) == 20
-
-
-def test_a_reservation_is_seen_by_another_replica_of_the_arm(store, tmp_path):
-    reserved = store.reserve(guest="g", first_day=1, last_day=3)
-    other = ReservationStore(tmp_path / "arm.sqlite3")
-
-    offered = [room["room_id"] for room in other.search(first_day=1, last_day=1)]
-    other.close()
-
-    assert reserved["room_id"] not in offered
-
-
-def test_a_guest_has_one_session_and_the_latest_counts(store):
-    store.open_session(guest="g")
-    latest = store.open_session(guest="g")
-
-    assert store.read_session(guest="g") == latest
-    assert store.read_session(guest="stranger") is None
+    assert store.is_free(7, stay(1))

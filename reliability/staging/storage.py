@@ -1,0 +1,139 @@
+"""Where an arm keeps what it must not lose: SQLite files in the experiment's folder, or given servers.
+
+Both arms always use the same kind. Addresses of servers come from environment variables,
+which replicas inherit, so that no password stands on a command line. What is kept is the
+business of `store` and of the resilience layers.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reliability.errors import StagingError, UsageError
+from reliability.resilience.lock_service import LeaseStore, LockService
+from reliability.resilience.session_manager import SessionManager
+from reliability.resilience.stores.addresses import open_session_manager
+from reliability.resilience.stores.sqlite_leases import SqliteLeases
+from reliability.staging.sqlite_store import SqliteStore
+from reliability.staging.store import ReservationStore
+
+if TYPE_CHECKING:
+    from reliability.resilience.lock_metrics import LockMetrics
+
+SESSION_TTL_SECONDS: Final = 600.0
+_TOUCH_STEP_SECONDS: Final = 60.0  # a touch that gains less than this writes nothing
+_SCHEMA_PREFIX: Final = "reliability_staging_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageChoice:
+    """Which servers an experiment uses; both arms the same.
+
+    Attributes:
+        storage_variable: Environment variable with a `postgresql://` address for rooms, reservations
+            and leases; None keeps them in one SQLite file per arm.
+        sessions_variable: Environment variable with a `redis://` address for the sessions of the
+            layers; None keeps them in the arm's SQLite file.
+    """
+
+    storage_variable: str | None = None
+    sessions_variable: str | None = None
+
+    @property
+    def words(self) -> str:
+        """Say it for the manifest."""
+        store = "one SQLite file per arm, WAL, synchronous=FULL"
+        if self.storage_variable:
+            store = "one schema per arm in the same PostgreSQL"
+        return store + ("; sessions of the layers in Redis" if self.sessions_variable else "")
+
+    def check(self, environ: Mapping[str, str]) -> None:
+        """Refuse variables that do not hold what they should.
+
+        Raises:
+            UsageError: A variable is not set, or holds another kind of address; it is not repeated.
+        """
+        wanted = {self.storage_variable: ("postgresql://",), self.sessions_variable: ("redis://", "rediss://")}
+        for name, schemes in wanted.items():
+            if name is not None and not environ.get(name, "").startswith(schemes):
+                raise UsageError(f"the environment variable {name} must hold an address that begins with {schemes[0]}.")
+
+
+SQLITE_FILES: Final = StorageChoice()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmStorage:
+    """The storage of one arm.
+
+    Attributes:
+        arm: Name of the arm.
+        folder: Working folder of the experiment, for SQLite files.
+        choice: Which servers are used instead.
+    """
+
+    arm: str
+    folder: Path
+    choice: StorageChoice
+
+    def prepare(self) -> None:
+        """Make everything once, empty, before the replicas share it.
+
+        Raises:
+            StagingError: A server did not do what was asked.
+            BackendError: The store cannot be reached or used.
+        """
+        if self.choice.storage_variable is not None:
+            from reliability.staging.postgres_store import make_fresh_schema  # noqa: PLC0415 -- needs psycopg
+
+            make_fresh_schema(_read(self.choice.storage_variable), self._schema)
+        self.open_store().close()
+        self.open_locks(metrics=None).close()
+        self.open_sessions().close()
+
+    def open_store(self) -> ReservationStore:
+        """Open rooms and reservations."""
+        if self.choice.storage_variable is None:
+            return SqliteStore(self._file)
+        from reliability.staging.postgres_store import PostgresStore, in_schema  # noqa: PLC0415 -- needs psycopg
+
+        return PostgresStore(in_schema(_read(self.choice.storage_variable), self._schema))
+
+    def open_locks(self, *, metrics: "LockMetrics | None") -> LockService:
+        """Open the leases of the arm's rooms, beside its reservations."""
+        store: LeaseStore
+        if self.choice.storage_variable is None:
+            store = SqliteLeases(self._file)
+        else:
+            from reliability.resilience.stores.postgres_leases import PostgresLeases  # noqa: PLC0415 -- needs psycopg
+            from reliability.staging.postgres_store import in_schema  # noqa: PLC0415 -- needs psycopg
+
+            store = PostgresLeases(in_schema(_read(self.choice.storage_variable), self._schema))
+        return LockService(store, metrics=metrics)
+
+    def open_sessions(self) -> SessionManager:
+        """Open the sessions of the arm's guests, as durable as its reservations."""
+        variable = self.choice.sessions_variable
+        return open_session_manager(
+            f"sqlite:///{self._file.absolute()}" if variable is None else _read(variable),
+            ttl_seconds=SESSION_TTL_SECONDS,
+            touch_step_seconds=_TOUCH_STEP_SECONDS,
+            durable=True,
+        )
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / f"{self.arm}.sqlite3"
+
+    @property
+    def _schema(self) -> str:
+        return _SCHEMA_PREFIX + self.arm
+
+
+def _read(variable: str) -> str:
+    address = os.environ.get(variable)
+    if not address:
+        raise StagingError(f"the environment variable {variable} is not set; set it to the server's address.")
+    return address

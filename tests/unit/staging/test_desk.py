@@ -1,0 +1,247 @@
+"""Both desks of the reservation service, on real SQLite files and with a payment that does as it is told."""
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from reliability.errors import (
+    BackendUnavailableError,
+    CircuitOpenError,
+    LeaseExpiredError,
+    PaymentFailedError,
+    SessionExpiredError,
+)
+from reliability.staging.desk import LayeredDesk, refusal_of
+from reliability.staging.layers import open_desk
+from reliability.staging.storage import SQLITE_FILES, ArmStorage
+from reliability.staging.store import ROOM_COUNT
+from tests.unit.staging.store_contract import stay
+
+BOUND_SECONDS = 20  # a hang ends the test; nothing waits that long
+
+
+def paid():
+    """Charge with success."""
+
+
+def failing():
+    raise PaymentFailedError("nothing was charged")
+
+
+@pytest.fixture
+def storage(tmp_path):
+    made = ArmStorage(arm="canary", folder=tmp_path, choice=SQLITE_FILES)
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture(params=[False, True], ids=["without-layers", "with-layers"])
+def desk(request, storage, registry):
+    opened = open_desk(storage, layers=request.param, registry=registry)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def layered(storage, registry):
+    opened = open_desk(storage, layers=True, registry=registry)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def locks(storage):
+    opened = storage.open_locks(metrics=None)
+    yield opened
+    opened.close()
+
+
+def test_a_paid_stay_is_reserved_and_its_room_is_not_offered_again(desk):
+    made = desk.reserve(stay(1), paid)
+
+    offered = [room["room_id"] for room in desk.search(stay(3)).body["rooms"]]
+
+    assert made.status == 201
+    assert made.body["room_id"] not in offered
+
+
+def test_a_stay_that_was_not_paid_reserves_nothing(desk):
+    before = desk.search(stay(1)).body
+
+    with pytest.raises(PaymentFailedError):
+        desk.reserve(stay(1), failing)
+
+    assert desk.search(stay(1)).body == before
+
+
+def test_a_full_house_is_a_conflict_and_nobody_is_charged(desk, storage):
+    store = storage.open_store()
+    for _ in range(ROOM_COUNT):
+        store.reserve(stay(1, days=1))
+    store.close()
+
+    assert desk.reserve(stay(1), failing).status == 409
+
+
+def test_a_session_is_told_until_it_begins_anew(desk):
+    assert desk.read_session(stay(1)).body == {"token": None}
+
+    first = desk.open_session(stay(1)).body
+    again = desk.open_session(stay(2)).body
+
+    assert first != again
+    assert desk.read_session(stay(3)).body == again
+
+
+@pytest.mark.requirement("RES-LOCK-01")
+def test_guests_who_want_the_same_days_at_once_get_different_rooms_and_each_pays_once(layered):
+    together = threading.Barrier(4, timeout=BOUND_SECONDS)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [
+            pool.submit(layered.reserve, stay(1, guest=f"g{n}"), together.wait)  # all four pay at the same time
+            for n in range(4)
+        ]
+        rooms = [future.result(BOUND_SECONDS).body["room_id"] for future in made]
+
+    assert sorted(rooms) == [1, 2, 3, 4]
+
+
+def test_a_room_whose_lease_somebody_holds_is_passed_over(layered, locks):
+    locks.acquire("room-1", stay(1).start_at, stay(1).end_at, holder="slow", ttl_seconds=30)
+
+    assert layered.reserve(stay(2), paid).body["room_id"] == 2
+
+
+def test_a_guest_finds_no_room_while_all_that_are_tried_are_being_reserved(layered, locks):
+    for room_id in range(1, 9):
+        locks.acquire(f"room-{room_id}", stay(1).start_at, stay(1).end_at, holder="slow", ttl_seconds=30)
+
+    assert layered.reserve(stay(1), failing).status == 409
+
+
+@pytest.mark.parametrize("charge", [paid, failing], ids=["paid", "not-paid"])
+def test_the_lease_is_given_back_however_it_ends(layered, locks, charge):
+    with contextlib.suppress(PaymentFailedError):
+        layered.reserve(stay(1), charge)
+
+    assert locks.list_leases() == ()
+
+
+def test_a_room_that_was_reserved_just_before_its_lease_is_passed_over(storage, locks):
+    store = storage.open_store()
+    late = _SeesAnOldHouse(store)
+    desk = LayeredDesk(late, locks=locks, sessions=storage.open_sessions(), payments=_Through())
+
+    made = desk.reserve(stay(1), paid)
+
+    assert late.taken.room_id == 1
+    assert made.body["room_id"] == 2
+    assert locks.list_leases() == ()
+    desk.close()
+
+
+@pytest.mark.requirement("RES-CB-01")
+def test_five_failed_charges_open_the_breaker_and_the_sixth_guest_is_refused_unasked(layered, registry):
+    for _ in range(5):
+        with pytest.raises(PaymentFailedError):
+            layered.reserve(stay(1), failing)
+
+    with pytest.raises(CircuitOpenError) as refused:
+        layered.reserve(stay(1), paid)
+
+    assert 0 < refused.value.retry_after_seconds <= 5
+    assert registry.get_sample_value("reliability_circuit_state", {"name": "payments", "state": "open"}) == 1
+
+
+def test_the_registry_of_a_layered_desk_carries_the_metrics_of_all_three_layers(layered, registry):
+    layered.reserve(stay(1), paid)
+    layered.open_session(stay(1))
+
+    calls = {"name": "payments", "outcome": "ok"}
+    assert registry.get_sample_value("reliability_circuit_calls_total", calls) == 1
+    for operation in ("acquire", "release"):
+        labels = {"operation": operation, "outcome": "ok"}
+        assert registry.get_sample_value("reliability_lock_operations_total", labels) == 1
+    assert registry.get_sample_value("reliability_lock_leases") == 0
+    assert registry.get_sample_value("session_active_total", {"kind": "guest"}) == 1
+
+
+def test_a_desk_without_layers_has_no_metrics_of_them(storage, registry):
+    open_desk(storage, layers=False, registry=registry).close()
+
+    assert list(registry.collect()) == []
+
+
+def test_a_session_that_another_replica_opened_in_the_same_instant_is_kept(storage, locks):
+    store, sessions = storage.open_store(), storage.open_sessions()
+    desk = LayeredDesk(store, locks=locks, sessions=_MissesOnce(sessions), payments=_Through())
+    sessions.create({"token": "other", "cart": 1}, session_id="g")
+
+    token = desk.open_session(stay(1)).body["token"]
+
+    assert sessions.get("g").context == {"token": token, "cart": 1, "day": 1}
+    desk.close()
+
+
+@pytest.mark.parametrize(
+    ("err", "status", "retry_after_seconds"),
+    [
+        (PaymentFailedError("no"), 500, None),
+        (CircuitOpenError("open", retry_after_seconds=3.5), 503, 3.5),
+        (LeaseExpiredError("late"), 409, None),
+        (BackendUnavailableError("gone"), 500, None),
+    ],
+    ids=["payment", "breaker", "lease", "storage"],
+)
+def test_what_went_wrong_is_said_in_the_terms_of_http(err, status, retry_after_seconds):
+    reply = refusal_of(err)
+
+    assert (reply.status, reply.retry_after_seconds) == (status, retry_after_seconds)
+
+
+class _Through:
+    """A breaker that is always closed."""
+
+    def call(self, charge):
+        return charge()
+
+
+class _SeesAnOldHouse:
+    """A store whose first search is older than a reservation of room 1."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def search(self, wanted, *, limit):
+        found = self._store.search(wanted, limit=limit)
+        self.taken = self._store.reserve(wanted)
+        return found
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+class _MissesOnce:
+    """A session manager whose first update comes before the session of another replica."""
+
+    def __init__(self, manager):
+        self._manager = manager
+        self._missed = False
+
+    def update(self, session_id, patch):
+        if not self._missed:
+            self._missed = True
+            raise SessionExpiredError("there is none yet")
+        return self._manager.update(session_id, patch)
+
+    def __getattr__(self, name):
+        return getattr(self._manager, name)

@@ -1,0 +1,36 @@
+import pytest
+
+from reliability.errors import StagingError, UsageError
+from reliability.staging.storage import SQLITE_FILES, ArmStorage, StorageChoice
+
+SERVERS = StorageChoice(storage_variable="STAGING_PG", sessions_variable="STAGING_REDIS")
+ADDRESSES = {"STAGING_PG": "postgresql://u:secret@127.0.0.1/db", "STAGING_REDIS": "redis://:secret@127.0.0.1/0"}
+
+
+def test_the_manifest_is_told_where_both_arms_kept_things():
+    assert SQLITE_FILES.words == "one SQLite file per arm, WAL, synchronous=FULL"
+    assert SERVERS.words == "one schema per arm in the same PostgreSQL; sessions of the layers in Redis"
+
+
+def test_variables_with_the_right_addresses_are_taken_and_files_need_none():
+    SERVERS.check(ADDRESSES)
+    SQLITE_FILES.check({})
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize("address", [None, "http://u:secret@127.0.0.1"], ids=["not-set", "another-kind"])
+def test_a_variable_without_its_address_is_named_but_not_what_it_holds(name, address):
+    environ = {key: value for key, value in (ADDRESSES | {name: address}).items() if value is not None}
+
+    with pytest.raises(UsageError, match=name) as refused:
+        SERVERS.check(environ)
+
+    assert "secret" not in str(refused.value)
+
+
+def test_a_replica_without_its_variable_says_which(monkeypatch, tmp_path):
+    monkeypatch.delenv("STAGING_REDIS", raising=False)
+    storage = ArmStorage(arm="canary", folder=tmp_path, choice=StorageChoice(sessions_variable="STAGING_REDIS"))
+
+    with pytest.raises(StagingError, match="STAGING_REDIS is not set"):
+        storage.open_sessions()
