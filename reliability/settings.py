@@ -207,6 +207,9 @@ class PhaseSettings(_Section):
     phase_file: str | None = Field(None, description="phase with imported history; else FASE 3")
     own_phase_file: str | None = Field(None, description="phase of the measured project; else phase.toml, if any")
     record_folder: str | None = Field(None, description="record of the own phase; else outputs/record/<phase id>")
+    resilience_source: Annotated[str, AfterValidator(_check_source)] | None = Field(
+        None, description="what components report, as canary.source; else that"
+    )
 
 
 class RollbackSettings(_Section):

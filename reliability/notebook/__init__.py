@@ -15,7 +15,17 @@ from reliability.notebook.block import Block
 from reliability.notebook.canary import buckets, checks, errors, exposure, latency, routes
 from reliability.notebook.frames import frame
 from reliability.notebook.own_checks import check
-from reliability.notebook.phase import coverage, modules, plan, ratchet, record, requirements, tests, tighten
+from reliability.notebook.phase import (
+    coverage,
+    modules,
+    plan,
+    ratchet,
+    record,
+    requirements,
+    resilience,
+    tests,
+    tighten,
+)
 from reliability.notebook.rollback import drill, readiness, runbook
 from reliability.notebook.run import Run, Topic, close_run, open_run
 from reliability.report.figures import show_figures_as_svg
@@ -40,6 +50,7 @@ __all__ = [
     "readiness",
     "record",
     "requirements",
+    "resilience",
     "routes",
     "runbook",
     "start",
@@ -59,7 +70,7 @@ def start(report: str, topic: str | None = None, **parameters: object) -> Run:
             canary: two arms are compared; cells `latency`, `errors`, `buckets`,
                 `routes`, `exposure`, `checks`.
             phase: coverage and tests; cells `tighten`, `ratchet`, `coverage`, `record`, `modules`,
-                `tests`, `requirements`, `plan`.
+                `tests`, `requirements`, `resilience`, `plan`.
             rollback: the last drill; cells `drill`, `readiness`, `runbook`.
             own: only the checks of this notebook's cells count.
         **parameters: The values of the parameters cell, under the names of the topic's section in

@@ -52,6 +52,11 @@ def frame(run: Run, what: str | None = None) -> "pd.DataFrame":
             topic `phase`, `tests`: a row per test.
                 classname, name, module (text): as JUnit names them.
                 outcome (text): `passed`, `xfailed`, `skipped`, `failed` or `error`.
+            topic `phase`, `resilience`: a row per number that breakers, locks and sessions reported.
+                component (text): `breaker`, `lock` or `session`.
+                name (text): of the breaker, of the operation, or the kind of session.
+                outcome (text): as the metric names it; `most` for living sessions at most.
+                count (int): in the window.
             topic `rollback`, `steps`: a row per step of the last drill.
                 id, title, kind (text): as the runbook names them.
                 seconds, budget_seconds (float): how long it took, and might take.

@@ -6,13 +6,14 @@ Files are read in `reliability.notebook.phase_evidence`, pages drawn in `reliabi
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from reliability.errors import SourceError
-from reliability.notebook import phase_conditions, phase_course, phase_matrix
+from reliability.notebook import phase_conditions, phase_course, phase_matrix, phase_resilience
 from reliability.notebook import phase_parts as parts
 from reliability.notebook.block import Block, plain
-from reliability.notebook.parts import present
+from reliability.notebook.parts import present, read_part
 from reliability.notebook.phase_evidence import PhaseEvidence, load_phase
 from reliability.notebook.run import Frames, FrameSource, Place, Run, no_data, show
 from reliability.sources.junit import count_outcomes
@@ -34,12 +35,18 @@ FRAMES: Final[Frames] = {
             {**parts.result_row(result), "module": result.module} for result in present(found.measured).results
         ],
     ),
+    "resilience": FrameSource(
+        columns={"component": "", "name": "", "outcome": "", "count": "int64"},
+        rows=lambda found: phase_resilience.frame_rows(present(found.resilience)),
+    ),
 }  # fmt: skip
 
 
 def load(parameters: Mapping[str, Any], *, place: Place) -> PhaseEvidence:
-    """Read the evidence; see `reliability.notebook.phase_evidence.load_phase`."""
-    return load_phase(parameters, project=place.project, now=place.now)
+    """Read the evidence; see `load_phase` and `load_resilience`. A part that is missing is kept as its error."""
+    found = load_phase(parameters, project=place.project, now=place.now)
+    source = parameters["resilience_source"]
+    return replace(found, resilience=read_part(lambda: phase_resilience.load_resilience(source, place=place)))
 
 
 def conclude(run: Run) -> dict[str, Any]:
@@ -100,6 +107,11 @@ def tests(run: Run) -> Block:
 def requirements(run: Run) -> Block:
     """Show which tests prove each requirement of the phase, and what the checks of its risks found."""
     return show(run, "requirements", phase_matrix.requirements)
+
+
+def resilience(run: Run) -> Block:
+    """Show what breakers, locks and sessions of the release under test reported; it gates nothing."""
+    return show(run, "resilience", lambda found: phase_resilience.resilience(present(found.resilience)))
 
 
 def ratchet(run: Run) -> Block:

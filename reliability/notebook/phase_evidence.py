@@ -14,11 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from reliability.errors import SourceError, ThresholdError
+from reliability.errors import MissingEvidenceError, SourceError, ThresholdError
 from reliability.judge.phase import UNATTRIBUTED, CoverageJudgement, judge_coverage
 from reliability.judge.ratchet import WITHOUT_MANIFEST, RatchetDecision
 from reliability.notebook.parts import near, present, read_part
 from reliability.notebook.phase_facts import decide_ratchet
+from reliability.notebook.phase_resilience import Resilience
 from reliability.settings import EVIDENCE_FOLDER, PHASE_FILE_NAME, RECORD_FOLDER
 from reliability.sources.coverage_json import CoverageCounts, CoverageReport, read_coverage
 from reliability.sources.evidence_folder import EvidenceFolder, read_evidence_folder
@@ -30,6 +31,7 @@ from reliability.sources.samples import shipped_samples
 from reliability.sources.thresholds import find_thresholds
 
 SAMPLE: Final = shipped_samples()
+_NOT_READ: Final = MissingEvidenceError("what the components reported was not read.")
 _USUAL: Final = (COVERAGE_NAME, "junit.xml")
 
 
@@ -89,6 +91,7 @@ class PhaseEvidence:
         measured: The own measurement, or why there is none.
         decision: What the ratchet says of it.
         now: Instant of the report.
+        resilience: What breakers, locks and sessions of the release under test reported, or why that is not known.
     """
 
     phase: ImportedPhase
@@ -98,6 +101,7 @@ class PhaseEvidence:
     measured: Measured | SourceError
     decision: RatchetDecision
     now: datetime
+    resilience: Resilience | SourceError = _NOT_READ
 
     @property
     def is_doubted(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from reliability.report import canary_view, phase_view, verdict_view, why_view
+from reliability.report import canary_view, phase_view, resilience_view, verdict_view, why_view
 from reliability.report.environment import page_environment
 from reliability.report.stylesheet import notebook_css
 from reliability.report.words import Words, words_in
@@ -39,6 +39,7 @@ VIEWS: Final[Mapping[str, View]] = MappingProxyType({
     "ratchet": phase_view.view_ratchet,
     "record": phase_view.view_record,
     "requirements": phase_view.view_requirements,
+    "resilience": resilience_view.view_resilience,
     "tests": phase_view.view_tests,
     "run": verdict_view.view_run,
 })  # fmt: skip

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from reliability.report.charts.course import draw_course
+from reliability.report.charts.resilience import draw_resilience
 from reliability.report.charts.rows import NAME_LETTERS, described, grid_across, row_axes
 from reliability.report.charts.ticks import round_ticks
 from reliability.report.svg import COLOURS, DASH, FigureSpec, Size, new_axes
@@ -66,6 +67,7 @@ def draw_modules(data: Data, words: Words, size: Size) -> FigureSpec:
 
 CHARTS: Final = MappingProxyType({
     "own": draw_own, "imported": draw_imported, "modules": draw_modules, "record": draw_course,
+    "resilience": draw_resilience,
 })  # fmt: skip
 
 
