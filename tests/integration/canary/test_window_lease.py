@@ -50,7 +50,6 @@ def judging(folder, extra=""):
                 process.kill()
 
 
-@pytest.mark.requirement("RES-LOCK-02")
 @pytest.mark.parametrize(("ending", "status"), ENDINGS.values(), ids=ENDINGS)
 def test_an_interrupted_canary_gives_its_window_back(tmp_path, ending, status):
     with judging(tmp_path) as (process, windows, _go):
@@ -78,6 +77,6 @@ def refused_while_another_judges(folder, monkeypatch, capsys, extra=""):
         assert windows.held_now() == ()
 
 
-@pytest.mark.requirement("RES-LOCK-02")
+@pytest.mark.requirement("RES-LOCK-01")
 def test_of_two_canaries_at_once_the_second_is_refused(tmp_path, monkeypatch, capsys):
     refused_while_another_judges(tmp_path, monkeypatch, capsys)

@@ -83,7 +83,6 @@ def judged(project, work):
         work()
 
 
-@pytest.mark.requirement("RES-LOCK-02")
 def test_a_live_canary_holds_its_window_while_it_asks_and_no_longer(run, server, windows):
     status, shown = run()
 
@@ -92,7 +91,6 @@ def test_a_live_canary_holds_its_window_while_it_asks_and_no_longer(run, server,
     assert windows.held_now() == ()
 
 
-@pytest.mark.requirement("RES-LOCK-02")
 @pytest.mark.requirement("RES-LOCK-01")
 def test_an_overlapping_window_of_the_service_is_refused_with_whose_which_and_since_when(run, server, windows):
     held = windows.reserve(LAST_HOUR, holder="release 2.8", now=NOW)
