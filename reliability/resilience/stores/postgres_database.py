@@ -70,7 +70,11 @@ class PostgresDatabase:
         self._idle: deque[psycopg.Connection] = deque()
         self._process = os.getpid()
         self._left_to_parent: list[deque[psycopg.Connection]] = []
-        self._migrate(component, migrations)
+        try:
+            self._migrate(component, migrations)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:

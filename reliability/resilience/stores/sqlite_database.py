@@ -104,7 +104,11 @@ class SqliteDatabase:
         self._local = threading.local()
         self._left_to_parent: list[sqlite3.Connection] = []
         self._mode = "rwc"
-        self._migrate(component, migrations)
+        try:
+            self._migrate(component, migrations)
+        except BaseException:
+            self.close()
+            raise
         self._mode = "rw"  # a file that was removed is an error, not an empty one in its place
 
     @contextmanager
