@@ -10,6 +10,7 @@ an hour whose later holder has the smaller token, or a grant that was asked for 
 the resource had been given already. The broken ways show that the storm finds what is wrong.
 """
 
+import math
 import multiprocessing
 import random
 import time
@@ -27,6 +28,8 @@ _FORK = multiprocessing.get_context("fork")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _HOLD_AT_MOST = 21
 _LONGEST_HOURS = 5
+_SHARE_OF_EXTENSIONS = 0.4
+_SHARE_GIVEN_BACK = 0.5
 
 
 class Way(Protocol):
@@ -52,7 +55,8 @@ class Holding:
         token: Fencing token.
         asked_at: Monotonic seconds before it was asked for.
         granted_at: Monotonic seconds behind the answer.
-        released_at: Monotonic seconds before it was given back.
+        released_at: Monotonic seconds before it was given back, or when it had surely not expired yet.
+        extension: Whether it is what an extension added, under the token of its lease.
     """
 
     resource: str
@@ -62,6 +66,7 @@ class Holding:
     asked_at: float
     granted_at: float
     released_at: float
+    extension: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,16 +92,18 @@ class Tally:
 
 
 class ServiceWay:
-    """The lock service."""
+    """The lock service, with leases that outlive the storm."""
+
+    ttl_seconds = 3600.0
 
     def __init__(self, service: LockService) -> None:
         self._service = service
 
     def acquire(self, resource: str, start: int, end: int) -> tuple[int, Lease] | None:
-        """Take a lease that outlives the storm."""
+        """Take a lease."""
         begin, finish = _EPOCH + timedelta(hours=start), _EPOCH + timedelta(hours=end)
         try:
-            lease = self._service.acquire(resource, begin, finish, holder="storm", ttl_seconds=3600)
+            lease = self._service.acquire(resource, begin, finish, holder="storm", ttl_seconds=self.ttl_seconds)
         except RangeConflictError:
             return None
         return lease.fencing_token, lease
@@ -104,6 +111,20 @@ class ServiceWay:
     def release(self, handle: Lease) -> None:
         """Give it back."""
         self._service.release(handle)
+
+
+class ExtendingWay(ServiceWay):
+    """The lock service, with leases that are extended, and that expire in the storm."""
+
+    ttl_seconds = 0.2
+
+    def extend(self, handle: Lease, end: int) -> tuple[int, Lease] | None:
+        """Let a range grow; None when somebody else holds a part of what it grows by."""
+        try:
+            lease = self._service.extend(handle, new_end_at=_EPOCH + timedelta(hours=end))
+        except RangeConflictError:
+            return None
+        return lease.fencing_token, lease
 
 
 def storm(
@@ -149,56 +170,88 @@ def storm(
     return total
 
 
+@dataclass(slots=True)
+class _Held:
+    handle: Any
+    until: float
+    parts: list[dict[str, Any]]
+
+
 def _work(
     make: Callable[[], Way], sender: Any, asks: random.Random, start_at: float, seconds: float, *shape: int
 ) -> None:
     resources, hours = shape
-    way, tally, held = make(), Tally(), deque[tuple[Any, tuple[Any, ...]]]()
+    worker = _Worker(make(), asks, resources=resources, hours=hours)
     time.sleep(max(0.0, start_at - time.monotonic()))
     while time.monotonic() < start_at + seconds:
-        first = asks.randrange(hours)
-        asked = (f"r{asks.randrange(resources)}", first, min(hours, first + asks.randint(1, _LONGEST_HOURS)))
-        before = time.monotonic()
-        try:
-            answer = way.acquire(*asked)
-        except Exception as err:  # noqa: BLE001 -- counted by its name
-            tally.errors[type(err).__name__] += 1
-            answer = None
+        worker.step()
+    while worker.held:
+        worker.give_back()
+    sender.send(worker.tally)
+
+
+class _Worker:
+    """One process of a storm: what it holds, the oldest first, and what it saw."""
+
+    def __init__(self, way: Way, asks: random.Random, *, resources: int, hours: int) -> None:
+        self._way, self._asks, self._resources, self._hours = way, asks, resources, hours
+        self._extend = getattr(way, "extend", None)
+        self.held: deque[_Held] = deque()
+        self.tally = Tally()
+
+    def step(self) -> None:
+        """Ask once, and give the oldest back when much is held, when there was nothing, or at times."""
+        if self._extend is not None and self.held and self._asks.random() < _SHARE_OF_EXTENSIONS:
+            granted = self._lengthen(self.held[self._asks.randrange(len(self.held))])
         else:
-            tally.refused += answer is None
-        now = time.monotonic()
-        tally.waits.append(now - before)
+            granted = self._take()
+        if self.held and (len(self.held) > _HOLD_AT_MOST or not granted or self._asks.random() < _SHARE_GIVEN_BACK):
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Release the oldest; what was held by then is told."""
+        oldest = self.held.popleft()
+        released_at = min(time.monotonic(), oldest.until)
+        self.tally.holdings += [Holding(**part, released_at=released_at) for part in oldest.parts]
+        while True:
+            try:
+                self._way.release(oldest.handle)
+            except Exception as err:  # noqa: BLE001 -- counted by its name, and tried again
+                self.tally.errors[f"release: {type(err).__name__}"] += 1
+            else:
+                return
+
+    def _take(self) -> bool:
+        first = self._asks.randrange(self._hours)
+        last = min(self._hours, first + self._asks.randint(1, _LONGEST_HOURS))
+        resource = f"r{self._asks.randrange(self._resources)}"
+        answer, times = self._ask(lambda: self._way.acquire(resource, first, last))
         if answer is not None:
-            token, handle = answer
-            held.append((handle, (*asked, token, before, now)))
-        if len(held) > _HOLD_AT_MOST or (held and (answer is None or asks.random() < 0.5)):
-            _give_back(way, tally, held)
-    while held:
-        _give_back(way, tally, held)
-    sender.send(tally)
+            part = {"resource": resource, "start": first, "end": last, "token": answer[0], **times}
+            self.held.append(_Held(answer[1], times["asked_at"] + getattr(self._way, "ttl_seconds", math.inf), [part]))
+        return answer is not None
 
+    def _lengthen(self, held: _Held) -> bool:
+        last = held.parts[-1]
+        end = last["end"] + self._asks.randint(1, _LONGEST_HOURS)
+        extend = self._extend
+        answer, times = self._ask(lambda: extend and extend(held.handle, end))
+        if answer is not None:
+            held.handle = answer[1]
+            held.parts.append({**last, "start": last["end"], "end": end, "extension": True, **times})
+        return answer is not None
 
-def _give_back(way: Way, tally: Tally, held: deque[tuple[Any, tuple[Any, ...]]]) -> None:
-    handle, (resource, start, end, token, asked_at, granted_at) = held.popleft()
-    released_at = time.monotonic()
-    tally.holdings.append(
-        Holding(
-            resource=resource,
-            start=start,
-            end=end,
-            token=token,
-            asked_at=asked_at,
-            granted_at=granted_at,
-            released_at=released_at,
-        )
-    )
-    while True:
+    def _ask(self, ask: Callable[[], tuple[int, Any] | None]) -> tuple[tuple[int, Any] | None, dict[str, float]]:
+        answer, before = None, time.monotonic()
         try:
-            way.release(handle)
-        except Exception as err:  # noqa: BLE001 -- counted by its name, and tried again
-            tally.errors[f"release: {type(err).__name__}"] += 1
+            answer = ask()
+        except Exception as err:  # noqa: BLE001 -- counted by its name
+            self.tally.errors[type(err).__name__] += 1
         else:
-            return
+            self.tally.refused += answer is None
+        now = time.monotonic()
+        self.tally.waits.append(now - before)
+        return answer, {"asked_at": before, "granted_at": now}
 
 
 def double_bookings(holdings: Iterable[Holding]) -> int:
@@ -212,7 +265,7 @@ def double_bookings(holdings: Iterable[Holding]) -> int:
 
 def inversions(holdings: Iterable[Holding]) -> int:
     """Count holders of an hour with a smaller token than the one before, and grants out of order."""
-    kept = list(holdings)
+    kept = [holding for holding in holdings if not holding.extension]
     of_hours = sum(
         later.token <= earlier.token for hours in _by_hour(kept).values() for earlier, later in pairwise(hours)
     )
