@@ -18,6 +18,7 @@ from reliability.report.words import Words
 
 Data = Mapping[str, Any]
 _TICKS: Final = MappingProxyType({"wide": 8, "narrow": 4})
+_MARKERS: Final = MappingProxyType({"base": "o", "cana": "D"})
 _LEAST_SECONDS: Final = 4.0  # a spell is drawn at least so wide
 
 
@@ -36,11 +37,7 @@ def draw_resilience(data: Data, words: Words, size: Size) -> FigureSpec:
     for look, kind in zip(LOOKS, drawn, strict=False):
         times = [_at(point["at"]) for point in kind["points"]]
         counts = [point["count"] for point in kind["points"]]
-        marked: dict[str, Any] = {
-            "marker": "D" if look == "cana" else "o",
-            "ms": 5,
-            "markevery": max(1, len(times) // 12),
-        }
+        marked: dict[str, Any] = {"marker": _MARKERS[look], "ms": 5, "markevery": max(1, len(times) // 12)}
         axes.step(times, counts, where="post", color=COLOURS[look], mec=COLOURS["card"], mew=1, **marked)
     ticks = [tick for tick in round_ticks(0, high)[0] if float(tick).is_integer()]
     axes.set_yticks(ticks, [words.formats.number(tick) for tick in ticks])
