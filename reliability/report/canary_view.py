@@ -114,20 +114,29 @@ def bound_text(seconds: float, words: Words) -> str:
 
 def view_experiment(data: Data, words: Words) -> dict[str, object]:
     """Derive what was done on purpose in a recorded experiment; absent facts are left out."""
-    arms, kill = data.get("arms", {}), data.get("kill")
+    arms, kill, outage = data.get("arms", {}), data.get("kill"), data.get("payment_outage")
     canary = arms.get("canary", {})
-    away = parse_instant(kill["restarted_at"]) - parse_instant(kill["killed_at"]) if kill else None
+    layers = {arm: told["layers"] for arm, told in arms.items() if "layers" in told}
+    delay_fraction = canary.get("delay_factor", 1) - 1
     return {
-        "delay_fraction": canary.get("delay_factor", 1) - 1,
-        "delay_name": canary.get("delay_name") and _recorded(canary["delay_name"], words),
+        "layers": layers if any(layers.values()) else None,
+        "layers_text": _recorded(data.get("layers", ""), words),
+        "delay_fraction": delay_fraction,
+        "delay_name": (canary.get("delay_name") and _recorded(canary["delay_name"], words)) if delay_fraction else None,
         "errors": {arm: told.get("error_fraction") for arm, told in arms.items()},
         "power": data.get("planned_power"),
         "kill": kill,
-        "away_seconds": away.total_seconds() if away else None,
+        "away_seconds": _seconds_between(kill["killed_at"], kill["restarted_at"]) if kill else None,
+        "outage": outage,
+        "outage_seconds": _seconds_between(outage["began_at"], outage["ended_at"]) if outage else None,
         "cpu_fraction": data.get("cpu_fraction"),
         "cpu_seconds": data.get("cpu_seconds_per_request"),
         "texts": [_recorded(data[name], words) for name in ("service_times", "storage") if data.get(name)],
     }
+
+
+def _seconds_between(start: str, end: str) -> float:
+    return (parse_instant(end) - parse_instant(start)).total_seconds()
 
 
 def _recorded(text: str, words: Words) -> tuple[Markup, str]:

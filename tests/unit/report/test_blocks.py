@@ -10,6 +10,7 @@ from jinja2 import TemplateNotFound
 from reliability.report.blocks import knows_block, render_block, render_for_notebook
 from reliability.report.canary_view import range_inside, view_latency
 from reliability.report.words import words_in
+from reliability.staging.plans import LAYERS
 from tests.unit.report import examples
 
 BLOCKS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -150,6 +151,29 @@ def test_an_experiment_names_what_was_done_on_purpose(language: str) -> None:
 
     for shown in ("+3 % of every service time", "canary-2", "17:57", "25\u00a0s"):
         assert shown in html
+
+
+@pytest.mark.parametrize(
+    ("language", "by_arm"), [("en", "baseline off, canary on"), ("es", "referencia sin, canary con")]
+)
+def test_an_experiment_on_the_layers_shows_which_arm_has_them_and_no_delay_that_there_is_not(
+    language: str, by_arm: str
+) -> None:
+    data = {
+        "arms": {
+            "baseline": {"delay_factor": 1.0, "delay_name": "none", "error_fraction": 0.005, "layers": False},
+            "canary": {"delay_factor": 1.0, "delay_name": "none", "error_fraction": 0.005, "layers": True},
+        },
+        "layers": LAYERS,
+        "payment_outage": {"began_at": "2026-11-27T17:10:28Z", "ended_at": "2026-11-27T17:10:43Z"},
+    }
+
+    html = render_block("experiment", data, language=language)
+
+    known = words_in(language).text(f"canary.experiment.known.{LAYERS}")
+    for shown in (by_arm, f'<small lang="{language}">{known}</small>', "17:10", "15\u00a0s"):
+        assert shown in html
+    assert words_in(language).text("canary.experiment.delay") not in html
 
 
 def test_texts_of_our_own_experiments_are_translated_and_others_quoted() -> None:
