@@ -180,7 +180,7 @@ class SessionManager:
             return Session(
                 session_id=answer.session_id,
                 kind=answer.kind,
-                context={name: json.loads(value) for name, value in answer.fields.items()},
+                context=_decoded(answer.fields),
                 version=answer.version,
                 created_at=from_microseconds(answer.created_us),
                 expires_at=from_microseconds(answer.expires_us),
@@ -230,6 +230,11 @@ def _as_json(name: str, value: object) -> str:
             f"the value of '{name}' is no JSON ({type(err).__name__} at {_article(value)}); "
             "use text, numbers, lists and objects."
         ) from err
+
+
+def _decoded(fields: Mapping[str, str]) -> dict[str, Any]:
+    values: list[Any] = json.loads(f"[{','.join(fields.values())}]")  # once is faster than each
+    return dict(zip(fields, values, strict=True))
 
 
 def _article(value: object) -> str:

@@ -36,11 +36,14 @@ _CREATE: Final = (
 )
 _GET: Final = f"SELECT {_COLUMNS} FROM reliability_session WHERE {_ALIVE}"  # noqa: S608
 _TOUCH: Final = f"UPDATE reliability_session SET expires_us = {_EXPIRES} WHERE {_ALIVE} RETURNING {_COLUMNS}"  # noqa: S608
+_MERGED: Final = "json_patch(context, :patch)"
+_FITS: Final = (  # the text is never shorter than what is counted, which takes longer
+    f"(length({_MERGED}) <= :largest_bytes OR :largest_bytes >= "  # noqa: S608
+    f"(SELECT total(length(CAST(key AS BLOB)) + length(value)) FROM json_each({_MERGED})))"
+)
 _UPDATE: Final = (
-    f"UPDATE reliability_session SET context = json_patch(context, :patch), version = version + 1, "  # noqa: S608
-    f"expires_us = {_EXPIRES} WHERE {_ALIVE} AND version = coalesce(:expected_version, version) AND :largest_bytes >= "
-    "(SELECT total(length(CAST(key AS BLOB)) + length(value)) FROM json_each(json_patch(context, :patch))) "
-    f"RETURNING {_COLUMNS}"
+    f"UPDATE reliability_session SET context = {_MERGED}, version = version + 1, expires_us = {_EXPIRES} "  # noqa: S608
+    f"WHERE {_ALIVE} AND version = coalesce(:expected_version, version) AND {_FITS} RETURNING {_COLUMNS}"
 )
 _END: Final = f"DELETE FROM reliability_session WHERE {_ALIVE}"  # noqa: S608
 _COUNT: Final = "SELECT kind, count(*) FROM reliability_session WHERE expires_us > :now_us GROUP BY kind"

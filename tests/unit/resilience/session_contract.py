@@ -84,7 +84,8 @@ class RedisPlace:
             instants = client.hmget(key, ["created_us", "expires_us"])
             created_us, expires_us = (int(instant) - microseconds for instant in instants)
             client.hset(key, mapping={"created_us": created_us, "expires_us": expires_us})
-            client.pexpireat(key, expires_us // 1000 + 1)
+            for kept in (key, key.replace(":session:", ":context:")):
+                client.pexpireat(kept, expires_us // 1000 + 1)
         for key in client.keys("*:expiry:*"):
             for session_id, expires_us in client.zrange(key, 0, -1, withscores=True):
                 client.zadd(key, {session_id: expires_us - microseconds})

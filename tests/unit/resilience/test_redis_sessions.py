@@ -56,9 +56,10 @@ def test_a_server_that_forgot_the_scripts_is_told_them_again(client):
 
 def test_all_keys_of_a_call_lie_in_one_slot_of_a_cluster_and_are_told_to_it(client):
     manager = manager_at(RedisPlace(lambda: client))
-    manager.create(session_id="ana {b}")
+    manager.create({"a": 1}, session_id="ana {b}")
 
     assert sorted(client.keys("*")) == [
+        "{reliability-session:1}:context:ana {b}",
         "{reliability-session:1}:expiry:guest",
         "{reliability-session:1}:kinds",
         "{reliability-session:1}:session:ana {b}",
@@ -66,11 +67,12 @@ def test_all_keys_of_a_call_lie_in_one_slot_of_a_cluster_and_are_told_to_it(clie
 
 
 def test_redis_removes_what_expired_sessions_left_by_itself_but_not_a_millisecond_early(client):
-    made = manager_at(RedisPlace(lambda: client)).create(session_id="ana")
+    made = manager_at(RedisPlace(lambda: client)).create({"a": 1}, session_id="ana")
 
-    ends_ms = client.pexpiretime("{reliability-session:1}:session:ana")
+    ends_ms = {client.pexpiretime(f"{{reliability-session:1}}:{part}:ana") for part in ("session", "context")}
 
-    assert 0 < ends_ms - made.expires_at.timestamp() * 1000 <= 1
+    assert 0 < ends_ms.pop() - made.expires_at.timestamp() * 1000 <= 1
+    assert not ends_ms
 
 
 def test_a_redis_that_went_away_is_told_with_its_place_and_works_again_when_it_is_back(server, client):
