@@ -13,9 +13,9 @@ LOOKS: Final = ("base", "cana")  # of the kinds of sessions that are drawn; othe
 
 
 def drawn_sessions(data: Data) -> Sequence[Data]:
-    """Return the kinds of sessions that the chart draws: those with most sessions."""
+    """Return the kinds of sessions that the chart draws: those with most sessions, or one that has none."""
     kinds: list[Data] = sorted(data["sessions"], key=lambda kind: -kind["most_count"])
-    return kinds[: len(LOOKS)]
+    return [kind for kind in kinds if kind["most_count"]][: len(LOOKS)] or kinds[:1]
 
 
 def view_resilience(data: Data, words: Words) -> dict[str, object]:

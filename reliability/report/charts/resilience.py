@@ -19,6 +19,7 @@ from reliability.report.words import Words
 Data = Mapping[str, Any]
 _TICKS: Final = MappingProxyType({"wide": 8, "narrow": 4})
 _MARKERS: Final = MappingProxyType({"base": "o", "cana": "D"})
+_ROOM_FRACTION: Final = 0.02
 _LEAST_SECONDS: Final = 4.0  # a spell is drawn at least so wide
 
 
@@ -45,7 +46,7 @@ def draw_resilience(data: Data, words: Words, size: Size) -> FigureSpec:
     instants, are_days = time_ticks(start, end, _TICKS[size])
     write = words.formats.day if are_days else words.formats.clock
     axes.set_xticks(instants, [write(format_instant(datetime.fromtimestamp(at, UTC))) for at in instants])
-    axes.set_xlim(start, end)
+    axes.set_xlim(start, end + _ROOM_FRACTION * (end - start))  # half of the last label
     most = max(kind["most_count"] for kind in drawn)
     return described(figure, words, "phase.resilience", {**data, "most_count": most, "spells_count": len(spells)})
 

@@ -126,7 +126,7 @@ def test_a_component_that_reports_nothing_was_not_measured(
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("sample:nodata", "holds no metric of breakers, locks or sessions"),
+        ("nothing", "holds no metric of breakers, locks or sessions"),
         ("captures/nowhere", "captures/nowhere"),
         ("prometheus", "[prometheus]"),
     ],
@@ -134,6 +134,7 @@ def test_a_component_that_reports_nothing_was_not_measured(
 def test_without_metrics_the_section_says_so_with_the_cure_and_the_verdict_is_the_same(
     project: Path, source: str, told: str
 ) -> None:
+    capture_reports(project / "nothing", without="")
     run = opened(project, source)
 
     block, report = phase.resilience(run), close_run(run).data
@@ -160,7 +161,7 @@ def test_the_frame_has_a_row_for_each_number(project: Path, capture: Path) -> No
 
 
 def test_without_metrics_the_frame_has_its_columns_and_no_rows(project: Path) -> None:
-    rows = frame(opened(project, "sample:nodata"), "resilience")
+    rows = frame(opened(project, capture_reports(project / "nothing", without="")), "resilience")
 
     assert list(rows.columns) == ["component", "name", "outcome", "count"]
     assert rows.empty
