@@ -9,7 +9,8 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -128,6 +129,27 @@ def closed_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextmanager
+def black_hole() -> Iterator[tuple[str, Callable[[], int]]]:
+    """Listen and never take a connection, as behind a firewall that drops.
+
+    Yields:
+        The address, and a function that counts who has connected since it was last asked.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+
+        def connected() -> int:
+            listening.setblocking(False)
+            count = 0
+            with suppress(BlockingIOError):
+                while True:
+                    listening.accept()[0].close()
+                    count += 1
+            return count
+
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", connected
 
 
 def _drip(exchange: Exchange, content: bytes) -> None:

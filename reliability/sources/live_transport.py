@@ -22,22 +22,22 @@ import stamina
 from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
+from reliability.clock import Clock, SystemClock, format_instant
 from reliability.errors import (
-    PrometheusAuthError,
+    CircuitOpenError,
+    PrometheusAnswerError,
     PrometheusBusyError,
     PrometheusUnreachableError,
     QueryTooBigError,
-    QueryTooSlowError,
-    UsageError,
 )
-from reliability.resilience.circuit_breaker import CircuitBreaker
+from reliability.resilience.circuit_breaker import CircuitBreaker, CircuitChange, CircuitState
 from reliability.sources.answer import clipped, decode_answer
 from reliability.sources.connection import Connection
 from reliability.sources.refusals import refusal_of
 from reliability.sources.transport import QUERY, QUERY_RANGE
 
 _LONGEST_WAIT_SECONDS: Final = 0.4
-_NOT_ITS_FAULT: Final = (UsageError, PrometheusAuthError, QueryTooBigError, QueryTooSlowError)
+_ITS_FAULT: Final = (PrometheusUnreachableError, PrometheusAnswerError)  # no connection, too late, 5xx, 429, no JSON
 _LARGEST_ANSWER_BYTES: Final = 512_000_000
 _CHUNK_BYTES: Final = 65_536  # packed, it may be a thousand times as large
 _SERVER_SHARE: Final = 0.9  # the server gives up first, so that its words arrive
@@ -96,13 +96,24 @@ class LiveTransport:
     Args:
         connection: The server.
         largest_answer_bytes: Where reading stops, counted unpacked.
+        clock: Tells since when the server is left alone; the machine's by default.
     """
 
-    def __init__(self, connection: Connection, *, largest_answer_bytes: int = _LARGEST_ANSWER_BYTES) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        largest_answer_bytes: int = _LARGEST_ANSWER_BYTES,
+        clock: Clock | None = None,
+    ) -> None:
         self.where = connection.name
         self._connection = connection
         self._largest_answer_bytes = largest_answer_bytes
-        self._breaker = CircuitBreaker(connection.name, failure_threshold=3, excluded=_NOT_ITS_FAULT)
+        self._clock = clock or SystemClock()
+        self._opened_at = self._clock.now()
+        self._breaker = CircuitBreaker(
+            connection.name, failure_threshold=3, counted=_ITS_FAULT, listeners=[self._note_opening]
+        )
 
     def ask(self, path: str, form: Mapping[str, str]) -> bytes:
         """Return the untouched body of an answer; see `Transport.ask`.
@@ -114,7 +125,7 @@ class LiveTransport:
             PrometheusRefusedError: The server does not understand the query.
             QueryTooBigError: The server would have to read too much, or the answer is too large.
             QueryTooSlowError: The server took too long and gave up.
-            CircuitOpenError: The server failed just now and is left alone.
+            CircuitOpenError: The server failed just now and is left alone; it says since when and why.
         """
         until = time.monotonic() + self._connection.deadline_seconds
 
@@ -128,7 +139,17 @@ class LiveTransport:
         def tried() -> bytes:
             return self._breaker.call(self._try, path, form, until)
 
-        return tried()
+        try:
+            return tried()
+        except CircuitOpenError as err:
+            since = format_instant(self._opened_at.replace(microsecond=0))
+            raise CircuitOpenError(
+                f"{err.args[0]} It is left alone since {since}.", retry_after_seconds=err.retry_after_seconds
+            ) from None
+
+    def _note_opening(self, change: CircuitChange) -> None:
+        if change.after is CircuitState.OPEN:
+            self._opened_at = self._clock.now()
 
     def _try(self, path: str, form: Mapping[str, str], until: float) -> bytes:
         where, deadline_seconds = self._connection.shown, self._connection.deadline_seconds
