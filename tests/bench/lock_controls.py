@@ -1,4 +1,4 @@
-"""Ways to lock that one would write first: three are broken, one is slow, one is as fast as a disk allows.
+"""Ways to lock that one would write first: three are broken, one is slow, one only writes as fast as a disk allows.
 
 The storm must find what is wrong with the broken ones; the others stand beside the lock service in the bench.
 """
@@ -10,6 +10,7 @@ import psycopg
 
 _SQLITE = "CREATE TABLE IF NOT EXISTS lease (token INTEGER PRIMARY KEY AUTOINCREMENT, resource, s INTEGER, e INTEGER)"
 _SQLITE_OTHERS = "SELECT 1 FROM lease WHERE resource = ? AND s < ? AND e > ?"
+_SQLITE_INSERT = "INSERT INTO lease (resource, s, e) VALUES (?, ?, ?)"
 _POSTGRES = """
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 DROP TABLE IF EXISTS control_lease;
@@ -48,10 +49,7 @@ class SqliteSelectThenInsert:
     def _insert(self, resource: str, start: int, end: int) -> int | None:
         if self._connection.execute(_SQLITE_OTHERS, (resource, end, start)).fetchone() is not None:
             return None
-        inserted = self._connection.execute(
-            "INSERT INTO lease (resource, s, e) VALUES (?, ?, ?)", (resource, start, end)
-        )
-        return inserted.lastrowid
+        return self._connection.execute(_SQLITE_INSERT, (resource, start, end)).lastrowid
 
     def _end(self, how: str) -> None:
         if self._connection.in_transaction:
@@ -62,6 +60,19 @@ class SqliteDeferred(SqliteSelectThenInsert):
     """BROKEN: a deferred transaction, which fails with SQLITE_BUSY when another one wrote behind its look."""
 
     begin = "BEGIN"
+
+
+class SqlitePlainInsert(SqliteSelectThenInsert):
+    """NO LOCK: inserts on the disk, whoever else is there: what durable writes cost on this machine."""
+
+    begin = "BEGIN IMMEDIATE"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _insert(self, resource: str, start: int, end: int) -> int | None:
+        return self._connection.execute(_SQLITE_INSERT, (resource, start, end)).lastrowid
 
 
 class PostgresNotExists:

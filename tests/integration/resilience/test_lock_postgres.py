@@ -23,7 +23,10 @@ from reliability.resilience.stores.postgres_database import PostgresDatabase
 from reliability.resilience.stores.postgres_leases import PostgresLeases, find_lease, give_back
 from tests.unit.resilience.lock_contract import LockContract, take
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),  # of forks from many threads
+]
 
 
 class PostgresWorld:

@@ -22,7 +22,10 @@ from tests.bench.lock_controls import (
 from tests.bench.lock_storm import ExtendingWay, ServiceWay, double_bookings, inversions, storm
 from tests.unit.resilience.lock_contract import hour
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),  # of forks from many threads
+]
 
 TRIES = 8
 

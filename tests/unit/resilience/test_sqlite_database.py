@@ -39,6 +39,11 @@ def write(database, text):
         connection.execute("INSERT INTO notes VALUES (?)", (text,))
 
 
+def write_and_leave(database, text):
+    with closing(database):
+        write(database, text)
+
+
 def texts(database):
     with database.read() as connection:
         return [text for (text,) in connection.execute("SELECT text FROM notes ORDER BY rowid")]
@@ -95,7 +100,7 @@ def test_a_writer_waits_for_another_program(tmp_path, notes, other_program):
     other_program.execute("BEGIN IMMEDIATE")
 
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(write, patient, "waited")
+        waiting = pool.submit(write_and_leave, patient, "waited")
         other_program.execute("COMMIT")
         waiting.result(timeout=10)
 
@@ -105,7 +110,7 @@ def test_a_writer_waits_for_another_program(tmp_path, notes, other_program):
 
 def test_threads_write_in_the_order_in_which_they_came(tmp_path):
     database = open_notes(tmp_path / "notes.sqlite3")
-    threads = [threading.Thread(target=write, args=(database, str(number))) for number in range(6)]
+    threads = [threading.Thread(target=write_and_leave, args=(database, str(number))) for number in range(6)]
 
     with database.write():
         for thread in threads:
@@ -251,6 +256,7 @@ def test_an_error_of_the_statement_itself_is_not_hidden(notes):
         connection.execute("SELECT * FROM no_table")
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of forks from many threads
 def test_a_forked_child_opens_its_own_connection(notes):
     write(notes, "parent")
     context = multiprocessing.get_context("fork")

@@ -1,0 +1,137 @@
+"""Locks in storms of processes, beside what one would write instead, and beside three broken ways.
+
+Run from the root of the project:
+`python -m tests.bench.lock_bench [--seconds 5] [--processes 8] [--postgres-variable NAME]`.
+
+With 60 seconds it is the long storm. The environment variable holds the address of a PostgreSQL whose
+schema `lock_bench` may be made anew; without it only SQLite is measured, and nothing is said of the other.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+
+from reliability.resilience.lock_service import LockService
+from reliability.resilience.stores.postgres_leases import PostgresLeases
+from reliability.resilience.stores.sqlite_leases import SqliteLeases
+from tests.bench.lock_controls import (
+    PostgresExcludeAndCatch,
+    PostgresNotExists,
+    SqliteDeferred,
+    SqlitePlainInsert,
+    SqliteSelectThenInsert,
+    make_postgres_control,
+)
+from tests.bench.lock_storm import ExtendingWay, ServiceWay, Tally, Way, double_bookings, inversions, storm
+
+GRANTS_PER_SECOND = 80
+ATTEMPTS_PER_SECOND = 300
+TIMES_EXCLUDE_AND_CATCH = 25
+_MILLISECONDS = 1000
+
+Run = Callable[[str, Callable[[], Way]], Tally]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, and return 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(description="Locks in storms of processes.")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--processes", type=int, default=8)
+    parser.add_argument("--postgres-variable", default="RELIABILITY_BENCH_POSTGRES")
+    options = parser.parse_args(arguments)
+
+    def run(name: str, make: Callable[[], Way]) -> Tally:
+        seen = storm(make, seconds=options.seconds, processes=options.processes)
+        _say(_line(name, seen))
+        return seen
+
+    goals = list(_sqlite(run))
+    url = os.environ.get(options.postgres_variable)
+    if url is None:
+        _say(f"PostgreSQL: not measured, {options.postgres_variable} names none")
+    else:
+        goals += _postgres(run, url)
+    for words, met in goals:
+        _say(f"{'reached' if met else 'MISSED '}  {words}")
+    return 0 if all(met for _, met in goals) else 1
+
+
+def _sqlite(run: Run) -> Iterator[tuple[str, bool]]:
+    with tempfile.TemporaryDirectory(dir="outputs" if Path("outputs").is_dir() else None) as folder:
+        path = Path(folder)
+        ours = run("SQLite: lock service", lambda: ServiceWay(LockService(SqliteLeases(path / "ours"))))
+        plain = run("SQLite: plain durable inserts", lambda: SqlitePlainInsert(path / "plain"))
+        longer = run("SQLite: extended, expiring", lambda: ExtendingWay(LockService(SqliteLeases(path / "longer"))))
+        select = run("SQLite: BROKEN select, insert", lambda: SqliteSelectThenInsert(path / "select"))
+        deferred = run("SQLite: BROKEN deferred BEGIN", lambda: SqliteDeferred(path / "deferred"))
+    rate = len(ours.holdings) / ours.seconds
+    share = rate / (len(plain.holdings) / plain.seconds)
+    yield (
+        f"SQLite grants {rate:.0f}/s durably, goal {GRANTS_PER_SECOND}; {share:.2f} of plain inserts",
+        rate >= GRANTS_PER_SECOND,
+    )
+    yield from _safe("SQLite", ours)
+    yield from _safe("SQLite with extensions", longer, allowed=_REFUSALS)
+    yield "the storm finds the broken select and insert", double_bookings(select.holdings) > 0
+    yield "the storm finds the broken deferred BEGIN", deferred.errors["OperationalError"] > 0
+
+
+def _postgres(run: Run, address: str) -> Iterator[tuple[str, bool]]:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS lock_bench CASCADE; CREATE SCHEMA lock_bench")
+    url = f"{address}{'&' if '?' in address else '?'}options=-csearch_path%3Dlock_bench"
+    ours = run("PostgreSQL: lock service", lambda: ServiceWay(LockService(PostgresLeases(url))))
+    longer = run("PostgreSQL: extended, expiring", lambda: ExtendingWay(LockService(PostgresLeases(url))))
+    make_postgres_control(url, exclude=True)
+    caught = run("PostgreSQL: EXCLUDE and catch", lambda: PostgresExcludeAndCatch(url))
+    make_postgres_control(url, exclude=False)
+    broken = run("PostgreSQL: BROKEN NOT EXISTS", lambda: PostgresNotExists(url))
+    rate = ours.attempts / ours.seconds
+    times = rate / (caught.attempts / caught.seconds)
+    yield (
+        f"PostgreSQL's hot spot takes {rate:.0f} attempts/s, goal {ATTEMPTS_PER_SECOND}",
+        rate >= ATTEMPTS_PER_SECOND,
+    )
+    yield (
+        f"that is {times:.0f} times EXCLUDE and catch, goal {TIMES_EXCLUDE_AND_CATCH}",
+        times >= TIMES_EXCLUDE_AND_CATCH,
+    )
+    yield from _safe("PostgreSQL", ours)
+    yield from _safe("PostgreSQL with extensions", longer, allowed=_REFUSALS)
+    yield "the storm finds the broken NOT EXISTS", double_bookings(broken.holdings) > 0
+
+
+_REFUSALS = frozenset({"MaxExtensionsError", "LeaseExpiredError", "NotHolderError"})
+
+
+def _safe(name: str, seen: Tally, *, allowed: frozenset[str] = frozenset()) -> Iterator[tuple[str, bool]]:
+    twice, reversed_ = double_bookings(seen.holdings), inversions(seen.holdings)
+    failed = {what: count for what, count in seen.errors.items() if what not in allowed}
+    yield f"{name}: {twice} double bookings in {seen.attempts} attempts", twice == 0
+    yield f"{name}: {reversed_} inversions of tokens", reversed_ == 0
+    yield f"{name}: deadlocks and other failures: {failed or 'none'}", not failed
+
+
+def _line(name: str, seen: Tally) -> str:
+    waits = [wait * _MILLISECONDS for wait in seen.waits] or [0.0, 0.0]
+    p95 = statistics.quantiles(waits, n=20)[-1]
+    return (
+        f"{name:31} {seen.attempts / seen.seconds:7.0f} attempts/s {len(seen.holdings) / seen.seconds:7.0f} grants/s, "
+        f"p95 {p95:7.1f} ms, longest {max(waits):6.0f} ms, {double_bookings(seen.holdings):5} double, "
+        f"{inversions(seen.holdings):4} inverted, errors {dict(seen.errors) or 'none'}"
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
