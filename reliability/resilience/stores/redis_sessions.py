@@ -250,11 +250,11 @@ class RedisSessions:
                 "may have been done: read the session first."
             ) from err
         except redis.ResponseError as err:
-            word = (str(err).split() or ["an error"])[0]
+            word = str(err).partition(" ")[0] if type(err) is redis.ResponseError else type(err).__name__
             if word == "BUSY":
                 raise BackendBusyError(f"{self._place} is busy with somebody's script; ask again.") from err
             raise BackendBrokenError(
-                f"{self._place} refused with {word}: see its memory, its disk and whether it is a replica; "
+                f"{self._place} refused ({word}): see its memory, its disk and whether it is a replica; "
                 "nothing was changed."
             ) from err
 
