@@ -19,18 +19,22 @@ SECONDS = 30
 TOML = """
 [prometheus]
 url = "{url}"
+deadline_seconds = 60
 [canary]
 source = "prometheus"
 [resilience]
 service = "shop"
 """
 ASK = [sys.executable, "-m", "reliability", "canary"]
-ENDINGS = {"ctrl-c": (signal.SIGINT, 130), "terminated": (signal.SIGTERM, 143)}
+ENDINGS = {
+    "ctrl-c, leases in SQLite": (signal.SIGINT, 130),
+    "terminated, leases in PostgreSQL": (signal.SIGTERM, 143),
+}
 
 
 @contextmanager
-def judging(folder, extra=""):
-    """A process that has asked a server and waits for its answer; gives it, its leases, and what lets it go on."""
+def judging(folder, extra):
+    """A process that has asked a server and waits for its answer; gives it and its leases."""
     asked, go = threading.Event(), threading.Event()
 
     def waits(exchange):
@@ -44,39 +48,33 @@ def judging(folder, extra=""):
             try:
                 assert asked.wait(SECONDS)
                 with closing(open_windows(read_settings(folder), project=folder)) as windows:
-                    yield process, windows, go
+                    yield process, windows
             finally:
                 go.set()
                 process.kill()
 
 
-@pytest.mark.parametrize(("ending", "status"), ENDINGS.values(), ids=ENDINGS)
-def test_an_interrupted_canary_gives_its_window_back(tmp_path, ending, status):
-    with judging(tmp_path) as (process, windows, _go):
-        (held,) = windows.held_now()
-
-        process.send_signal(ending)
-        process.communicate(timeout=SECONDS)
-
-        assert f"pid {process.pid}" in held.holder
-        assert process.returncode == status
-        assert windows.held_now() == ()
-
-
-def refused_while_another_judges(folder, monkeypatch, capsys, extra=""):
-    monkeypatch.chdir(folder)
-    with judging(folder, extra) as (process, windows, go):
-        status = cli.run(["canary"])
-
-        shown = capsys.readouterr()
-        assert (status, shown.out) == (6, "")
-        assert f"pid {process.pid} holds " in shown.err
-        go.set()
-        process.communicate(timeout=SECONDS)
-        assert process.returncode == 4  # the server has nothing
-        assert windows.held_now() == ()
+@pytest.fixture(params=ENDINGS)
+def ended(request, monkeypatch):
+    """How a canary ends, with where leases are kept: a line of settings."""
+    in_postgresql = request.param == "terminated, leases in PostgreSQL"
+    if in_postgresql:
+        monkeypatch.setenv("LEASES", request.getfixturevalue("postgres_server").url)
+    return *ENDINGS[request.param], 'locks_url_variable = "LEASES"\n' if in_postgresql else ""
 
 
 @pytest.mark.requirement("RES-LOCK-01")
-def test_of_two_canaries_at_once_the_second_is_refused(tmp_path, monkeypatch, capsys):
-    refused_while_another_judges(tmp_path, monkeypatch, capsys)
+def test_a_second_canary_is_refused_until_the_first_ends_however_it_ends(tmp_path, monkeypatch, capsys, ended):
+    ending, status, extra = ended
+    monkeypatch.chdir(tmp_path)
+    with judging(tmp_path, extra) as (process, windows):
+        refused = cli.run(["canary"])
+        shown = capsys.readouterr()
+        process.send_signal(ending)
+        process.communicate(timeout=SECONDS)
+
+        assert (refused, shown.out) == (6, "")
+        assert f"pid {process.pid} holds " in shown.err
+        assert process.returncode == status
+        assert windows.held_now() == ()
+    assert (tmp_path / "outputs").exists() == (not extra)
