@@ -28,7 +28,7 @@ STATES = ("closed", "open", "half_open")
 
 def series(metric: str, values: Sequence[float], *, first: int = 0, **labels: str) -> Series:
     """Make a series with a sample every ten seconds, the first at scrape `first`."""
-    times = START.timestamp() + 10.0 * (first + np.arange(len(values)))
+    times = np.array([START.timestamp() + 10.0 * (first + place) for place in range(len(values))])
     return Series(labels={"__name__": metric, **labels}, times_seconds=times, values=np.array(values, dtype=float))
 
 
