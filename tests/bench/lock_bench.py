@@ -1,7 +1,7 @@
 """Locks in storms of processes, beside what one would write instead, and beside three broken ways.
 
 Run from the root of the project:
-`python -m tests.bench.lock_bench [--seconds 5] [--processes 8] [--postgres-variable NAME]`.
+`python -m tests.bench.lock_bench [--seconds 10] [--processes 8] [--postgres-variable NAME]`.
 
 With 60 seconds it is the long storm. The environment variable holds the address of a PostgreSQL whose
 schema `lock_bench` may be made anew; without it only SQLite is measured, and nothing is said of the other.
@@ -41,7 +41,7 @@ Run = Callable[[str, Callable[[], Way]], Tally]
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, and return 1 when a goal is missed."""
     parser = argparse.ArgumentParser(description="Locks in storms of processes.")
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--postgres-variable", default="RELIABILITY_BENCH_POSTGRES")
     options = parser.parse_args(arguments)

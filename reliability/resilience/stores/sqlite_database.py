@@ -199,10 +199,12 @@ class SqliteDatabase:
                 return
 
     def _migrate(self, component: str, migrations: Sequence[Migration]) -> None:
+        with self.read() as connection:
+            if _version(connection, component) == len(migrations):
+                return  # without waiting for a writer
         with self.write() as connection:
             connection.execute(_SCHEMA)
-            row = connection.execute("SELECT version FROM reliability_schema WHERE component = ?", (component,))
-            version: int = (row.fetchone() or (0,))[0]
+            version = _version(connection, component)
             if version > len(migrations):
                 raise BackendBrokenError(
                     f"{self._path} holds '{component}' in version {version}, and this program knows up to "
@@ -211,12 +213,11 @@ class SqliteDatabase:
             for migration in migrations[version:]:
                 for statement in (migration,) if isinstance(migration, str) else migration:
                     connection.execute(statement)
-            if version < len(migrations):
-                connection.execute(
-                    "INSERT INTO reliability_schema VALUES (?, ?) "
-                    "ON CONFLICT (component) DO UPDATE SET version = excluded.version",
-                    (component, len(migrations)),
-                )
+            connection.execute(
+                "INSERT INTO reliability_schema VALUES (?, ?) "
+                "ON CONFLICT (component) DO UPDATE SET version = excluded.version",
+                (component, len(migrations)),
+            )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -238,3 +239,10 @@ class SqliteDatabase:
 
     def _broken(self, code: int) -> BackendError:
         return BackendBrokenError(f"{self._path}: {_CURES[code]}; nothing was granted or changed")
+
+
+def _version(connection: sqlite3.Connection, component: str) -> int:
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'reliability_schema'").fetchone() is None:
+        return 0
+    row = connection.execute("SELECT version FROM reliability_schema WHERE component = ?", (component,)).fetchone()
+    return 0 if row is None else int(row[0])
