@@ -70,7 +70,7 @@ test-deps:  ## Install the servers and the browser that tests start and that are
 	@missing=$$($(missing_programs)); [ -z "$$missing" ] || { apt-get update -q && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
 
-bench: $(VENV)/.installed-dev  ## Measure verdicts, their speed, the client and the record beside what others do (a few minutes)
+bench: $(VENV)/.installed-bench  ## Measure verdicts, their speed, the client, the record and the circuit breaker beside what others do (a few minutes)
 	@$(BIN)/python -m tests.bench.verdict_bench --n 40 --jobs 2
 	@$(BIN)/python -m tests.bench.before_after --n 10 --jobs 2
 	@$(BIN)/python -m tests.bench.speed_bench
@@ -78,12 +78,17 @@ bench: $(VENV)/.installed-dev  ## Measure verdicts, their speed, the client and 
 	@$(BIN)/python -m tests.bench.record_storm
 	@$(BIN)/python -m tests.bench.phase_bench
 	@$(BIN)/python -m tests.bench.forecast_bench --paths 200
+	@$(BIN)/python -m tests.bench.breaker_bench
 
 bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (an hour and more; goes on where it stopped)
 	@$(BIN)/python -m tests.bench.publish --out outputs/bench
 
 soak: $(VENV)/.installed-dev  ## Record 40 real canaries, judge them blind and write tests/bench/SOAK.md (about an hour; Prometheus)
 	@for step in record judge publish; do $(BIN)/python -m tests.bench.soak $$step --out outputs/soak; done
+
+mutants: $(VENV)/.installed-bench  ## Change the resilience components line by line and count which changes no test notices (about 15 minutes)
+	@rm -rf mutants && $(BIN)/mutmut run --max-children 2 >/dev/null
+	@$(BIN)/mutmut results --all true | $(BIN)/python -m tests.bench.mutants
 
 format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -92,7 +97,7 @@ format: $(VENV)/.installed-dev  ## Format the code and strip the notebooks
 clean:  ## Remove results, their public copy and caches; the record of the phase, leases and sessions stay
 	$(call need_out)
 	@[ ! -f "$(PUBLIC)/index.html" ] || rm -rf "$(PUBLIC)"
-	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html "$(OUT)/gate.xml" $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@rm -rf "$(OUT)/runs" "$(OUT)"/index*.html "$(OUT)/gate.xml" $(EVIDENCE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage mutants
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +125,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging,postgres,redis,dev]' >&2
 	@touch $@
 
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@echo "Installing what the benches compare with (once)" >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]' >&2
+	@touch $@
+
 $(LOWEST)/.installed: pyproject.toml
 	@command -v $(LOWEST_PYTHON) >/dev/null || { echo "error: $(LOWEST_PYTHON) is not installed; name one: make test-lowest LOWEST_PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(LOWEST_PYTHON) -m venv --clear $(LOWEST)
@@ -127,4 +137,4 @@ $(LOWEST)/.installed: pyproject.toml
 	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[staging,postgres,redis,dev]'
 	@touch $@
 
-.PHONY: report gate publish lab test test-unit record-verify test-lowest test-wheel test-deps test-deps-if-allowed bench bench-table soak format clean help
+.PHONY: report gate publish lab test test-unit record-verify test-lowest test-wheel test-deps test-deps-if-allowed bench bench-table soak mutants format clean help

@@ -1,3 +1,4 @@
+import inspect
 import logging
 import re
 import sys
@@ -125,6 +126,32 @@ def test_a_refusal_says_since_when_and_why(seconds: Seconds):
     )
 
 
+def test_a_refusal_during_a_probe_says_so(seconds: Seconds):
+    breaker = opened(seconds)
+
+    with Blocked().inside(breaker) as end:
+        seconds.now += 1
+        words = str(refused(breaker))
+        end()
+
+    assert "opened 31.0 s ago (connection refused). It is being tried just now; until then nothing is sent." in words
+
+
+def test_arguments_arrive_as_they_were_given(seconds: Seconds):
+    assert breaker_with(seconds).call(dict, [("a", 1)], b=2) == {"a": 1, "b": 2}
+
+
+def test_the_defaults_are_those_of_the_table():
+    options = inspect.signature(CircuitBreaker).parameters
+    numbers = {name: each.default for name, each in options.items() if isinstance(each.default, (int, float))}
+
+    assert numbers == {
+        "failure_threshold": 5, "window_calls": 20, "min_calls": 10, "open_seconds": 30, "probe_count": 1,
+        "success_threshold": 1, "probe_timeout_seconds": 60,
+    }  # fmt: skip
+    assert [options[name].default for name in ("failure_rate", "counted", "excluded")] == [None, (Exception,), ()]
+
+
 def test_a_failed_probe_opens_it_again_for_the_whole_time(seconds: Seconds):
     breaker = opened(seconds)
 
@@ -230,6 +257,16 @@ def test_a_failure_from_before_it_opened_neither_prolongs_nor_counts(seconds: Se
         seconds.now += 1
 
     assert breaker.call(lambda: "let through") == "let through"
+
+
+def test_a_failure_of_the_last_call_before_it_was_reset_does_not_count(seconds: Seconds):
+    breaker = breaker_with(seconds, failure_threshold=1)
+
+    with Blocked(error=RuntimeError("late")).inside(breaker) as end:
+        breaker.reset()
+        end()
+
+    assert breaker.state is CircuitState.CLOSED
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("late")], ids=["success", "failure"])

@@ -45,9 +45,9 @@ def test_a_coroutine_returns_what_it_returns_and_raises_what_it_raises(seconds: 
         gate.open.set()
         with pytest.raises(RuntimeError, match="connection refused"):
             await breaker.call_async(failing)
-        return await breaker.call_async(gate, result="mine")
+        return await breaker.call_async(gate, "mine") + await breaker.call_async(gate, result=", too")
 
-    assert asyncio.run(story()) == "mine"
+    assert asyncio.run(story()) == "mine, too"
 
 
 @pytest.mark.requirement("RES-CB-01")
