@@ -55,9 +55,11 @@ local function move_end(session, id, ttl_us, max_age_us)
 end
 local function told(session)
     local meta = {session.kind, session.version, session.created_us, session.expires_us}
-    return {'session', meta, cjson.encode(redis.call('HGETALL', context))}  -- one text is read faster than many
+    return {'session', meta, redis.call('HGETALL', context)}
 end
+local function answer()
 """
+_REPLY: Final = "end return cjson.encode(answer())"  # one text is read faster than many
 _ALIVE: Final = """
 local session, alive = stored()
 if not alive then return {'expired'} end
@@ -161,7 +163,7 @@ class RedisSessions:
         self._kinds: tuple[str, ...] = ()
         bodies = {"create": _CREATE, "get": _GET, "touch": _TOUCH, "update": _UPDATE, "end": _END}
         bodies |= {"count": _COUNT, "trim": _TRIM}
-        self._scripts = {name: self._client.register_script(_COMMON + body) for name, body in bodies.items()}
+        self._scripts = {name: self._client.register_script(_COMMON + body + _REPLY) for name, body in bodies.items()}
 
     def create(self, session_id: str, *, kind: str, fields: Mapping[str, str], rules: SessionRules) -> Answer:
         """Make a session unless a living one has this id; takes a few dead ones out of the index."""
@@ -208,7 +210,7 @@ class RedisSessions:
         word, *rest = self._run(script, session_id, *arguments)
         if word == "session":
             kind, version, created_us, expires_us = rest[0]
-            flat = json.loads(rest[1]) or []
+            flat = rest[1] or []  # an empty list comes as an empty object
             return Stored(
                 session_id=session_id,
                 kind=kind,
@@ -227,7 +229,7 @@ class RedisSessions:
             kinds = self._kinds
             keys = [f"{_PREFIX}:kinds", *(f"{_PREFIX}:expiry:{kind}" for kind in kinds), *session]
             with self._explained():
-                reply: list[Any] = self._scripts[script](keys=keys, args=[len(kinds), *kinds, *own])
+                reply: list[Any] = json.loads(self._scripts[script](keys=keys, args=[len(kinds), *kinds, *own]))
             if reply[0] != "unknown":
                 return reply
             self._know(*reply[1:])
