@@ -1,6 +1,10 @@
+import os
 import shutil
+from typing import NoReturn
 
 import pytest
+
+from tests.servers import postgres_programs, running_postgres, running_redis
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
@@ -21,3 +25,29 @@ def victoria_metrics_program():
     if program is None:
         pytest.skip("no victoria-metrics on this machine; install it with: make test-deps")
     return program
+
+
+def missing(what: str) -> NoReturn:
+    """A test that cannot run says so, and in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"no {what} on this machine; install it with: make test-deps")
+    pytest.skip(f"no {what} on this machine; install it with: make test-deps")
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL with `url`, `stop()` and `start()`; a test makes a schema of its own in it."""
+    programs = postgres_programs()
+    if programs is None:
+        missing("PostgreSQL")
+    with running_postgres(programs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """A Redis with `url`, `stop()` and `start()`; a test cleans up behind itself."""
+    if shutil.which("redis-server") is None:
+        missing("redis-server")
+    with running_redis() as server:
+        yield server
