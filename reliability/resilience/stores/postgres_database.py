@@ -52,6 +52,7 @@ class PostgresDatabase:
         component: Whose tables these are; the name under which their version is kept.
         migrations: SQL that leads from one version to the next, the first from nothing. Only ever
             appended to.
+        busy_seconds: How long a call waits for others.
 
     Raises:
         SettingsError: The address cannot be read.
@@ -59,7 +60,8 @@ class PostgresDatabase:
         BackendBrokenError: It lacks rights or an extension, or the tables are of a newer version.
     """
 
-    def __init__(self, url: str, *, component: str, migrations: Sequence[str]) -> None:
+    def __init__(self, url: str, *, component: str, migrations: Sequence[str], busy_seconds: float = 10.0) -> None:
+        self._busy_seconds = busy_seconds
         try:
             parts: dict[str, Any] = {**_PATIENCE, **conninfo_to_dict(url)}
             self._address = make_conninfo("", **parts)
@@ -82,7 +84,7 @@ class PostgresDatabase:
 
         Raises:
             BackendUnavailableError: The server went away; what was asked may or may not have been done.
-            BackendBusyError: Others held what was asked for longer than 10 s; nothing was changed.
+            BackendBusyError: Others held what was asked for longer than `busy_seconds`; nothing was changed.
             BackendBrokenError: The disk is full, or tables are gone; nothing was changed.
         """
         with self._explained():
@@ -115,8 +117,13 @@ class PostgresDatabase:
         try:
             return self._idle.pop()
         except IndexError:
-            # no prepared statements: a pooler in between may not keep them
-            return psycopg.connect(self._address, autocommit=True, prepare_threshold=None)
+            return self._connect()
+
+    def _connect(self) -> psycopg.Connection:
+        # no prepared statements: a pooler in between may not keep them
+        connection = psycopg.connect(self._address, autocommit=True, prepare_threshold=None)
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{round(self._busy_seconds * 1000)}ms",))
+        return connection
 
     def _put_back(self, connection: psycopg.Connection) -> None:
         if connection.broken or connection.closed:

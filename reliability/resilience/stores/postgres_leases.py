@@ -21,14 +21,15 @@ class PostgresLeases:
 
     Args:
         url: `postgresql://user:password@host/database`; a `search_path` in its options chooses the schema.
+        busy_seconds: How long a call waits for others.
 
     Raises:
         SettingsError: The address cannot be read.
         BackendError: The database cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = PostgresDatabase(url, component="leases", migrations=_MIGRATIONS)
+    def __init__(self, url: str, *, busy_seconds: float = 10.0) -> None:
+        self._database = PostgresDatabase(url, component="leases", migrations=_MIGRATIONS, busy_seconds=busy_seconds)
 
     def acquire(self, request: LeaseRequest) -> Lease | Refused:
         """Grant the range unless a living lease overlaps it; expired ones in the way are removed."""

@@ -45,7 +45,7 @@ CREATE FUNCTION reliability_lease_acquire(
     of_resource text, of_holder text, from_at timestamptz, to_at timestamptz, ttl interval,
     most_extensions integer, longest interval
 ) RETURNS TABLE (outcome text, lease reliability_lease)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     now_at timestamptz := clock_timestamp();
     granted reliability_lease;
@@ -75,7 +75,7 @@ $$;
 CREATE FUNCTION reliability_lease_extend(
     of_token bigint, of_resource text, of_holder text, granted_at timestamptz, to_at timestamptz
 ) RETURNS TABLE (outcome text, lease reliability_lease)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     now_at timestamptz;
     held reliability_lease;
@@ -110,7 +110,7 @@ $$;
 CREATE FUNCTION reliability_lease_renew(
     of_token bigint, of_resource text, of_holder text, granted_at timestamptz, ttl interval
 ) RETURNS TABLE (outcome text, lease reliability_lease)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
     now_at timestamptz;
     held reliability_lease;

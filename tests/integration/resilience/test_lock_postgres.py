@@ -21,7 +21,7 @@ from reliability.resilience.lock_metrics import LockMetrics
 from reliability.resilience.lock_service import Lease, LockService
 from reliability.resilience.stores.postgres_database import PostgresDatabase
 from reliability.resilience.stores.postgres_leases import PostgresLeases, find_lease, give_back
-from tests.unit.resilience.lock_contract import LockContract, take
+from tests.unit.resilience.lock_contract import LockContract, hour, take
 
 pytestmark = [
     pytest.mark.integration,
@@ -173,20 +173,23 @@ def test_a_connection_that_the_server_ends_in_mid_call_is_an_error_and_the_next_
     assert take(world, 1, 2).holder == "ana"
 
 
-def test_a_lock_that_others_keep_too_long_is_busy(world, schemas):
-    impatient = PostgresWorld(schemas())
-    impatient.run(
-        "ALTER FUNCTION reliability_lease_acquire(text, text, timestamptz, timestamptz, interval, integer, interval) "
-        "SET lock_timeout = '50ms'"
-    )
-    with closing(impatient.service), psycopg.connect(world.url) as holder:
-        holder.execute("SELECT pg_advisory_xact_lock(hashtextextended('room-7', 0))")
+def test_what_others_keep_too_long_is_busy_and_nothing_is_granted(world):
+    lease = take(world, 4, 8)
+    impatient = LockService(PostgresLeases(world.url, busy_seconds=0.05))
+    with closing(impatient), psycopg.connect(world.url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('room-7', 0))")
+        other.execute("SELECT * FROM reliability_lease FOR UPDATE")
 
-        with pytest.raises(BackendBusyError, match=r"\(state 55P03\): ask again"):
-            take(impatient, 1, 2)
+        for ask in (
+            lambda: impatient.acquire("room-7", hour(1), hour(2), holder="eva", ttl_seconds=60),
+            lambda: impatient.extend(lease, new_end_at=hour(9)),
+            lambda: impatient.release(lease),
+        ):
+            with pytest.raises(BackendBusyError, match=r"\(state 55P03\): ask again"):
+                ask()
 
-        assert impatient.service.list_leases() == ()
-        assert take(impatient, 1, 2, resource="another").holder == "ana"
+        assert impatient.list_leases() == (lease,)
+        assert impatient.acquire("another", hour(1), hour(2), holder="eva", ttl_seconds=60).holder == "eva"
 
 
 def test_a_server_that_stops_and_comes_back_has_lost_and_granted_nothing_twice(postgres_server, world):
