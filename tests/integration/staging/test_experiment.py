@@ -88,7 +88,7 @@ def test_the_capture_holds_what_the_layers_did_and_none_of_their_buckets(manifes
 
     assert 0 < reserved == charged <= released
     assert gained(counters, "reliability_circuit_calls_total", outcome="failure", **undisturbed) >= 3
-    assert {s.labels["arm"] for s in counters.series if s.name == "session_active_total"} == {"canary", "standby"}
+    assert {s.labels["arm"] for s in counters.series if s.name == "session_active_total"} == {"canary"}
     assert not [name for name in names if name.startswith("reliability_") and name.endswith("_bucket")]
     assert manifest["experiment"]["payment_outage"]
 

@@ -41,7 +41,7 @@ def test_an_interrupted_recording_leaves_no_process_and_no_file(tmp_path, ending
 def test_replicas_end_by_themselves_when_their_recorder_is_killed(tmp_path):
     command = [sys.executable, "-m", "reliability.staging.replica", "--release=1", "--port=0", "--seed=1"]
     with subprocess.Popen(
-        [*command, f"--database={tmp_path / 'arm.sqlite3'}"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "--arm=canary", "--layers", f"--folder={tmp_path}"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as replica:
         replica.communicate(timeout=20)
 
