@@ -78,12 +78,14 @@ bench: $(VENV)/.installed-bench  ## Measure verdicts, their speed, the client, t
 	@$(BIN)/python -m tests.bench.record_storm
 	@$(BIN)/python -m tests.bench.phase_bench
 	@$(BIN)/python -m tests.bench.forecast_bench --paths 200
+	@$(BIN)/python -m tests.bench.lock_bench
 	@$(BIN)/python -m tests.bench.breaker_bench
 
 bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (an hour and more; goes on where it stopped)
 	@$(BIN)/python -m tests.bench.publish --out outputs/bench
 
 soak: $(VENV)/.installed-dev  ## Record 40 real canaries, judge them blind and write tests/bench/SOAK.md (about an hour; Prometheus)
+	@$(BIN)/python -m tests.bench.lock_bench --seconds 60
 	@for step in record judge publish; do $(BIN)/python -m tests.bench.soak $$step --out outputs/soak; done
 
 mutants: $(VENV)/.installed-bench  ## Change the resilience components line by line and count which changes no test notices (about 15 minutes)
