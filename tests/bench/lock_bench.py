@@ -3,8 +3,8 @@
 Run from the root of the project:
 `python -m tests.bench.lock_bench [--seconds 10] [--processes 8] [--postgres-variable NAME]`.
 
-With 60 seconds it is the long storm. The environment variable holds the address of a PostgreSQL whose
-schema `lock_bench` may be made anew; without it only SQLite is measured, and nothing is said of the other.
+With 60 seconds it is the long storm. The environment variable may hold the address of a PostgreSQL whose
+schema `lock_bench` is made anew; without it the bench starts one, and where none is installed it says so.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -29,6 +30,7 @@ from tests.bench.lock_controls import (
     make_postgres_control,
 )
 from tests.bench.lock_storm import ExtendingWay, ServiceWay, Tally, Way, double_bookings, inversions, storm
+from tests.servers import postgres_programs, running_postgres
 
 GRANTS_PER_SECOND = 80
 ATTEMPTS_PER_SECOND = 300
@@ -52,14 +54,21 @@ def main(arguments: Sequence[str]) -> int:
         return seen
 
     goals = list(_sqlite(run))
-    url = os.environ.get(options.postgres_variable)
-    if url is None:
-        _say(f"PostgreSQL: not measured, {options.postgres_variable} names none")
-    else:
-        goals += _postgres(run, url)
+    with _postgres_address(options.postgres_variable) as address:
+        goals += [("PostgreSQL was measured", False)] if address is None else _postgres(run, address)
     for words, met in goals:
         _say(f"{'reached' if met else 'MISSED '}  {words}")
     return 0 if all(met for _, met in goals) else 1
+
+
+@contextmanager
+def _postgres_address(variable: str) -> Iterator[str | None]:
+    given, programs = os.environ.get(variable), postgres_programs()
+    if given is not None or programs is None:
+        yield given
+    else:
+        with running_postgres(programs) as server:
+            yield server.url
 
 
 def _sqlite(run: Run) -> Iterator[tuple[str, bool]]:

@@ -52,7 +52,7 @@ def open_service(request, tmp_path):
 
 @pytest.mark.requirement("RES-LOCK-01")
 def test_eight_processes_book_nothing_twice_and_tokens_are_granted_in_order(open_service):
-    seen = storm(lambda: ServiceWay(open_service()), seconds=1)
+    seen = storm(lambda: ServiceWay(open_service()), seconds=0.7)
 
     assert (double_bookings(seen.holdings), inversions(seen.holdings)) == (0, 0)
     assert dict(seen.errors) == {}
@@ -62,7 +62,7 @@ def test_eight_processes_book_nothing_twice_and_tokens_are_granted_in_order(open
 @pytest.mark.requirement("RES-LOCK-01")
 @pytest.mark.requirement("RES-LOCK-02")
 def test_extensions_and_leases_that_expire_book_nothing_twice(open_service):
-    seen = storm(lambda: ExtendingWay(open_service()), seconds=1, resources=2, hours=120)
+    seen = storm(lambda: ExtendingWay(open_service()), seconds=0.7, resources=2, hours=120)
 
     assert (double_bookings(seen.holdings), inversions(seen.holdings)) == (0, 0)
     assert set(seen.errors) <= {"MaxExtensionsError", "LeaseExpiredError", "NotHolderError"}

@@ -4,7 +4,7 @@ import re
 from contextlib import closing, suppress
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from reliability.errors import BackendBrokenError, BackendBusyError, BackendUnavailableError, LockError
 from reliability.resilience.lock_metrics import LockMetrics
@@ -107,6 +107,28 @@ def test_every_series_is_there_from_the_start(registry):
 
     assert len(re.findall(r"^reliability_lock_operations_total\{.*\} 0\.0$", text, flags=re.MULTILINE)) == 4 * 9
     assert registry.get_sample_value("reliability_lock_leases") is None  # nobody was asked: no zero
+
+
+def test_the_metrics_say_what_they_are(registry):
+    LockMetrics(registry)
+
+    assert {(metric.name, metric.type, metric.documentation) for metric in registry.collect()} == {
+        ("reliability_lock_operations", "counter", "Operations of the lock service by what came of them."),
+        (
+            "reliability_lock_operation_seconds",
+            "histogram",
+            "Duration of an operation of the lock service, refused ones included.",
+        ),
+        ("reliability_lock_leases", "gauge", "Leases that are held now."),
+    }
+
+
+def test_a_registry_takes_them_only_once(registry):
+    LockMetrics(registry)
+
+    for name in ("reliability_lock_leases", "reliability_lock_operations"):
+        with pytest.raises(ValueError, match="Duplicated timeseries"):
+            Gauge(name, "again", registry=registry)
 
 
 def test_living_leases_are_counted_at_scrape(service, registry, clock):
