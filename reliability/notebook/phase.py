@@ -74,6 +74,7 @@ def conclude(run: Run) -> dict[str, Any]:
     coverage, counts = parts.coverage(found), count_outcomes(measured.required_results)
     own = {**coverage, "id": found.own.id, "evidence": measured.files, "tests": counts, "ratchet": _ratchet(found)}
     source = ", ".join(measured.files)
+    asked = [] if isinstance(found.resilience, SourceError) else [found.resilience.query]
     # What came with the package is somebody else's measurement: a sample, as of when its tests ran.
     shipped = {"sample": "evidence", "as_of": measured.began_at} if measured.is_shipped else {}
     return {
@@ -85,7 +86,10 @@ def conclude(run: Run) -> dict[str, Any]:
             *standing,
         ],
         "phase": {**phase, "own": own},
-        "provenance": {"source": f"{source} (shipped with the package)" if measured.is_shipped else source},
+        "provenance": {
+            "source": f"{source} (shipped with the package)" if measured.is_shipped else source,
+            "queries": asked,
+        },
     }
 
 

@@ -30,6 +30,7 @@ class Resilience:
         source: Name of the source for readers.
         release: The release whose processes reported it.
         sample: Name of the shipped sample; None for other sources.
+        query: What was asked.
     """
 
     report: ComponentReport
@@ -37,6 +38,7 @@ class Resilience:
     source: str
     release: str
     sample: str | None
+    query: str
 
 
 def load_resilience(source: str | None, *, place: Place) -> Resilience:
@@ -72,6 +74,7 @@ def load_resilience(source: str | None, *, place: Place) -> Resilience:
         source=origin.description,
         release=arm.release,
         sample=origin.sample,
+        query=answer.query,
     )
 
 

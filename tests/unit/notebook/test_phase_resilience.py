@@ -161,6 +161,13 @@ def test_the_source_is_that_of_the_canary_unless_another_is_named(project: Path,
     assert data_of(block)["source"] == "recorded capture 'shop'"
 
 
+def test_what_was_asked_stands_with_the_origin_of_the_numbers(run: Run) -> None:
+    (query,) = close_run(run).data["provenance"]["queries"]
+
+    assert "session_active_total" in query
+    assert query.endswith('arm="canary"}[1920s]')
+
+
 def test_the_frame_has_a_row_for_each_number(run: Run) -> None:
     rows = frame(run, "resilience")
 
