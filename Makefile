@@ -14,10 +14,14 @@ RESULTS_URL ?=
 BASE ?= origin/main
 LOWEST := .venv-lowest
 LOWEST_PYTHON ?= python3.11
-SYSTEM := prometheus victoria-metrics chromium
+SYSTEM := prometheus victoria-metrics chromium redis-server
 EVIDENCE := outputs/evidence
 PHASE := reliability/sample/own_phase.toml
-missing_programs = for name in $(SYSTEM); do command -v "$$name" >/dev/null || echo "$$name"; done
+# the programs of a PostgreSQL server lie outside of PATH
+missing_programs = for name in $(SYSTEM); do command -v "$$name" >/dev/null || echo "$$name"; done; \
+	[ -n "$$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || command -v initdb >/dev/null || echo postgresql
+no_services := /usr/sbin/policy-rc.d
+no_cluster := /etc/postgresql-common/createcluster.conf
 need_out = $(if $(strip $(OUT)),,$(error OUT is empty; name the folder of results, for example OUT=outputs))
 
 ##@ Reports
@@ -66,9 +70,11 @@ test-wheel:  ## Build the wheel, install it into a clean environment and make th
 	@program="$$PWD/.venv-wheel/bin/reliability"; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cd "$$folder"; \
 	"$$program" report && "$$program" gate
 
-test-deps:  ## Install the servers and the browser that tests start and that are missing (root, Debian or Ubuntu)
-	@missing=$$($(missing_programs)); [ -z "$$missing" ] || { apt-get update -q && \
-	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; }
+test-deps:  ## Install the servers and the browser that tests start and that are missing; none is started (root, Debian or Ubuntu)
+	@missing=$$($(missing_programs)); [ -n "$$missing" ] || exit 0; \
+	[ -e $(no_services) ] || { trap 'rm -f $(no_services)' EXIT; printf '#!/bin/sh\nexit 101\n' > $(no_services); chmod +x $(no_services); }; \
+	[ -e $(no_cluster) ] || { mkdir -p $(dir $(no_cluster)); echo 'create_main_cluster = false' > $(no_cluster); }; \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
 
 bench: $(VENV)/.installed-bench  ## Measure verdicts, their speed, the client, the record and the circuit breaker beside what others do (a few minutes)
 	@$(BIN)/python -m tests.bench.verdict_bench --n 40 --jobs 2

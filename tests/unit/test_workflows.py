@@ -352,7 +352,7 @@ def test_the_script_of_ci_runs_the_two_commands_of_the_readme() -> None:
 
 
 def test_every_program_that_tests_start_is_installed_by_its_name() -> None:
-    assert VARIABLES["SYSTEM"].split() == ["prometheus", "victoria-metrics", "chromium"]
+    assert VARIABLES["SYSTEM"].split() == ["prometheus", "victoria-metrics", "chromium", "redis-server"]
 
 
 def test_clean_takes_every_old_result_that_ci_collects_and_no_foreign_folder(tmp_path: Path) -> None:
