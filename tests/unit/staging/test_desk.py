@@ -149,6 +149,16 @@ def test_a_room_that_was_reserved_just_before_its_lease_is_passed_over(storage, 
     desk.close()
 
 
+def test_a_room_that_somebody_reserved_without_a_lease_meanwhile_is_not_reserved_again(layered, storage, locks):
+    store = storage.open_store()
+
+    reply = layered.reserve(stay(1), lambda: store.reserve(stay(1)))
+
+    assert reply.status == 409
+    assert locks.list_leases() == ()
+    store.close()
+
+
 @pytest.mark.requirement("RES-CB-01")
 def test_five_failed_charges_open_the_breaker_and_the_sixth_guest_is_refused_unasked(layered, registry):
     for _ in range(5):

@@ -1,6 +1,6 @@
 import pytest
 
-from reliability.errors import StagingError, UsageError
+from reliability.errors import BackendUnavailableError, StagingError, UsageError
 from reliability.staging.storage import SQLITE_FILES, ArmStorage, StorageChoice
 
 SERVERS = StorageChoice(storage_variable="STAGING_PG", sessions_variable="STAGING_REDIS")
@@ -24,6 +24,18 @@ def test_a_variable_without_its_address_is_named_but_not_what_it_holds(name, add
 
     with pytest.raises(UsageError, match=name) as refused:
         SERVERS.check(environ)
+
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("what", ["prepare", "open_store", "open_locks"])
+def test_a_server_where_nobody_listens_is_said_without_its_address(monkeypatch, tmp_path, what):
+    monkeypatch.setenv("STAGING_PG", "postgresql://u:secret@127.0.0.1:1/db")
+    storage = ArmStorage(arm="canary", folder=tmp_path, choice=StorageChoice(storage_variable="STAGING_PG"))
+    asked = {"open_locks": lambda: storage.open_locks(metrics=None)}.get(what, getattr(storage, what))
+
+    with pytest.raises((StagingError, BackendUnavailableError)) as refused:
+        asked()
 
     assert "secret" not in str(refused.value)
 
