@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from reliability.errors import BackendBrokenError, BackendBusyError
-from reliability.resilience.stores.sqlite_database import SqliteDatabase
+from reliability.resilience.stores.sqlite_database import _TURNS, SqliteDatabase, _Turns
 
 TABLE = "CREATE TABLE notes (text TEXT)"
 
@@ -125,14 +125,16 @@ def test_threads_write_in_the_order_in_which_they_came(tmp_path):
 
 
 def thread_waits(tmp_path, *, count):
-    turns = sqlite_turns(tmp_path / "notes.sqlite3")
+    turns = _TURNS[os.getpid(), (tmp_path / "notes.sqlite3").resolve()]
     return len(turns._waiting) >= count
 
 
-def sqlite_turns(path):
-    from reliability.resilience.stores.sqlite_database import _TURNS  # noqa: PLC0415 -- nobody else may
+def test_a_turn_that_was_handed_over_in_the_last_instant_is_no_longer_left():
+    turns = _Turns()
+    waiting = threading.Lock()
+    turns._waiting.append(waiting)
 
-    return _TURNS[os.getpid(), path.resolve()]
+    assert [turns._leave(waiting), turns._leave(waiting)] == [True, False]
 
 
 def test_a_thread_that_waits_too_long_leaves_the_queue(notes):
