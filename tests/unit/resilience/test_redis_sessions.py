@@ -132,5 +132,5 @@ def test_an_address_names_the_place_but_not_the_password_and_nothing_is_sent_twi
 
     kwargs = store._client.connection_pool.connection_kwargs
     assert (kwargs["socket_timeout"], kwargs["socket_connect_timeout"], kwargs["decode_responses"]) == (0.5, 5.0, True)
-    assert kwargs["retry"].get_retries() == 0
+    assert kwargs["retry"]._retries == 0
     assert "hunter2" not in str(caught.value)
