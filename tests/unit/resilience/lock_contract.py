@@ -352,7 +352,11 @@ class LockContract:
 
         assert (lease.start_at, lease.end_at) == (first, last)
 
-    @pytest.mark.parametrize("name", ['ñandú\'s "room"; --', "%s {} ?", "\U0001f3e8", "x" * 200])
+    @pytest.mark.parametrize(
+        "name",
+        ['ñandú\'s "room"; --', "%s {} ?", "\U0001f3e8", "x" * 200],
+        ids=["quotes and more", "placeholders", "an emoji", "the longest"],
+    )
     def test_names_are_kept_as_they_are(self, world, name):
         lease = take(world, 1, 2, resource=name, holder=name)
 
@@ -383,6 +387,29 @@ class LockContract:
             ({"max_total_seconds": 3599}, "lasts 3600 s, and max_total_seconds is 3599; ask for a shorter"),
             ({"max_total_seconds": 0}, "max_total_seconds is 0; give seconds above 0, at most 3.16224e"),
             ({"max_total_seconds": 4e10}, r"max_total_seconds is 4e\+10;"),
+        ],
+        ids=[
+            "an empty range",
+            "end before start",
+            "a naive start",
+            "a naive end",
+            "no date in UTC",
+            "no holder",
+            "a blank holder",
+            "a long holder",
+            "a control character",
+            "half a character",
+            "no life",
+            "a negative life",
+            "a life of nan",
+            "an endless life",
+            "a life above a year",
+            "negative extensions",
+            "too many extensions",
+            "extensions that are no number",
+            "longer than its limit",
+            "no length",
+            "a length of ages",
         ],
     )
     def test_what_makes_no_sense_is_refused_and_nothing_is_granted(self, world, changes, words):
