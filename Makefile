@@ -85,6 +85,7 @@ bench: $(VENV)/.installed-bench  ## Measure verdicts, their speed, the client, t
 	@$(BIN)/python -m tests.bench.phase_bench
 	@$(BIN)/python -m tests.bench.forecast_bench --paths 200
 	@$(BIN)/python -m tests.bench.lock_bench
+	@$(BIN)/python -m tests.bench.session_bench
 	@$(BIN)/python -m tests.bench.breaker_bench
 
 bench-table: $(VENV)/.installed-dev  ## Write tests/bench/RESULTS.md, 1,000 runs a cell (an hour and more; goes on where it stopped)

@@ -136,6 +136,7 @@ WAYS: Final[Mapping[str, Callable[[str], Way]]] = {
     "SessionManager, SQLite": partial(_sqlite, durable=False),
     "SessionManager, SQLite, durable": partial(_sqlite, durable=True),
     "SessionManager, Redis": _redis,
+    "SessionManager, Redis, durable": _redis,
     "load, modify, save; SQLite": _sqlite_blob,
     "load, modify, save; Redis": _redis_blob,
     "WATCH, MULTI; Redis": _redis_watch,
