@@ -93,10 +93,11 @@ def test_sessions_that_every_process_reports_count_once(block: Block) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_section_has_a_chart_and_a_table_for_each_component_and_no_verdict(block: Block, language: str) -> None:
+def test_the_section_has_a_chart_and_the_numbers_of_each_component_and_no_verdict(block: Block, language: str) -> None:
     page = shown(block, language)
 
-    assert page.count("<table>") == 3
+    assert page.count("<table>") == 2
+    assert page.count("<dl") == 1
     assert page.count("<svg viewBox") == 2
     assert "callout" not in page
     assert "chip" not in page
