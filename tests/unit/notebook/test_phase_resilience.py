@@ -184,6 +184,13 @@ def test_without_metrics_the_frame_has_its_columns_and_no_rows(project: Path) ->
     assert rows.empty
 
 
+def test_numbers_of_a_shipped_sample_are_marked_as_such(block: Block) -> None:
+    data = data_of(block)
+
+    assert "shipped sample" not in str(render_block("resilience", data, language="en"))
+    assert "shipped sample" in str(render_block("resilience", {**data, "sample": "pass"}, language="en"))
+
+
 def test_names_that_a_service_makes_up_cannot_break_the_page(block: Block) -> None:
     data: dict[str, Any] = data_of(block)
     nasty = "<script>alert(1)</script>"
