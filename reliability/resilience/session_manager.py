@@ -78,7 +78,7 @@ class SessionManager:
             SessionExistsError: A living session has this id.
             BackendError: The store cannot be used.
         """
-        _check_name(kind, what="kind of session")
+        _check_name(kind, what="kind of a session")
         changes = self._encoded(context if context is not None else {})
         fields = {name: value for name, value in changes.items() if value is not None}
         name = _checked_id(session_id if session_id is not None else secrets.token_urlsafe())
@@ -165,10 +165,10 @@ class SessionManager:
     def _encoded(self, changes: Mapping[str, Any]) -> dict[str, str | None]:
         if not isinstance(changes, Mapping):
             raise SessionPatchError(
-                f"a session remembers values by name, not {_article(changes)}; give an object such as {{'step': 3}}."
+                f"a session remembers values by name, not {_type_of(changes)}; give an object such as {{'step': 3}}."
             )
         for name in changes:
-            _check_name(name, what="name in a session")
+            _check_name(name, what="name of a value")
         fields = {name: None if value is None else _as_json(name, value) for name, value in changes.items()}
         if (size := size_bytes(fields)) > self._rules.largest_bytes:
             raise self._too_large(f"{size}")
@@ -218,7 +218,7 @@ def _check_name(name: object, *, what: str) -> None:
     """Refuse what not every store keeps alike."""
     if not (isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable()):
         raise SessionPatchError(
-            f"a {what} is 1 to {_LONGEST_NAME} printable characters, not {name!r:.40}; give it another one."
+            f"the {what} must be 1 to {_LONGEST_NAME} printable characters, not {name!r:.40}; choose another one."
         )
 
 
@@ -227,7 +227,7 @@ def _as_json(name: str, value: object) -> str:
         return json.dumps(value, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as err:
         raise SessionPatchError(
-            f"the value of '{name}' is no JSON ({type(err).__name__} at {_article(value)}); "
+            f"the value of '{name}' is no JSON ({type(err).__name__} at {_type_of(value)}); "
             "use text, numbers, lists and objects."
         ) from err
 
@@ -237,5 +237,5 @@ def _decoded(fields: Mapping[str, str]) -> dict[str, Any]:
     return dict(zip(fields, values, strict=True))
 
 
-def _article(value: object) -> str:
+def _type_of(value: object) -> str:
     return f"a value of type {type(value).__name__}"

@@ -417,7 +417,7 @@ class SessionContract:
             ([1], "remembers values by name, not a value of type list"),
             (None, "not a value of type NoneType"),
             ("text", "not a value of type str"),
-            ({1: 2}, "name in a session is 1 to 200 printable characters, not 1"),
+            ({1: 2}, "the name of a value must be 1 to 200 printable characters, not 1"),
             ({"": 2}, "not ''"),
             ({"a\x00": 2}, "printable"),
             ({"\ud800": 2}, "printable"),

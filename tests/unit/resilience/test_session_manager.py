@@ -2,12 +2,14 @@
 
 import contextlib
 import itertools
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import fakeredis
 import pytest
 
-from reliability.errors import SessionExpiredError, SessionPatchError
+from reliability.errors import ReliabilityError, SessionExpiredError, SessionPatchError
 from reliability.resilience.session_manager import SessionManager
 from reliability.resilience.stores.memory_sessions import MemorySessions
 from tests.unit.resilience.session_contract import MemoryPlace, RedisPlace, SessionContract, SqlitePlace, manager_at
@@ -62,20 +64,56 @@ def test_an_id_that_is_not_given_cannot_be_guessed_and_no_message_repeats_it():
 
 
 @pytest.mark.parametrize(
-    "ask",
+    ("ask", "what"),
     [
-        lambda manager: manager.create(session_id=""),
-        lambda manager: manager.create(kind="a\nb"),
-        lambda manager: manager.get("\ud800"),
-        lambda manager: manager.touch(None),
-        lambda manager: manager.update(7, {}),
-        lambda manager: manager.end("x" * 201),
+        (lambda manager: manager.create(session_id=""), "id of a session"),
+        (lambda manager: manager.create(kind="a\nb"), "kind of a session"),
+        (lambda manager: manager.get("\ud800"), "id of a session"),
+        (lambda manager: manager.touch(None), "id of a session"),
+        (lambda manager: manager.update(7, {}), "id of a session"),
+        (lambda manager: manager.end("x" * 201), "id of a session"),
     ],
     ids=["create", "kind", "get", "touch", "update", "end"],
 )
-def test_a_name_that_not_every_store_keeps_alike_is_refused(ask):
-    with pytest.raises(SessionPatchError, match=r"1 to 200 printable characters, not .*; give it another one"):
+def test_a_name_that_not_every_store_keeps_alike_is_refused(ask, what):
+    with pytest.raises(SessionPatchError) as caught:
         ask(manager_at(MemoryPlace()))
+
+    words = rf"the {what} must be 1 to 200 printable characters, not .{{1,40}}; choose another one\. \[session-patch\]"
+    assert re.fullmatch(words, str(caught.value))
+
+
+def test_every_refusal_says_what_where_and_what_to_do():
+    manager = manager_at(MemoryPlace())
+    manager.create({"a": "x" * 50}, session_id="ana")
+
+    def said(ask: Callable[[], object]) -> str:
+        with pytest.raises(ReliabilityError) as caught:
+            ask()
+        return str(caught.value)
+
+    assert said(lambda: manager.create(session_id="ana")) == (
+        "a living session has the id 'ana' already; end it, or take another id. [session-exists]"
+    )
+    assert said(lambda: manager.get("ben")) == (
+        "there is no session 'ben', or it has expired; create a new one. [session-expired]"
+    )
+    assert said(lambda: manager.update("ana", {}, expected_version=7)) == (
+        "session 'ana' has version 1, not 7: somebody else updated it. Read it again, then decide anew. "
+        "[version-conflict]"
+    )
+    assert said(lambda: manager.update("ana", {"b": "y" * 20})) == (
+        "the context of a session would have more bytes, and 60 is the most; keep large things elsewhere and "
+        "their names here. [session-patch]"
+    )
+    assert said(lambda: manager.create([1])) == (
+        "a session remembers values by name, not a value of type list; give an object such as {'step': 3}. "
+        "[session-patch]"
+    )
+    assert said(lambda: manager.create({"a": {1}})) == (
+        "the value of 'a' is no JSON (TypeError at a value of type set); use text, numbers, lists and objects. "
+        "[session-patch]"
+    )
 
 
 def test_a_name_of_200_characters_is_kept_and_a_short_one_is_shown_whole():

@@ -66,3 +66,17 @@ def test_sessions_are_there_when_the_file_is_opened_again(tmp_path):
     made = SessionManager(SqliteSessions(tmp_path / "a.sqlite3")).create({"step": 3}, kind="watch")
 
     assert SessionManager(SqliteSessions(tmp_path / "a.sqlite3")).get(made.session_id) == made
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost_or_half_written(tmp_path):
+    store = SqliteSessions(tmp_path / "a.sqlite3")
+    manager = SessionManager(store)
+    made = manager.create({"a": 1})
+    with store._database.read() as connection:
+        connection.execute("PRAGMA max_page_count = 1")  # it may not grow any more
+
+    with pytest.raises(BackendBrokenError, match="the disk is full"):
+        manager.update(made.session_id, {"b": "x" * 60_000})
+
+    assert manager.get(made.session_id) == made
+    assert manager.update(made.session_id, {"b": 2}).context == {"a": 1, "b": 2}
