@@ -14,8 +14,12 @@ from reliability.errors import (
     PaymentFailedError,
     SessionExpiredError,
 )
+from reliability.resilience.circuit_breaker import CircuitBreaker
+from reliability.resilience.session_manager import SessionManager
+from reliability.resilience.stores.memory_sessions import MemorySessions
 from reliability.staging.desk import LayeredDesk, refusal_of
 from reliability.staging.layers import open_desk
+from reliability.staging.sqlite_store import SqliteStore
 from reliability.staging.storage import SQLITE_FILES, ArmStorage
 from reliability.staging.store import ROOM_COUNT
 from tests.unit.staging.store_contract import stay
@@ -136,13 +140,13 @@ def test_the_lease_is_given_back_however_it_ends(layered, locks, charge):
     assert locks.list_leases() == ()
 
 
-def test_a_room_that_was_reserved_just_before_its_lease_is_passed_over(storage, locks):
-    store = storage.open_store()
-    late = _SeesAnOldHouse(store)
-    desk = LayeredDesk(late, locks=locks, sessions=storage.open_sessions(), payments=_Through())
+def test_a_room_that_was_reserved_just_before_its_lease_is_passed_over(storage, locks, tmp_path):
+    late = _SeesAnOldHouse(tmp_path / "canary.sqlite3")
+    desk = LayeredDesk(late, locks=locks, sessions=storage.open_sessions(), payments=CircuitBreaker("payments"))
 
     made = desk.reserve(stay(1), paid)
 
+    assert late.taken is not None
     assert late.taken.room_id == 1
     assert made.body["room_id"] == 2
     assert locks.list_leases() == ()
@@ -192,13 +196,13 @@ def test_a_desk_without_layers_has_no_metrics_of_them(storage, registry):
 
 
 def test_a_session_that_another_replica_opened_in_the_same_instant_is_kept(storage, locks):
-    store, sessions = storage.open_store(), storage.open_sessions()
-    desk = LayeredDesk(store, locks=locks, sessions=_MissesOnce(sessions), payments=_Through())
+    sessions = _MissesOnce(MemorySessions())
+    desk = LayeredDesk(storage.open_store(), locks=locks, sessions=sessions, payments=CircuitBreaker("payments"))
     sessions.create({"token": "other", "cart": 1}, session_id="g")
 
-    token = desk.open_session(stay(1)).body["token"]
+    reply = desk.open_session(stay(1))
 
-    assert sessions.get("g").context == {"token": token, "cart": 1, "day": 1}
+    assert sessions.get("g").context == {"token": reply.body["token"], "cart": 1, "day": 1}
     desk.close()
 
 
@@ -218,40 +222,24 @@ def test_what_went_wrong_is_said_in_the_terms_of_http(err, status, retry_after_s
     assert (reply.status, reply.retry_after_seconds) == (status, retry_after_seconds)
 
 
-class _Through:
-    """A breaker that is always closed."""
-
-    def call(self, charge):
-        return charge()
-
-
-class _SeesAnOldHouse:
+class _SeesAnOldHouse(SqliteStore):
     """A store whose first search is older than a reservation of room 1."""
 
-    def __init__(self, store):
-        self._store = store
-
-    def search(self, wanted, *, limit):
-        found = self._store.search(wanted, limit=limit)
-        self.taken = self._store.reserve(wanted)
+    def search(self, stay, *, limit=20):
+        found = super().search(stay, limit=limit)
+        self.taken = self.reserve(stay)
         return found
 
-    def __getattr__(self, name):
-        return getattr(self._store, name)
 
-
-class _MissesOnce:
+class _MissesOnce(SessionManager):
     """A session manager whose first update comes before the session of another replica."""
 
-    def __init__(self, manager):
-        self._manager = manager
+    def __init__(self, store):
+        super().__init__(store)
         self._missed = False
 
-    def update(self, session_id, patch):
+    def update(self, session_id, patch, *, expected_version=None):
         if not self._missed:
             self._missed = True
             raise SessionExpiredError("there is none yet")
-        return self._manager.update(session_id, patch)
-
-    def __getattr__(self, name):
-        return getattr(self._manager, name)
+        return super().update(session_id, patch, expected_version=expected_version)

@@ -39,6 +39,8 @@ def test_the_load_is_planned_for_the_delay_unless_the_plan_expects_another_incre
 
 
 def test_the_payment_system_goes_down_after_the_killed_replica_is_back():
+    assert PASS_PLAN.kill is not None
+    assert PASS_PLAN.payment_outage is not None
     back_seconds = PASS_PLAN.kill_after_seconds + PASS_PLAN.kill.down_seconds
 
     assert (
