@@ -100,7 +100,11 @@ def test_a_redis_that_went_away_is_told_with_its_place_and_works_again_when_it_i
         (redis.exceptions.ConnectionError("hunter2"), BackendUnavailableError, "The call may have been done"),
         (redis.exceptions.ResponseError("BUSY Redis is busy"), BackendBusyError, "somebody's script; ask again"),
         (redis.exceptions.ResponseError("MISCONF hunter2"), BackendBrokenError, r"refused \(MISCONF\): .*its disk"),
-        (redis.exceptions.OutOfMemoryError("hunter2"), BackendBrokenError, r"refused \(OutOfMemoryError\): see its memory"),
+        (
+            redis.exceptions.OutOfMemoryError("hunter2"),
+            BackendBrokenError,
+            r"refused \(OutOfMemoryError\): see its memory",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

@@ -174,3 +174,21 @@ def test_the_shortest_life_is_a_microsecond():
 
     assert made.expires_at - made.created_at == timedelta(microseconds=1)
     assert made.created_at == datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+
+
+def test_a_century_a_part_of_a_second_and_one_byte_are_allowed():
+    century_seconds = 100 * 365.25 * 86_400
+
+    SessionManager(MemorySessions(), ttl_seconds=century_seconds, max_age_seconds=century_seconds)
+    brief = SessionManager(MemorySessions(), max_age_seconds=0.5, largest_bytes=1).create()
+
+    assert brief.expires_at - brief.created_at == timedelta(seconds=0.5)
+
+
+def test_the_step_of_touches_is_exact():
+    place = MemoryPlace()
+    manager = manager_at(place, touch_step_seconds=900)
+    made = manager.create()
+    place.advance(900)
+
+    assert manager.touch(made.session_id).expires_at - made.expires_at == timedelta(seconds=900)
