@@ -42,7 +42,7 @@ lab: $(VENV)/.installed  ## Open the notebooks in JupyterLab
 
 ##@ Work on the program
 test test-unit: export PYTHONDONTWRITEBYTECODE := # empty: hundreds of processes need not compile the same modules anew
-test: $(VENV)/.installed-dev test-deps-if-allowed  ## Check style, types and layers, run all tests that this machine can run, check the coverage floor
+test: ready-to-test  ## Check style, types and layers, run all tests that this machine can run, check the coverage floor
 	@rm -rf $(EVIDENCE) && mkdir -p $(EVIDENCE)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -111,6 +111,9 @@ clean:  ## Remove results, their public copy and caches; the record of the phase
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+ready-to-test:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.installed-dev test-deps-if-allowed
+
 test-deps-if-allowed:
 	@missing=$$($(missing_programs)); if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(MAKE) --no-print-directory test-deps; \
@@ -129,10 +132,13 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging]' >&2
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "Installing what the tests need (once)" >&2
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging,postgres,redis,dev]' >&2
-	@touch $@
+# uv settles all libraries at once and many times as fast; where it cannot reach an index, pip may know another one
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml
+	@echo "Installing the program, its libraries and what the tests need (once)" >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv >&2
+	@$(BIN)/uv pip install -q --python $(BIN)/python -e '.[staging,postgres,redis,dev]' >&2 || \
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[staging,postgres,redis,dev]' >&2
+	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@echo "Installing what the benches compare with (once)" >&2
@@ -146,4 +152,4 @@ $(LOWEST)/.installed: pyproject.toml
 	@$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[staging,postgres,redis,dev]'
 	@touch $@
 
-.PHONY: report gate publish lab test test-unit record-verify test-lowest test-wheel test-deps test-deps-if-allowed bench bench-table soak mutants format clean help
+.PHONY: report gate publish lab test test-unit record-verify test-lowest test-wheel test-deps ready-to-test test-deps-if-allowed bench bench-table soak mutants format clean help
