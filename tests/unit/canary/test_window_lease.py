@@ -256,6 +256,18 @@ def test_a_token_that_does_not_fit_is_refused_before_the_server_is_asked(run, wi
     assert told in shown.err
 
 
+def test_a_token_of_another_service_opens_no_window_and_is_not_given_back(run, project, server, windows):
+    held = windows.reserve(LAST_HOUR, holder="ana", now=NOW)
+    text = (project / "reliability.toml").read_text()
+    (project / "reliability.toml").write_text(text.replace("shop", "bar"))
+
+    assert run("--lease", held.fencing_token)[0] == 5
+    assert run("window", "extend", held.fencing_token, "--end", format_instant(NOW + timedelta(hours=2)))[0] == 5
+    assert run("window", "release", held.fencing_token)[1].out.endswith("was not held any more\n")
+    assert server.queries == []
+    assert windows.held_now() == (held,)
+
+
 def test_a_reservation_is_extended_listed_and_given_back(run, windows):
     end = format_instant(NOW + timedelta(hours=2))
     token = run("window", "reserve", "--start", format_instant(NOW))[1].out.strip()
