@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from reliability.canary.windows import Windows, open_windows, this_process
 from reliability.clock import format_instant
-from reliability.errors import BackendError, LockError, ParameterError
+from reliability.errors import BackendError, LockError, ParameterError, ReliabilityError
 from reliability.notebook.origin import URL_PREFIXES, find_origin
 from reliability.notebook.run import Place
 from reliability.resilience.leases import Lease
@@ -96,10 +96,10 @@ def keep(lease: Lease, again: Callable[[], Windows], ended: threading.Event) -> 
         try:
             with closing(again()) as windows:
                 windows.renew(lease, ttl_seconds=TTL_SECONDS)
-        except BackendError:  # the next turn tries again, and the holder looks at the end
-            continue
         except LockError:
             return
+        except ReliabilityError:  # the next turn tries again, and the holder looks at the end
+            continue
 
 
 def _reserved(lease: Lease, *, now: datetime) -> Parameters:

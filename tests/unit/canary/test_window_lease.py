@@ -14,7 +14,7 @@ import pytest
 from reliability.canary.window_lease import TTL_SECONDS, keep, under_lease
 from reliability.canary.windows import GRACE_SECONDS, Windows, open_windows, this_process
 from reliability.clock import SystemClock, format_instant, parse_instant
-from reliability.errors import BackendUnavailableError, NotHolderError, RangeConflictError
+from reliability.errors import BackendUnavailableError, NotHolderError, RangeConflictError, SecretError
 from reliability.notebook.run import Place
 from reliability.resilience.lock_service import LockService
 from reliability.resilience.stores.addresses import open_lock_service
@@ -185,7 +185,7 @@ def test_a_lease_is_kept_for_as_long_as_a_judgement_takes(timed):
 
 def test_two_renewals_may_fail_and_a_lost_lease_ends_them(timed):
     clock, again = timed
-    failing = iter([BackendUnavailableError("away"), BackendUnavailableError("away")])
+    failing = iter([BackendUnavailableError("away"), SecretError("the file is being written anew")])
 
     def flaky():
         for error in failing:
