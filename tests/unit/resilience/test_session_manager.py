@@ -106,7 +106,7 @@ def test_every_refusal_says_what_where_and_what_to_do():
         "the context of a session would have more bytes, and 60 is the most; keep large things elsewhere and "
         "their names here. [session-patch]"
     )
-    assert said(lambda: manager.create([1])) == (
+    assert said(lambda: manager.create([1])) == (  # type: ignore[arg-type]
         "a session remembers values by name, not a value of type list; give an object such as {'step': 3}. "
         "[session-patch]"
     )
