@@ -18,6 +18,7 @@ from reliability.resilience.sessions import Answer, Refusal, Session, SessionRul
 __all__ = ["Session", "SessionManager", "SessionStore"]
 _CENTURY_SECONDS: Final = 100 * 365.25 * 86_400
 _LONGEST_NAME: Final = 200
+_LARGEST_VERSION: Final = 2**53  # what a script in Redis counts exactly
 _SHOWN: Final = 8  # an id may be all that protects a session
 
 
@@ -127,12 +128,14 @@ class SessionManager:
             The session, in its next version.
 
         Raises:
-            SessionPatchError: The patch is no object or no JSON, or the context would become too large.
+            SessionPatchError: The patch is no object or no JSON, the context would become too large, or the
+                version is no whole number.
             SessionExpiredError: There is none, or no longer; it is not made again.
             VersionConflictError: It has another version; nothing was changed.
             BackendError: The store cannot be used.
         """
         name, changes = _checked_id(session_id), self._encoded(patch)
+        _check_version(expected_version)
         answer = self._store.update(name, changes=changes, expected_version=expected_version, rules=self._rules)
         return self._told(session_id, answer, expected_version=expected_version)
 
@@ -217,8 +220,18 @@ def _checked_id(session_id: str) -> str:
 def _check_name(name: object, *, what: str) -> None:
     """Refuse what not every store keeps alike."""
     if not (isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable()):
+        shown = f"{name[:_SHOWN]!r}…" if isinstance(name, str) and len(name) > _SHOWN else f"{name!r:.40}"
         raise SessionPatchError(
-            f"the {what} must be 1 to {_LONGEST_NAME} printable characters, not {name!r:.40}; choose another one."
+            f"the {what} must be 1 to {_LONGEST_NAME} printable characters, not {shown}; choose another one."
+        )
+
+
+def _check_version(version: object) -> None:
+    """Refuse what every store would compare in its own way."""
+    if version is not None and not (type(version) is int and 0 <= version <= _LARGEST_VERSION):
+        raise SessionPatchError(
+            f"an expected version is the number that an answer had, not {_type_of(version)}; "
+            "give that number, or None to update whatever the version is."
         )
 
 

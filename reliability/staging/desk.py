@@ -32,10 +32,11 @@ from reliability.staging.service_model import (
     SESSION_OPEN,
     SESSION_READ,
 )
-from reliability.staging.store import Reservation, ReservationStore, Stay
+from reliability.staging.store import ROOM_COUNT, Reservation, ReservationStore, Stay
 
 LEASE_TTL_SECONDS: Final = 15.0
-_ROOMS_TRIED: Final = 8
+_ROOMS_TRIED: Final = 8  # at first; who finds all of them being reserved looks at the whole house
+_AGAIN_SECONDS: Final = 1.0
 
 Charge = Callable[[], None]
 
@@ -50,6 +51,9 @@ class Reply:
 
 
 _ALL_TAKEN: Final = Reply(CONFLICT_STATUS, {"error": "all rooms are taken on these days"})
+_ALL_ASKED_FOR: Final = Reply(
+    REFUSED_STATUS, {"error": "every free room is being reserved just now; come again"}, _AGAIN_SECONDS
+)
 
 
 class Desk(Protocol):
@@ -138,11 +142,15 @@ class LayeredDesk:
 
     def reserve(self, stay: Stay, charge: Charge) -> Reply:
         """Take the lease of a free room, charge through the breaker, reserve under the lease."""
-        for room in self._store.search(stay, limit=_ROOMS_TRIED):
-            lease = self._lease(room["room_id"], stay)
-            if lease is not None:
-                return self._reserve_under(lease, room["room_id"], stay, charge)
-        return _ALL_TAKEN
+        tried: set[int] = set()
+        for limit in (_ROOMS_TRIED, ROOM_COUNT):
+            free = {room["room_id"] for room in self._store.search(stay, limit=limit)}
+            for room_id in sorted(free - tried):
+                lease = self._lease(room_id, stay)
+                if lease is not None:
+                    return self._reserve_under(lease, room_id, stay, charge)
+            tried |= free
+        return _ALL_ASKED_FOR if free else _ALL_TAKEN
 
     def open_session(self, stay: Stay) -> Reply:
         """Open the guest's session, or begin it anew with the rest of its context."""

@@ -21,11 +21,12 @@ from urllib.parse import parse_qs, urlsplit
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from reliability.errors import BackendError, CircuitOpenError, LockError, PaymentFailedError
+from reliability.errors import BackendError, CircuitOpenError, LockError, PaymentFailedError, UsageError
 from reliability.staging.desk import Desk, Reply, refusal_of
 from reliability.staging.layers import open_desk
 from reliability.staging.payment import OUTAGE_FILE, PaymentStub
 from reliability.staging.service_model import (
+    BAD_STATUS,
     BUCKET_BOUNDS_SECONDS,
     CONFLICT_STATUS,
     FAILED_STATUS,
@@ -45,6 +46,9 @@ OBSERVED_HEADER: Final = "X-Observed-Seconds"
 RELEASE_HEADER: Final = "X-Release"
 _ROUTES_BY_TARGET: Final = {(route.method, route.path): route for route in ROUTES}
 _MORE_CODES: Final = {RESERVE: (CONFLICT_STATUS, REFUSED_STATUS)}
+_LONGEST_NAME: Final = 100
+_LAST_DAY: Final = 36_500  # a century behind the opening
+_LARGEST_BODY_BYTES: Final = 65_536
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 
@@ -96,7 +100,7 @@ class Replica:
             self._in_flight += 1
         try:
             started = time.perf_counter()
-            reply = self._reply(route, _stay(query), self._behaviour.draw(route))
+            reply = self._reply(route, query, self._behaviour.draw(route))
             seconds = time.perf_counter() - started
             self.metrics.observe(route, status=reply.status, seconds=seconds)
             return reply, seconds
@@ -113,13 +117,16 @@ class Replica:
         """Release what the ending thread holds in the storage."""
         self._desk.close()
 
-    def _reply(self, route: Route, stay: Stay, outcome: Outcome) -> Reply:
+    def _reply(self, route: Route, query: dict[str, list[str]], outcome: Outcome) -> Reply:
         try:
+            stay = _stay(query)
             if route is RESERVE:  # its wait and its failure happen where it pays
                 return self._desk.reserve(stay, lambda: self._payments.charge(outcome))
             reply = self._work(route, stay)
         except (PaymentFailedError, CircuitOpenError, LockError, BackendError) as err:
             return refusal_of(err)
+        except UsageError as err:
+            return Reply(BAD_STATUS, {"error": str(err)})
         time.sleep(outcome.wait_seconds)
         return Reply(FAILED_STATUS, {"error": "a downstream system refused"}) if outcome.fails else reply
 
@@ -157,7 +164,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Serve a write."""
-        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isdecimal() and int(length) <= _LARGEST_BODY_BYTES):
+            self.close_connection = True  # where the next request begins cannot be told
+            self._send(BAD_STATUS, b'{"error": "the length of the body is none, or too large"}', {})
+            return
+        self.rfile.read(int(length))
         self._serve()
 
     def finish(self) -> None:
@@ -213,8 +225,17 @@ def exit_when_orphaned() -> None:
 
 
 def _stay(query: dict[str, list[str]]) -> Stay:
-    first_day = int(query.get("day", ["0"])[0])
-    return Stay(guest=query.get("guest", ["guest-0"])[0], first_day=first_day, last_day=first_day + 2)
+    """Read who wants to stay when, alike for both desks.
+
+    Raises:
+        UsageError: It is no name or no day.
+    """
+    guest, day = query.get("guest", ["guest-0"])[0], query.get("day", ["0"])[0]
+    if not (guest.isprintable() and len(guest) <= _LONGEST_NAME):
+        raise UsageError(f"guest must be a name of 1 to {_LONGEST_NAME} printable characters; send another one")
+    if not (day.isascii() and day.isdecimal() and len(day) <= len(str(_LAST_DAY)) and int(day) <= _LAST_DAY):
+        raise UsageError(f"day must be a whole number from 0 to {_LAST_DAY}; send another one")
+    return Stay(guest=guest, first_day=int(day), last_day=int(day) + 2)
 
 
 def main(arguments: list[str] | None = None) -> None:

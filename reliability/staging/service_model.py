@@ -78,7 +78,8 @@ SESSION_OPEN: Final = Route(
 ROUTES: Final = (SEARCH, RESERVE, SESSION_READ, SESSION_OPEN)
 
 FAILED_STATUS: Final = 500
-REFUSED_STATUS: Final = 503  # the breaker is open: the payment system was not asked
+REFUSED_STATUS: Final = 503  # come again: the breaker is open, or every free room is being reserved
+BAD_STATUS: Final = 400
 CONFLICT_STATUS: Final = 409
 BASE_ERROR_FRACTION: Final = 0.005
 

@@ -263,14 +263,18 @@ class RedisSessions:
 
 def _client(url: str) -> redis.Redis:
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             url,
             decode_responses=True,
             socket_connect_timeout=_CALL_SECONDS,
             socket_timeout=_CALL_SECONDS,
             retry=Retry(NoBackoff(), 0),  # an update that is sent again would count twice
         )
-    except ValueError as err:
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # not opened; an unknown option is told here and now
+    except (TypeError, ValueError):
         raise SettingsError(
-            "an address of Redis cannot be understood; write it as redis://user:password@host:6379/0."
-        ) from err
+            "an address of Redis cannot be understood; write it as redis://user:password@host:6379/0, with %2F for a "
+            "slash in the password."
+        ) from None  # the error below repeats parts of the address
+    return client

@@ -1,3 +1,4 @@
+import socket
 import threading
 
 import pytest
@@ -129,3 +130,25 @@ def test_the_metrics_of_the_layers_stand_beside_those_of_the_requests(replica):
     assert {s.labels["name"] for s in replica.samples("reliability_circuit_state")} == {"payments"}
     assert [s.value for s in replica.samples("reliability_lock_leases")] == [0]
     assert [(s.labels["kind"], s.value) for s in replica.samples("session_active_total")] == [("guest", 1)]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.name}-{route.method}")
+@pytest.mark.parametrize(
+    "query",
+    ["guest=" + "x" * 101, "guest=a%00b", "day=abc", "day=-1", "day=99999999999", "day=" + "9" * 5000, "day=%D9%A3"],
+    ids=["long name", "zero byte", "word", "negative", "far day", "endless", "arabic digit"],
+)
+def test_a_wish_that_makes_no_sense_is_refused_and_counted(replica, route, query):
+    assert replica.ask(route.method, f"{route.path}?{query}").status_code == 400
+
+    (counted,) = [s for s in replica.samples("http_requests_total") if s.value]
+    assert (counted.labels["route"], counted.labels["code"], counted.value) == (route.name, "400", 1)
+
+
+@pytest.mark.parametrize("length", ["-1", "abc", "99999999"])
+def test_a_body_whose_length_makes_no_sense_is_not_waited_for(replica, length):
+    request = f"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", replica.port), timeout=10) as connection:
+        connection.sendall(request)
+
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 400")

@@ -448,3 +448,15 @@ class SessionContract:
             manager.update(made.session_id, patch)
 
         assert manager.get(made.session_id) == made
+
+    @pytest.mark.parametrize(
+        "version", [2**70, -1, True, "1", 1.0, float("nan")], ids=["huge", "negative", "true", "text", "float", "nan"]
+    )
+    def test_a_version_that_no_answer_had_is_refused_and_changes_nothing(self, place, version):
+        manager = manager_at(place)
+        made = manager.create({"a": 1})
+
+        with pytest.raises(SessionPatchError, match="an expected version is the number that an answer had"):
+            manager.update(made.session_id, {"a": 2}, expected_version=version)
+
+        assert manager.get(made.session_id) == made

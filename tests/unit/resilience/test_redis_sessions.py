@@ -1,5 +1,7 @@
 """What only sessions in Redis promise, by a Redis that runs in this process; the rest is in the suite of all stores."""
 
+import traceback
+
 import fakeredis
 import pytest
 import redis
@@ -121,11 +123,16 @@ def test_what_redis_says_becomes_a_typed_error_without_its_words(monkeypatch, cl
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_wrong_address_is_refused_and_not_repeated():
+@pytest.mark.parametrize(
+    "url",
+    ["http://:hunter2@host", "redis://:hunter2/x@host:6379/0", "redis://:hunter2@host/0?no_such_option=1"],
+    ids=["scheme", "slash in the password", "option"],
+)
+def test_a_wrong_address_is_refused_and_neither_the_error_nor_its_cause_repeats_it(url):
     with pytest.raises(SettingsError, match="an address of Redis cannot be understood") as caught:
-        RedisSessions("redis://:hunter2@host:port")
+        RedisSessions(url)
 
-    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value, chain=True))
 
 
 def test_an_address_names_the_place_but_not_the_password_and_nothing_is_sent_twice():

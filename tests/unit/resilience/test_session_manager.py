@@ -126,6 +126,17 @@ def test_a_name_of_200_characters_is_kept_and_a_short_one_is_shown_whole():
         manager.get("123456789")
 
 
+def test_an_id_that_came_with_its_line_end_is_not_repeated():
+    manager = manager_at(MemoryPlace())
+    made = manager.create()
+
+    with pytest.raises(SessionPatchError) as caught:
+        manager.get(f"{made.session_id}\n")
+
+    assert made.session_id[:8] in str(caught.value)
+    assert made.session_id[:9] not in str(caught.value)
+
+
 def test_a_value_that_holds_itself_is_no_json():
     endless: list[object] = []
     endless.append(endless)

@@ -125,11 +125,26 @@ def test_a_room_whose_lease_somebody_holds_is_passed_over(layered, locks):
     assert layered.reserve(stay(2), paid).body["room_id"] == 2
 
 
-def test_a_guest_finds_no_room_while_all_that_are_tried_are_being_reserved(layered, locks):
-    for room_id in range(1, 9):
+def hold_rooms(locks, numbers):
+    for room_id in numbers:
         locks.acquire(f"room-{room_id}", stay(1).start_at, stay(1).end_at, holder="slow", ttl_seconds=30)
 
-    assert layered.reserve(stay(1), failing).status == 409
+
+def test_a_guest_gets_a_free_room_however_many_are_being_reserved(layered, locks):
+    hold_rooms(locks, range(1, 31))
+
+    assert layered.reserve(stay(1), paid).body["room_id"] == 31
+
+
+def test_a_guest_is_asked_to_come_again_while_every_free_room_is_being_reserved(layered, storage, locks):
+    with contextlib.closing(storage.open_store()) as store:
+        for _ in range(ROOM_COUNT - 3):
+            assert store.reserve(stay(1)) is not None
+    hold_rooms(locks, range(ROOM_COUNT - 2, ROOM_COUNT + 1))
+
+    reply = layered.reserve(stay(1), failing)
+
+    assert (reply.status, reply.retry_after_seconds) == (503, 1.0)
 
 
 @pytest.mark.parametrize("charge", [paid, failing], ids=["paid", "not-paid"])
