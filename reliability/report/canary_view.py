@@ -6,7 +6,7 @@ catalogues only choose. No sentence says that a whole range is inside the budget
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -14,6 +14,7 @@ from reliability.clock import parse_instant
 from reliability.report.arm_words import key_of
 from reliability.report.words import Words
 
+BUSY_MACHINE_FRACTION: Final = 0.40  # above it, latencies may tell of the machine and not of the service
 Data = Mapping[str, Any]
 
 
@@ -130,6 +131,10 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
         "outage": outage,
         "outage_seconds": _seconds_between(outage["began_at"], outage["ended_at"]) if outage else None,
         "cpu_fraction": data.get("cpu_fraction"),
+        "machine_fraction": data.get("machine_cpu_fraction"),
+        "machine_was_busy": data.get("machine_cpu_fraction", 0.0) > BUSY_MACHINE_FRACTION,
+        "busy_fraction": BUSY_MACHINE_FRACTION,
+        "lateness_seconds": data.get("largest_arrival_lateness_seconds"),
         "cpu_seconds": data.get("cpu_seconds_per_request"),
         "texts": [_recorded(data[name], words) for name in ("service_times", "storage") if data.get(name)],
     }

@@ -176,6 +176,28 @@ def test_an_experiment_on_the_layers_shows_which_arm_has_them_and_no_delay_that_
     assert words_in(language).text("canary.experiment.delay") not in html
 
 
+@pytest.mark.parametrize(
+    ("machine", "is_noted"), [(0.40, False), (0.9999, True)], ids=["room-to-spare", "busy-with-other-work"]
+)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_an_experiment_shows_how_busy_its_machine_was_and_notes_when_that_was_too_much(
+    language: str, machine: float, is_noted: bool
+) -> None:
+    data = {
+        "arms": {}, "cpu_fraction": 0.0624, "machine_cpu_fraction": machine,
+        "cpu_seconds_per_request": {"baseline": 0.001, "canary": 0.0013},
+        "largest_arrival_lateness_seconds": 0.297951,
+    }  # fmt: skip
+
+    html = render_block("experiment", data, language=language)
+
+    formats = words_in(language).formats
+    for shown in (formats.percent(0.0624), formats.percent(machine), formats.ms(0.297951)):
+        assert shown in html
+    note = words_in(language).text("canary.experiment.busy", machine=machine, limit=0.40)
+    assert (f'<p class="note">{note}</p>' in html) == is_noted
+
+
 def test_texts_of_our_own_experiments_are_translated_and_others_quoted() -> None:
     ours, other = "one SQLite file per arm, WAL, synchronous=FULL", "tmpfs"
 
