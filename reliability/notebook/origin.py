@@ -18,6 +18,7 @@ from reliability.notebook.run import Place
 from reliability.settings import LIVE_WINDOW_MINUTES, WARMUP_MINUTES, CanarySettings
 from reliability.sources.answer_store import INDEX_NAME, RecordingTransport, ReplayTransport
 from reliability.sources.captures import Capture, read_bare_capture, read_capture
+from reliability.sources.component_metrics import NAMES, read_components
 from reliability.sources.connection import CONFIGURED, connect
 from reliability.sources.live_transport import LiveTransport
 from reliability.sources.manifest import USUAL_ARMS, USUAL_METRICS, told_by
@@ -165,7 +166,18 @@ def _recorded(parameters: Parameters, capture: Capture, window: Window, **known:
     }
     start = None if parameters["window_minutes"] else window.start
     origin = _origin(_chosen(parameters, told), capture, as_of=manifest.as_of, start=start)
-    return replace(origin, service=manifest.service, experiment=manifest.experiment)
+    return replace(origin, service=manifest.service, experiment=_experiment(capture, origin.arms["canary"]))
+
+
+def _experiment(capture: Capture, canary: Arm) -> Mapping[str, Any]:
+    """Add to the facts of an experiment with an outage how many calls the canary's breakers refused, if it has any."""
+    manifest = capture.manifest
+    if not manifest.experiment.get("payment_outage"):
+        return manifest.experiment
+    answer = capture.fetch(metrics=NAMES, matchers=canary.matchers, window=manifest.window)
+    breakers = read_components(answer, window=manifest.window).breakers
+    refused = {"breaker_refused_calls": sum(each.calls.get("rejected", 0) for each in breakers)} if breakers else {}
+    return {**manifest.experiment, **refused}
 
 
 def _chosen(parameters: Parameters, known: Parameters) -> Parameters:

@@ -129,6 +129,7 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
         "kill": kill,
         "away_seconds": _seconds_between(kill["killed_at"], kill["restarted_at"]) if kill else None,
         "outage": outage,
+        "refused_count": data.get("breaker_refused_calls", 0),
         "outage_seconds": _seconds_between(outage["began_at"], outage["ended_at"]) if outage else None,
         "cpu_fraction": data.get("cpu_fraction"),
         "machine_fraction": data.get("machine_cpu_fraction"),

@@ -5,13 +5,14 @@ for two minutes. Clocks are set by hand, so nothing waits.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
@@ -46,7 +47,7 @@ class Process:
         """Wire the components as a service does."""
         self.breaker = CircuitBreaker(
             "payments",
-            open_seconds=5,
+            open_seconds=10,
             counted=(RuntimeError,),
             metrics=CircuitMetrics(self.registry),
             clock=lambda: self.clock.now().timestamp(),
@@ -82,13 +83,16 @@ class Process:
                 yield tuple(labels.items()), str(float(sample.value))
 
 
-def capture_reports(folder: Path, *, without: str = "-", stays_open: bool = False) -> Path:
+def capture_reports(
+    folder: Path, *, without: str = "-", stays_open: bool = False, experiment: Mapping[str, Any] = MappingProxyType({})
+) -> Path:
     """Write a capture of the half hour.
 
     Args:
         folder: Where it is written.
         without: Metrics whose name begins so are left out.
         stays_open: The outage lasts to the end.
+        experiment: What its manifest tells of an experiment.
     """
     found = {labels: values for labels, values in scraped(stays_open).items() if not labels[0][1].startswith(without)}
     result = [{"metric": dict(labels), "values": values} for labels, values in found.items()]
@@ -103,6 +107,7 @@ def capture_reports(folder: Path, *, without: str = "-", stays_open: bool = Fals
         window=Window(start=start, end=end),
         scrape_interval_seconds=SCRAPE_SECONDS,
         capture_sha256="0" * 64,
+        experiment=dict(experiment),
     )
     write_capture(folder, json.dumps(body).encode(), manifest)
     return folder

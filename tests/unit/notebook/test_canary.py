@@ -15,6 +15,7 @@ from reliability.notebook.run import close_run, open_run
 from reliability.report.blocks import render_block
 from reliability.sources.samples import open_sample
 from tests.fakes import ManualClock
+from tests.unit.notebook.reported import capture_reports
 
 CELLS = (nb.latency, nb.errors, nb.buckets, nb.routes, nb.exposure, nb.checks, nb.queries)
 TWO_WINDOWS = {
@@ -51,6 +52,23 @@ def test_each_sample_has_its_verdict_and_reason(tmp_path, sample, verdict, reaso
     data = report(tmp_path, source=f"sample:{sample}")
 
     assert (data["verdict"], data["reason"], data["sample"]) == (verdict, reason, sample)
+
+
+@pytest.mark.parametrize(
+    ("told", "without", "refused"),
+    [
+        ({"payment_outage": {"began_at": "..."}}, "-", 10),
+        ({"payment_outage": {"began_at": "..."}}, "reliability_circuit", None),
+        ({"kill": None}, "-", None),
+    ],
+    ids=["outage", "no-breaker", "no-outage"],
+)
+def test_an_outage_on_purpose_is_told_with_the_calls_that_the_breakers_refused(tmp_path, told, without, refused):
+    capture = capture_reports(tmp_path / "shop", without=without, experiment=told)
+
+    experiment = report(tmp_path, source=str(capture))["experiment"]
+
+    assert experiment == told | ({} if refused is None else {"breaker_refused_calls": refused})
 
 
 def test_requests_of_the_arm_that_served_are_told_the_same_in_figure_and_check(tmp_path):

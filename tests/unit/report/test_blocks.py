@@ -177,6 +177,18 @@ def test_an_experiment_on_the_layers_shows_which_arm_has_them_and_no_delay_that_
 
 
 @pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "count as errors and as fast answers"), ("es", "cuentan como errores y como respuestas")],
+)
+def test_calls_that_a_breaker_refused_in_the_outage_are_told_with_what_they_count_as(language: str, told: str) -> None:
+    outage = {"began_at": "2026-11-27T17:10:28Z", "ended_at": "2026-11-27T17:10:43Z"}
+    data = {"arms": {}, "payment_outage": outage}
+
+    assert told in render_block("experiment", {**data, "breaker_refused_calls": 127}, language=language)
+    assert told not in render_block("experiment", data, language=language)
+
+
+@pytest.mark.parametrize(
     ("machine", "is_noted"), [(0.40, False), (0.9999, True)], ids=["room-to-spare", "busy-with-other-work"]
 )
 @pytest.mark.parametrize("language", ["en", "es"])
