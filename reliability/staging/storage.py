@@ -91,7 +91,12 @@ class ArmStorage:
             make_fresh_schema(_read(self.choice.storage_variable), self._schema)
         self.open_store().close()
         self.open_locks(metrics=None).close()
-        self.open_sessions().close()
+        sessions = self.open_sessions()  # names a library that is missing
+        if self.choice.sessions_variable is not None:
+            from reliability.staging.redis_server import forget_sessions  # noqa: PLC0415 -- needs redis
+
+            forget_sessions(_read(self.choice.sessions_variable), self._namespace)
+        sessions.close()
 
     def open_store(self) -> ReservationStore:
         """Open rooms and reservations."""
@@ -121,11 +126,16 @@ class ArmStorage:
             ttl_seconds=SESSION_TTL_SECONDS,
             touch_step_seconds=_TOUCH_STEP_SECONDS,
             durable=True,
+            namespace=self._namespace,
         )
 
     @property
     def _file(self) -> Path:
         return self.folder / f"{self.arm}.sqlite3"
+
+    @property
+    def _namespace(self) -> str:
+        return f"staging-{self.arm}"
 
     @property
     def _schema(self) -> str:

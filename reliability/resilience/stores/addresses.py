@@ -58,6 +58,7 @@ def open_session_manager(
     largest_bytes: int = 65536,
     touch_step_seconds: float = 0.0,
     durable: bool = False,
+    namespace: str = "",
     clock: Clock | None = None,
 ) -> "SessionManager":
     """Open the session manager of an address; its tables are made or migrated where they are not there.
@@ -70,6 +71,7 @@ def open_session_manager(
         largest_bytes: Largest context, as JSON.
         touch_step_seconds: A touch that gains less than this writes nothing.
         durable: Whether SQLite has an update on the disk before it is answered; Redis keeps as its server is set.
+        namespace: In Redis, sessions of another namespace are not seen; SQLite has another file for that.
         clock: What SQLite takes the time from; Redis uses its own.
 
     Returns:
@@ -83,8 +85,8 @@ def open_session_manager(
 
     makers: Mapping[str, Callable[[], SessionStore]] = {
         "sqlite": lambda: _sqlite_sessions(sqlite_file(url, folder=folder), clock or SystemClock(), durable=durable),
-        "redis": lambda: _redis_sessions(url),
-        "rediss": lambda: _redis_sessions(url),
+        "redis": lambda: _redis_sessions(url, namespace),
+        "rediss": lambda: _redis_sessions(url, namespace),
     }
     return SessionManager(
         _open(url, makers, kind="sessions"),
@@ -161,7 +163,7 @@ def _sqlite_sessions(path: Path, clock: Clock, *, durable: bool) -> "SessionStor
     return SqliteSessions(_with_folder(path), clock=clock, durable=durable)
 
 
-def _redis_sessions(url: str) -> "SessionStore":
+def _redis_sessions(url: str, namespace: str) -> "SessionStore":
     from reliability.resilience.stores.redis_sessions import RedisSessions  # noqa: PLC0415 -- needs redis
 
-    return RedisSessions(url)
+    return RedisSessions(url, namespace=namespace)

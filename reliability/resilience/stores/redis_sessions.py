@@ -19,7 +19,7 @@ from redis.retry import Retry
 from reliability.errors import BackendBrokenError, BackendBusyError, BackendUnavailableError, SettingsError
 from reliability.resilience.sessions import Answer, Refusal, Refused, SessionRules, Stored
 
-_PREFIX: Final = "{reliability-session:1}"  # the number is the version of this form
+_FORM: Final = "reliability-session:1"  # the number is the version of this form
 _CALL_SECONDS: Final = 5.0
 _A_FEW: Final = 10  # dead ones that each new one takes out of the index, so that it does not grow for ever
 
@@ -151,13 +151,15 @@ class RedisSessions:
         url: `redis://user:password@host:port/database` or `rediss://...`; its options, for example
             `?socket_timeout=1`, win over the 5 s that a call waits otherwise.
         client: Used instead of one made from `url`.
+        namespace: Sessions of another one are neither seen nor counted; letters, digits and `-`.
 
     Raises:
         SettingsError: The address cannot be understood; it is not repeated.
     """
 
-    def __init__(self, url: str, *, client: redis.Redis | None = None) -> None:
-        self._client = client or _client(url)
+    def __init__(self, url: str, *, client: redis.Redis | None = None, namespace: str = "") -> None:
+        self._prefix = key_prefix(namespace)
+        self._client = client or redis_client(url)
         kwargs = self._client.connection_pool.connection_kwargs
         self._place = f"Redis at {kwargs.get('host')}:{kwargs.get('port')}, database {kwargs.get('db') or 0}"
         self._kinds: tuple[str, ...] = ()
@@ -223,11 +225,11 @@ class RedisSessions:
 
     def _run(self, script: str, session_id: str | None = None, *arguments: str | int) -> list[Any]:
         """Run a script; again with the indexes of the kinds that it asks for, having done nothing, if it does."""
-        own = () if session_id is None else (session_id, *arguments)
-        session = () if session_id is None else (f"{_PREFIX}:session:{session_id}", f"{_PREFIX}:context:{session_id}")
+        own, prefix = () if session_id is None else (session_id, *arguments), self._prefix
+        session = () if session_id is None else (f"{prefix}:session:{session_id}", f"{prefix}:context:{session_id}")
         while True:
             kinds = self._kinds
-            keys = [f"{_PREFIX}:kinds", *(f"{_PREFIX}:expiry:{kind}" for kind in kinds), *session]
+            keys = [f"{prefix}:kinds", *(f"{prefix}:expiry:{kind}" for kind in kinds), *session]
             with self._explained():
                 reply: list[Any] = json.loads(self._scripts[script](keys=keys, args=[len(kinds), *kinds, *own]))
             if reply[0] != "unknown":
@@ -261,7 +263,17 @@ class RedisSessions:
             ) from err
 
 
-def _client(url: str) -> redis.Redis:
+def key_prefix(namespace: str = "") -> str:
+    """Return how all keys of a namespace begin."""
+    return f"{{{_FORM}:{namespace}}}" if namespace else f"{{{_FORM}}}"
+
+
+def redis_client(url: str) -> redis.Redis:
+    """Make a client that waits a few seconds and sends nothing twice.
+
+    Raises:
+        SettingsError: The address cannot be understood; it is not repeated.
+    """
     try:
         client = redis.Redis.from_url(
             url,

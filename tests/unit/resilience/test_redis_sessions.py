@@ -48,6 +48,19 @@ def test_a_session_whose_end_redis_has_not_seen_yet_is_over_and_its_id_may_be_ta
     assert other.trim() == 0
 
 
+def test_sessions_of_another_namespace_are_neither_seen_nor_counted(client):
+    here, there = (SessionManager(RedisSessions("", client=client, namespace=name)) for name in ("here", "there"))
+    here.create({"a": 1}, session_id="ana")
+
+    there.create({"b": 2}, session_id="ana")
+
+    assert here.get("ana").context == {"a": 1}
+    assert here.count_active() == there.count_active() == {"guest": 1}
+    assert {key.partition("}")[0] for key in client.keys("*")} == {
+        "{reliability-session:1:here", "{reliability-session:1:there",
+    }  # fmt: skip
+
+
 def test_a_server_that_forgot_the_scripts_is_told_them_again(client):
     manager = manager_at(RedisPlace(lambda: client))
     made = manager.create()
