@@ -118,6 +118,7 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
     arms, kill, outage = data.get("arms", {}), data.get("kill"), data.get("payment_outage")
     canary = arms.get("canary", {})
     layers = {arm: told["layers"] for arm, told in arms.items() if "layers" in told}
+    homes = data.get("sessions", {})
     delay_fraction = canary.get("delay_factor", 1) - 1
     return {
         "layers": layers if any(layers.values()) else None,
@@ -137,8 +138,16 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
         "busy_fraction": BUSY_MACHINE_FRACTION,
         "lateness_seconds": data.get("largest_arrival_lateness_seconds"),
         "cpu_seconds": data.get("cpu_seconds_per_request"),
+        "homes": [_home(homes[arm], words) for arm in ("baseline", "canary")] if homes else None,
+        "homes_differ": homes.get("baseline") != homes.get("canary"),
         "texts": [_recorded(data[name], words) for name in ("service_times", "storage") if data.get(name)],
     }
+
+
+def _home(told: Data, words: Words) -> tuple[str, str]:
+    """Return where sessions lie, and what is kept there for certain; an unknown code stays as it stands."""
+    key = f"canary.experiment.durability.{told['durability']}"
+    return told["store"], words.text(key) if words.knows(key) else told["durability"]
 
 
 def _seconds_between(start: str, end: str) -> float:

@@ -31,7 +31,8 @@ def record(
     """Record the experiment PLAN as a capture in OUT and print its folder.
 
     Without variables each arm keeps everything in a SQLite file of its own. In a PostgreSQL each
-    arm gets a schema `reliability_staging_...`, which is emptied first.
+    arm gets a schema `reliability_staging_...`, in a Redis a namespace; both are emptied first. The first
+    needs the second, so that no arm keeps its sessions in a file beside an arm on a server.
     """
     chosen = PLANS[plan] if minutes is None else PLANS[plan].lasting(minutes=minutes)
     storage = StorageChoice(storage_variable=storage_variable, sessions_variable=sessions_variable)

@@ -8,6 +8,7 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
@@ -20,7 +21,7 @@ from reliability.staging.experiment import Findings, KillEvent, OutageEvent
 from reliability.staging.planner import power_to_decide, tail_index
 from reliability.staging.plans import LAYERS, SERVICE, ArmPlan, ExperimentPlan
 from reliability.staging.request_log import LoggedRequest
-from reliability.staging.storage import SQLITE_FILES, StorageChoice
+from reliability.staging.storage import IN_FILES, SQLITE_FILES, SessionHome, StorageChoice
 from reliability.staging.truth import kill_gap_requests_at_most, truth_of
 from reliability.window import Window
 
@@ -44,6 +45,7 @@ def describe(
     requests: Sequence[LoggedRequest],
     *,
     storage: StorageChoice = SQLITE_FILES,
+    homes: Mapping[str, SessionHome] = IN_FILES,
 ) -> Manifest:
     """Describe an experiment's findings.
 
@@ -51,7 +53,8 @@ def describe(
         plan: What was run.
         findings: What it left behind.
         requests: The client's whole log.
-        storage: Where both arms kept their reservations and sessions.
+        storage: Where both arms kept their reservations.
+        homes: Where sessions lay without layers and with them; see `StorageChoice.find_homes`.
 
     Returns:
         The manifest; the checksum is put in when the capture is written.
@@ -84,7 +87,11 @@ def describe(
         infos=_strings(findings.body, "infos"),
         arms={a.arm: ArmEntry(matchers=f'arm="{a.arm}"', release=a.release) for a in plan.arms},
         metrics=_METRICS,
-        experiment={"storage": storage.words, **_experiment(plan, findings, counters, requests)},
+        experiment={
+            "storage": storage.words,
+            "sessions": {a.arm: asdict(homes["layers" if a.layers else "plain"]) for a in plan.arms},
+            **_experiment(plan, findings, counters, requests),
+        },
         truth={
             "whole": _truth_by_arm(plan, requests),
             "judged": _truth_by_arm(plan, judged),

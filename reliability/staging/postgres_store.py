@@ -141,5 +141,22 @@ def make_fresh_schema(url: str, schema: str) -> None:
         ) from None
 
 
+def is_durable(url: str) -> bool:
+    """Ask whether a commit is on the server's disk before it is answered.
+
+    Raises:
+        StagingError: The server did not answer; the address is not repeated.
+    """
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
+            asked = connection.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+            return "off" not in (asked.fetchone() or ("off",))
+    except psycopg.Error as err:
+        raise StagingError(
+            f"the PostgreSQL of the storage did not answer ({type(err).__name__}, state {err.sqlstate or 'none'}); "
+            "see that it runs."
+        ) from None
+
+
 def _row(made: Reservation, stay: Stay) -> tuple[str, int, str, int, int]:
     return made.reservation_id, made.room_id, stay.guest, stay.first_day, stay.last_day

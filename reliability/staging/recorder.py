@@ -44,7 +44,8 @@ def record_experiment(
         The capture's folder.
 
     Raises:
-        UsageError: The capture exists already, or a variable does not hold an address.
+        UsageError: The capture exists already, or the variables do not fit.
+        SettingsError: An address of a server cannot be understood.
         StagingError: A program is missing or ended, or the capture does not agree with the
             client's log; nothing is written then.
         BackendError: The storage cannot be reached or used.
@@ -54,6 +55,7 @@ def record_experiment(
     if target.exists():
         raise UsageError(f"{target} exists; remove it or choose another folder with --out.")
     storage.check(os.environ)
+    homes = storage.find_homes()
     with tempfile.TemporaryDirectory(prefix="reliability-staging-") as name:
         findings = run_experiment(
             plan,
@@ -64,7 +66,7 @@ def record_experiment(
             progress=progress,
         )
         requests = list(read_requests(findings.log_path))
-    manifest = describe(plan, findings, requests, storage=storage)
+    manifest = describe(plan, findings, requests, storage=storage, homes=homes)
     write_capture(target, findings.body, manifest if sealed is None else _blinded(manifest, sealed))
     return target
 

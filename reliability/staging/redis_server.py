@@ -5,20 +5,20 @@ Sessions themselves are the business of `reliability.resilience.stores.redis_ses
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final
 
 import redis
 
 from reliability.errors import StagingError
 from reliability.resilience.stores.redis_sessions import key_prefix, redis_client
+from reliability.staging.storage import Durability
 
 _AT_ONCE: Final = 500
-_BY_APPENDFSYNC: Final[dict[str | None, "Durability"]] = {
+_BY_APPENDFSYNC: Final[dict[str | None, Durability]] = {
     "always": "each-write",
     "everysec": "each-second",
     "no": "none",
 }
-Durability = Literal["each-write", "each-second", "none", "unknown"]
 
 
 def forget_sessions(url: str, namespace: str) -> None:

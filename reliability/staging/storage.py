@@ -1,6 +1,7 @@
 """Where an arm keeps what it must not lose: SQLite files in the experiment's folder, or given servers.
 
-Both arms always use the same kind. Addresses of servers come from environment variables,
+Both arms always use the same kind for rooms and reservations; where they do not for sessions, the
+manifest says so. Addresses of servers come from environment variables,
 which replicas inherit, so that no password stands on a command line. What is kept is the
 business of `store` and of the resilience layers.
 """
@@ -9,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from reliability.errors import StagingError, UsageError
 from reliability.resilience.lock_service import LeaseStore, LockService
@@ -27,15 +28,35 @@ _TOUCH_STEP_SECONDS: Final = 60.0  # a touch that gains less than this writes no
 _SCHEMA_PREFIX: Final = "reliability_staging_"
 
 
+Durability = Literal["each-write", "each-second", "none", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionHome:
+    """Where the sessions of an arm lie.
+
+    Attributes:
+        store: Name of the program.
+        durability: What is on the disk for certain: each write before its answer, all but those of the last
+            second, none; or nobody could tell.
+    """
+
+    store: str
+    durability: Durability
+
+
+IN_FILES: Final = {kind: SessionHome(store="SQLite", durability="each-write") for kind in ("plain", "layers")}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageChoice:
     """Which servers an experiment uses; both arms the same.
 
     Attributes:
-        storage_variable: Environment variable with a `postgresql://` address for rooms, reservations
-            and leases; None keeps them in one SQLite file per arm.
+        storage_variable: Environment variable with a `postgresql://` address for rooms, reservations,
+            leases and the sessions of an arm without layers; None keeps them in one SQLite file per arm.
         sessions_variable: Environment variable with a `redis://` address for the sessions of the
-            layers; None keeps them in the arm's SQLite file.
+            layers, which have no store in PostgreSQL; None keeps them in the arm's SQLite file.
     """
 
     storage_variable: str | None = None
@@ -50,15 +71,44 @@ class StorageChoice:
         return store + ("; sessions of the layers in Redis" if self.sessions_variable else "")
 
     def check(self, environ: Mapping[str, str]) -> None:
-        """Refuse variables that do not hold what they should.
+        """Refuse variables that do not hold what they should, or that would part the arms unseen.
 
         Raises:
-            UsageError: A variable is not set, or holds another kind of address; it is not repeated.
+            UsageError: A variable is not set, or holds another kind of address, which is not repeated; or
+                the sessions of the layers would stay in a file beside a baseline on a server.
         """
+        if self.storage_variable is not None and self.sessions_variable is None:
+            raise UsageError(
+                "with --storage-variable alone the baseline's sessions would lie on a server and the canary's in a "
+                "file, which is no comparison; give --sessions-variable too, or neither."
+            )
         wanted = {self.storage_variable: ("postgresql://",), self.sessions_variable: ("redis://", "rediss://")}
         for name, schemes in wanted.items():
             if name is not None and not environ.get(name, "").startswith(schemes):
                 raise UsageError(f"the environment variable {name} must hold an address that begins with {schemes[0]}.")
+
+    def find_homes(self) -> Mapping[str, SessionHome]:
+        """Ask where the sessions of an arm without layers and of one with them lie, and what a crash may lose there.
+
+        Returns:
+            By `plain` and `layers`.
+
+        Raises:
+            StagingError: A server did not answer.
+            SettingsError: An address cannot be understood; it is not repeated.
+        """
+        homes = dict(IN_FILES)
+        if self.storage_variable is not None:
+            from reliability.staging import postgres_store  # noqa: PLC0415 -- needs psycopg
+
+            durable = postgres_store.is_durable(_read(self.storage_variable))
+            homes["plain"] = SessionHome(store="PostgreSQL", durability="each-write" if durable else "none")
+        if self.sessions_variable is not None:
+            from reliability.staging import redis_server  # noqa: PLC0415 -- needs redis
+
+            durability = redis_server.ask_durability(_read(self.sessions_variable))
+            homes["layers"] = SessionHome(store="Redis", durability=durability)
+        return homes
 
 
 SQLITE_FILES: Final = StorageChoice()

@@ -1,5 +1,6 @@
 """The staging service on a real PostgreSQL and a real Redis: the contract of its store, and one desk on both."""
 
+import os
 from contextlib import closing
 
 import pytest
@@ -7,8 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from reliability.errors import BackendUnavailableError, StagingError
 from reliability.staging.layers import open_desk
-from reliability.staging.postgres_store import in_schema, make_fresh_schema
-from reliability.staging.storage import ArmStorage, StorageChoice
+from reliability.staging.postgres_store import in_schema, is_durable, make_fresh_schema
+from reliability.staging.storage import ArmStorage, SessionHome, StorageChoice
 from tests.unit.staging.store_contract import StoreContract, stay
 
 pytestmark = pytest.mark.integration
@@ -75,12 +76,17 @@ def test_a_desk_on_both_servers_reserves_and_keeps_sessions(storage, redis_serve
             sessions.create({"experiment": "the one before"})
         earlier.prepare()
     registry = CollectorRegistry()
+    choice.check(os.environ)
+    homes = choice.find_homes()
 
     with closing(open_desk(both, layers=True, registry=registry)) as desk:
         reserved = desk.reserve(stay(1, guest="g1"), lambda: None)
         opened = desk.open_session(stay(1, guest="g1"))
         seen = desk.read_session(stay(1, guest="g1"))
 
+        assert homes["plain"] == SessionHome(store="PostgreSQL", durability="each-write")
+        assert homes["layers"].store == "Redis"
+        assert homes["layers"].durability in {"each-write", "each-second", "none"}
         assert reserved.status == 201
         assert seen.body == opened.body
         assert registry.get_sample_value("session_active_total", {"kind": "guest"}) == 1
@@ -94,5 +100,12 @@ def test_a_desk_on_both_servers_reserves_and_keeps_sessions(storage, redis_serve
 def test_an_address_that_leads_nowhere_is_not_repeated(address):
     with pytest.raises((StagingError, BackendUnavailableError)) as refused:
         make_fresh_schema(in_schema(address, "staging"), "staging")
+
+    assert "hush" not in str(refused.value)
+
+
+def test_a_postgresql_where_nobody_listens_cannot_be_asked_what_it_keeps():
+    with pytest.raises(StagingError, match="see that it runs") as refused:
+        is_durable("postgresql://u:hush@127.0.0.1:1/db")
 
     assert "hush" not in str(refused.value)

@@ -188,6 +188,26 @@ def test_calls_that_a_breaker_refused_in_the_outage_are_told_with_what_they_coun
     assert told not in render_block("experiment", data, language=language)
 
 
+@pytest.mark.parametrize("durability", ["each-write", "each-second", "none", "unknown"])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_arms_that_do_not_keep_sessions_alike_are_noted_with_where_they_lie(language: str, durability: str) -> None:
+    in_file, in_redis = ({"store": "SQLite", "durability": "each-write"}, {"store": "Redis", "durability": durability})
+    words = words_in(language)
+
+    alike = render_block(
+        "experiment", {"arms": {}, "sessions": {"baseline": in_file, "canary": in_file}}, language=language
+    )
+    apart = render_block(
+        "experiment", {"arms": {}, "sessions": {"baseline": in_file, "canary": in_redis}}, language=language
+    )
+
+    note = words.text("canary.experiment.sessions_differ")
+    assert note in apart
+    assert note not in alike
+    assert f"Redis ({words.text(f'canary.experiment.durability.{durability}')})" in apart
+    assert alike.count(f"SQLite ({words.text('canary.experiment.durability.each-write')})") == 2
+
+
 @pytest.mark.parametrize(
     ("machine", "is_noted"), [(0.40, False), (0.9999, True)], ids=["room-to-spare", "busy-with-other-work"]
 )

@@ -9,7 +9,7 @@ from reliability.sources.manifest import manifest_text, parse_manifest
 from reliability.staging.description import describe
 from reliability.staging.experiment import Findings, KillEvent, OutageEvent
 from reliability.staging.plans import LAYERS, ArmPlan, ExperimentPlan
-from reliability.staging.storage import StorageChoice
+from reliability.staging.storage import SessionHome, StorageChoice
 from tests.unit.staging.captured import capture_body
 from tests.unit.staging.logged import answered, lost
 
@@ -101,13 +101,19 @@ def test_an_outage_of_the_payment_system_is_told():
 def test_the_arm_with_the_layers_is_told_and_which_they_are_and_where_things_were_kept():
     baseline, canary, standby = PLAN.arms
     plan = replace(PLAN, arms=(baseline, replace(canary, layers=True), standby))
-    choice = StorageChoice(storage_variable="STAGING_PG")
+    choice = StorageChoice(storage_variable="STAGING_PG", sessions_variable="STAGING_REDIS")
+    homes = {
+        "plain": SessionHome(store="PostgreSQL", durability="each-write"),
+        "layers": SessionHome(store="Redis", durability="none"),
+    }
 
-    experiment = described(plan, findings(), REQUESTS, storage=choice)["experiment"]
+    experiment = described(plan, findings(), REQUESTS, storage=choice, homes=homes)["experiment"]
 
     assert experiment["layers"] == LAYERS
     assert [experiment["arms"][arm]["layers"] for arm in ("baseline", "canary")] == [False, True]
-    assert experiment["storage"] == "one schema per arm in the same PostgreSQL"
+    assert experiment["storage"] == "one schema per arm in the same PostgreSQL; sessions of the layers in Redis"
+    assert experiment["sessions"]["baseline"] == {"store": "PostgreSQL", "durability": "each-write"}
+    assert experiment["sessions"]["canary"] == {"store": "Redis", "durability": "none"}
     assert described(PLAN, findings(), REQUESTS)["experiment"]["layers"] == "none"
 
 
