@@ -54,8 +54,8 @@ class Sample:
 _SAMPLES: Final = (
     Sample(name="pass", recording="pass"),
     Sample(name="fail", recording="fail"),
-    # The data is good, but 105 s after the warm-up decide nothing; the length was chosen afterwards, for this.
-    Sample(name="unsure", recording="pass", minutes=6.75),
+    # The data is good, but 96 s after the warm-up decide nothing; the length was chosen afterwards, for this.
+    Sample(name="unsure", recording="pass", minutes=6.6),
     # A replica that was up and scraped but never received traffic.
     Sample(name="nodata", recording="pass", canary_matchers='arm="standby"'),
 )
