@@ -4,6 +4,8 @@ A subclass gives the fixtures `place` (opens stores and lock services on one arm
 """
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -97,6 +99,27 @@ class StoreContract:
         locks.close()
 
         assert store.confirm(taken.room_id, stay(2), lease) is None
+
+    def test_no_room_is_reserved_twice_by_guests_with_and_without_a_lease_at_once(self, store, place):
+        locks = place.locks()
+        meet = threading.Barrier(2)
+
+        def plain(wanted):
+            meet.wait()
+            return store.reserve(wanted)
+
+        def layered(wanted, lease):
+            meet.wait()
+            return store.confirm(1, wanted, lease)
+
+        with ThreadPoolExecutor(2, initializer=lambda: store.read_session("g")) as pool:
+            for round_number in range(25):
+                wanted = stay(10 * round_number)  # on each of these days room 1 is the first free one
+                waiting = pool.submit(layered, wanted, leased(locks, 1, wanted)), pool.submit(plain, wanted)
+                made = [future.result() for future in waiting]
+                assert {each.room_id for each in made if each} in ({1}, {1, 2})
+                assert len({each.room_id for each in made if each}) == len([each for each in made if each])
+        locks.close()
 
     def test_a_guest_has_one_session_and_the_latest_counts(self, store):
         store.open_session("g")
