@@ -17,11 +17,13 @@ from reliability.errors import (
 from reliability.resilience.circuit_breaker import CircuitBreaker
 from reliability.resilience.session_manager import SessionManager
 from reliability.resilience.stores.memory_sessions import MemorySessions
+from reliability.resilience.stores.sqlite_database import SqliteDatabase
 from reliability.staging.desk import LayeredDesk, refusal_of
 from reliability.staging.layers import open_desk
 from reliability.staging.sqlite_store import SqliteStore
 from reliability.staging.storage import SQLITE_FILES, ArmStorage
 from reliability.staging.store import ROOM_COUNT
+from tests.fakes import ManualClock
 from tests.unit.staging.store_contract import stay
 
 BOUND_SECONDS = 20  # a hang ends the test; nothing waits that long
@@ -187,8 +189,61 @@ def test_five_failed_charges_open_the_breaker_and_the_sixth_guest_is_refused_una
     with pytest.raises(CircuitOpenError) as refused:
         layered.reserve(stay(1), paid)
 
-    assert 0 < refused.value.retry_after_seconds <= 5
+    assert 3 < refused.value.retry_after_seconds <= 5
     assert registry.get_sample_value("reliability_circuit_state", {"name": "payments", "state": "open"}) == 1
+
+
+def test_charges_that_fail_for_another_reason_leave_the_breaker_closed(layered):
+    def broken():
+        raise RuntimeError("a defect of ours, which says nothing about the payment system")
+
+    for _ in range(6):
+        with pytest.raises(RuntimeError):
+            layered.reserve(stay(1), broken)
+
+    assert layered.reserve(stay(1), paid).status == 201
+
+
+@pytest.mark.parametrize("layers", [False, True], ids=["without-layers", "with-layers"])
+def test_whatever_a_guest_is_told_is_on_the_disk_by_then_in_both_arms(monkeypatch, storage, registry, layers):
+    durable = {}
+    make = SqliteDatabase.__init__
+
+    def noted(database, path, **options):
+        durable[options["component"]] = options["durable"]
+        make(database, path, **options)
+
+    monkeypatch.setattr(SqliteDatabase, "__init__", noted)
+    open_desk(storage, layers=layers, registry=registry).close()
+
+    assert len(durable) == (3 if layers else 1)
+    assert all(durable.values())
+
+
+def test_a_session_lives_as_long_as_it_is_read_and_ends_when_it_is_not(storage, locks):
+    clock = ManualClock()
+    sessions = SessionManager(MemorySessions(clock=clock), ttl_seconds=600)
+    desk = LayeredDesk(storage.open_store(), locks=locks, sessions=sessions, payments=CircuitBreaker("payments"))
+    opened = desk.open_session(stay(1)).body
+
+    for _ in range(3):
+        clock.advance(400)
+        assert desk.read_session(stay(1)).body == opened
+    clock.advance(600)
+
+    assert desk.read_session(stay(1)).body == {"token": None}
+    desk.close()
+
+
+def test_a_desk_closes_everything_that_it_opened(storage, locks):
+    closed = []
+    sessions = SessionManager(MemorySessions())
+    sessions.close = lambda: closed.append("sessions")
+    desk = LayeredDesk(storage.open_store(), locks=locks, sessions=sessions, payments=CircuitBreaker("payments"))
+
+    desk.close()
+
+    assert closed == ["sessions"]
 
 
 def test_the_registry_of_a_layered_desk_carries_the_metrics_of_all_three_layers(layered, registry):
