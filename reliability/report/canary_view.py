@@ -118,20 +118,24 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
     arms, kill, outage = data.get("arms", {}), data.get("kill"), data.get("payment_outage")
     canary = arms.get("canary", {})
     layers = {arm: told["layers"] for arm, told in arms.items() if "layers" in told}
+    errors = {arm: told.get("error_fraction") for arm, told in arms.items()}
     homes = data.get("sessions", {})
+    away_seconds = _lasted(kill, "killed_at", "restarted_at")
+    outage_seconds = _lasted(outage, "began_at", "ended_at")
     delay_fraction = canary.get("delay_factor", 1) - 1
     return {
         "layers": layers if any(layers.values()) else None,
         "layers_text": _recorded(data.get("layers", ""), words),
         "delay_fraction": delay_fraction,
         "delay_name": (canary.get("delay_name") and _recorded(canary["delay_name"], words)) if delay_fraction else None,
-        "errors": {arm: told.get("error_fraction") for arm, told in arms.items()},
+        "layers_alone": not delay_fraction and errors.get("baseline") == errors.get("canary"),
+        "errors": errors,
         "power": data.get("planned_power"),
-        "kill": kill,
-        "away_seconds": _seconds_between(kill["killed_at"], kill["restarted_at"]) if kill else None,
-        "outage": outage,
+        "kill": None if away_seconds is None else kill,
+        "away_seconds": away_seconds,
+        "outage": None if outage_seconds is None else outage,
         "refused_count": data.get("breaker_refused_calls", 0),
-        "outage_seconds": _seconds_between(outage["began_at"], outage["ended_at"]) if outage else None,
+        "outage_seconds": outage_seconds,
         "cpu_fraction": data.get("cpu_fraction"),
         "machine_fraction": data.get("machine_cpu_fraction"),
         "machine_was_busy": data.get("machine_cpu_fraction", 0.0) > BUSY_MACHINE_FRACTION,
@@ -150,8 +154,13 @@ def _home(told: Data, words: Words) -> tuple[str, str]:
     return told["store"], words.text(key) if words.knows(key) else told["durability"]
 
 
-def _seconds_between(start: str, end: str) -> float:
-    return (parse_instant(end) - parse_instant(start)).total_seconds()
+def _lasted(told: object, start: str, end: str) -> float | None:
+    """Return the seconds that an event lasted; None when it is not told or makes no sense, which costs no verdict."""
+    try:
+        seconds = (parse_instant(told[end]) - parse_instant(told[start])).total_seconds()  # type: ignore[index]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return seconds if seconds >= 0 else None
 
 
 def _recorded(text: str, words: Words) -> tuple[Markup, str]:

@@ -188,6 +188,39 @@ def test_calls_that_a_breaker_refused_in_the_outage_are_told_with_what_they_coun
     assert told not in render_block("experiment", data, language=language)
 
 
+@pytest.mark.parametrize(
+    ("more", "is_alone"),
+    [({}, True), ({"delay_factor": 1.25}, False), ({"error_fraction": 0.03}, False)],
+    ids=["alone", "with-a-delay", "with-errors"],
+)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_layers_are_the_change_under_test_only_where_nothing_else_was_changed(
+    language: str, more: dict[str, float], is_alone: bool
+) -> None:
+    baseline = {"delay_factor": 1.0, "error_fraction": 0.005, "layers": False}
+    data = {"arms": {"baseline": baseline, "canary": {**baseline, "layers": True, **more}}, "layers": LAYERS}
+
+    html = render_block("experiment", data, language=language)
+
+    key = "canary.experiment.layers" if is_alone else "canary.experiment.layers_among"
+    assert f"<dt>{words_in(language).text(key)}</dt>" in html
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["x", {}, {"began_at": "nonsense", "ended_at": "2026-11-27T17:10:43Z"}, {"began_at": 1, "ended_at": 2},
+     {"began_at": "2026-11-27T17:10:43Z", "ended_at": "2026-11-27T17:10:28Z"}],
+    ids=["no-event", "empty", "no-instant", "numbers", "ends-before-it-begins"],
+)  # fmt: skip
+def test_an_event_that_makes_no_sense_is_left_out_and_the_rest_shown(event: object) -> None:
+    html = render_block(
+        "experiment", {"arms": {}, "payment_outage": event, "kill": event, "storage": "tmpfs"}, language="en"
+    )
+
+    assert "<dd>" not in html
+    assert "tmpfs" in html
+
+
 @pytest.mark.parametrize("durability", ["each-write", "each-second", "none", "unknown"])
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_arms_that_do_not_keep_sessions_alike_are_noted_with_where_they_lie(language: str, durability: str) -> None:
