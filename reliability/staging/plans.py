@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from reliability.errors import UsageError
 from reliability.staging.service_model import BASE_ERROR_FRACTION
 
 BASELINE_RELEASE: Final = "2.7.3"
@@ -124,7 +125,13 @@ class ExperimentPlan:
         return math.inf if self.payment_outage is None else self.payment_outage.after_fraction * self.load_seconds
 
     def lasting(self, *, minutes: float) -> "ExperimentPlan":
-        """Return the same experiment with another length."""
+        """Return the same experiment with another length.
+
+        Raises:
+            UsageError: It has no end, or none that comes after its beginning.
+        """
+        if not 0 < minutes < math.inf:
+            raise UsageError(f"an experiment cannot last {minutes:g} minutes; give --minutes a number above 0.")
         return replace(self, load_seconds=minutes * 60)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reliability.atomic import write_text_whole
 from reliability.clock import Clock, SystemClock
-from reliability.errors import UsageError
+from reliability.errors import UsageError, WriteError
 from reliability.sources.captures import write_capture
 from reliability.sources.manifest import Manifest, manifest_text
 from reliability.staging.description import describe
@@ -54,6 +54,7 @@ def record_experiment(
     target = folder / plan.name
     if target.exists():
         raise UsageError(f"{target} exists; remove it or choose another folder with --out.")
+    _check_writable(folder)
     storage.check(os.environ)
     homes = storage.find_homes()
     with tempfile.TemporaryDirectory(prefix="reliability-staging-") as name:
@@ -69,6 +70,16 @@ def record_experiment(
     manifest = describe(plan, findings, requests, storage=storage, homes=homes)
     write_capture(target, findings.body, manifest if sealed is None else _blinded(manifest, sealed))
     return target
+
+
+def _check_writable(folder: Path) -> None:
+    """Notice before half an hour of load that nothing could be written behind it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as err:
+        raise WriteError(f"{folder} cannot be written ({err.strerror}); choose another folder with --out.") from err
 
 
 def _blinded(manifest: Manifest, sealed: Path) -> Manifest:
