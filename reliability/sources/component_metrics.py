@@ -25,6 +25,7 @@ LEASES: Final = "reliability_lock_leases"
 SESSIONS: Final = "session_active_total"
 NAMES: Final = (STATE, TRANSITIONS, CALLS, LISTENER_ERRORS, OPERATIONS, LEASES, SESSIONS)
 _FRESH_SCRAPES: Final = 2.5  # a process that missed so many scrapes at the window's end is gone
+_MOST: Final = 1e15  # a count beyond is a defect of whoever reports it, like one that is negative or no number
 _WORST_FIRST: Final = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
 Spell = tuple[float, float]
 
@@ -100,6 +101,7 @@ def read_components(answer: Answer, *, window: Window) -> ComponentReport:
 
     Counters are counted from the first scrape of each series in or before the window, so at most one
     scrape interval is left out; a restart of a process loses nothing but what it counted after its last scrape.
+    A sample that is no count (NaN, an infinity, negative, or beyond all measure) is as if it had not been scraped.
 
     Args:
         answer: Samples of `NAMES`, also of some time before the window.
@@ -126,14 +128,15 @@ def read_components(answer: Answer, *, window: Window) -> ComponentReport:
 
 
 def _inside(series: Series, window: Window) -> Series | None:
-    """Cut a series to the window and the one sample before it; None when nothing of it lies inside."""
-    times = series.times_seconds
+    """Cut the counts of a series to the window and the one before it; None when none of them lies inside."""
+    counts = (series.values >= 0) & (series.values <= _MOST)
+    times, values = series.times_seconds[counts], series.values[counts]
     first = int(times.searchsorted(window.start.timestamp(), side="left"))
     last = int(times.searchsorted(window.end.timestamp(), side="right"))
     if first >= last:
         return None
     kept = slice(max(0, first - 1), last)
-    return Series(labels=series.labels, times_seconds=times[kept], values=series.values[kept])
+    return Series(labels=series.labels, times_seconds=times[kept], values=values[kept])
 
 
 def _grouped(series: Sequence[Series], *labels: str) -> Iterator[tuple[tuple[str, ...], list[Series]]]:

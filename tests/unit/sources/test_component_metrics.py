@@ -16,6 +16,7 @@ from reliability.sources.component_metrics import (
     SESSIONS,
     STATE,
     BreakerReport,
+    ComponentReport,
     read_components,
 )
 from reliability.window import Window
@@ -36,6 +37,10 @@ def breaker(states: Sequence[str], *, instance: str = "a", first: int = 0) -> li
     """Make the three series of one breaker in one process."""
     labels = {"name": "payments", "instance": instance}
     return [series(STATE, [float(s == state) for s in states], first=first, state=state, **labels) for state in STATES]
+
+
+def read(*found: Series) -> ComponentReport:
+    return read_components(Answer(series=found), window=WINDOW)
 
 
 def read_breaker(*found: Series) -> BreakerReport:
@@ -66,6 +71,27 @@ def test_a_restart_loses_no_count_that_a_scrape_saw(steps: list[int], restart: i
 
 def test_counters_of_all_processes_are_added_up() -> None:
     assert count(acquired([5, 7, 9]), acquired([0, 1, 1], instance="b")) == 5
+
+
+NO_COUNTS = st.sampled_from([float("nan"), float("inf"), float("-inf"), -5.0, 1e300])
+
+
+@given(bad=NO_COUNTS, at=st.integers(0, 10), metric=st.sampled_from([OPERATIONS, CALLS, LEASES, SESSIONS, STATE]))
+def test_a_sample_that_is_no_count_changes_nothing_that_the_others_say(bad: float, at: int, metric: str) -> None:
+    labels = {"operation": "acquire", "outcome": "ok", "kind": "guest", "name": "payments", "state": "closed"}
+    sound = series(metric, [1.0] * 11, **labels)
+    values = sound.values.copy()
+    values[at] = bad
+    spoilt = Series(labels=sound.labels, times_seconds=sound.times_seconds, values=values)
+    without = np.arange(11) != at
+    missing = Series(labels=sound.labels, times_seconds=sound.times_seconds[without], values=sound.values[without])
+
+    assert repr(read(spoilt)) == repr(read(missing))
+
+
+@given(bad=NO_COUNTS)
+def test_a_series_without_any_count_was_not_measured(bad: float) -> None:
+    assert not read(series(SESSIONS, [bad] * 11, kind="guest")).is_measured
 
 
 def test_what_was_counted_before_the_window_is_left_out() -> None:
