@@ -74,9 +74,9 @@ def record_experiment(
 
 def _check_writable(folder: Path) -> None:
     """Notice before half an hour of load that nothing could be written behind it."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as err:
         raise WriteError(f"{folder} cannot be written ({err.strerror}); choose another folder with --out.") from err
