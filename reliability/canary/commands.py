@@ -12,6 +12,7 @@ import click
 
 from reliability.errors import ParameterError
 from reliability.lazy_group import LazyGroup
+from reliability.resilience.lease_checks import LARGEST_TOKEN
 
 _STATUSES: Final = """Exit status:
   0 pass, 1 fail, 2 usage or settings, 3 no decision yet, 4 no data, 5 run error, 6 the window is taken."""
@@ -45,7 +46,12 @@ Examples:
 @click.option("-p", "assignments", metavar="NAME=VALUE", multiple=True, help="Set an option of [canary].")
 @click.option("--increments", type=click.Path(path_type=Path), help="Judge a kept file again instead of a source.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep what was judged; a name with .gz is packed.")
-@click.option("--lease", metavar="TOKEN", type=int, help="Judge the window that was reserved with this fencing token.")
+@click.option(
+    "--lease",
+    metavar="TOKEN",
+    type=click.IntRange(1, LARGEST_TOKEN),
+    help="Judge the window that was reserved with this fencing token.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, the same for the same increments.")
 @click.pass_context
 def canary(

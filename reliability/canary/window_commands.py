@@ -4,10 +4,11 @@ Parses, calls one function, prints, sets the status.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +16,14 @@ import click
 
 from reliability.canary.windows import Windows, open_windows, this_process, told
 from reliability.clock import SystemClock, format_instant, parse_instant
+from reliability.errors import ParameterError
 from reliability.report.words import printable
+from reliability.resilience.lease_checks import LARGEST_TOKEN
 from reliability.settings import LIVE_WINDOW_MINUTES
 from reliability.settings_file import find_project_folder, read_settings
 from reliability.window import Window
 
+TOKEN: Final = click.IntRange(1, LARGEST_TOKEN)
 _STATUSES: Final = "Exit status: 0 done, 2 usage or settings, 5 not held or run error, 6 the window is taken."
 
 
@@ -31,9 +35,15 @@ def _examples(*lines: str) -> str:
 
 def _instant(_ctx: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
     try:
-        return None if text is None else parse_instant(text)
-    except ValueError as err:
+        return None if text is None else parse_instant(text).astimezone(UTC)
+    except (ValueError, OverflowError) as err:
         raise click.BadParameter(str(err)) from err
+
+
+def _number(_ctx: click.Context, _option: click.Parameter, minutes: float) -> float:
+    if math.isnan(minutes):  # which lies in every range
+        raise click.BadParameter("nan is no length of time")
+    return minutes
 
 
 @contextmanager
@@ -56,7 +66,8 @@ def window() -> None:
 @click.option("--start", callback=_instant, metavar="INSTANT", help="Start, for example 2026-11-27T02:00:00Z; now.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, 60 * 24 * 31, min_open=True),
+    type=click.FloatRange(0.01, 60 * 24 * 31),
+    callback=_number,
     default=LIVE_WINDOW_MINUTES,
     show_default=True,
     help="Length with warm-up.",
@@ -69,7 +80,10 @@ def reserve(*, start: datetime | None, minutes: float, holder: str | None) -> No
     """
     now = SystemClock().now()
     begin = start or now.replace(microsecond=0)
-    asked = Window(start=begin, end=begin + timedelta(minutes=minutes))
+    try:
+        asked = Window(start=begin, end=begin + timedelta(minutes=minutes))
+    except OverflowError as err:
+        raise ParameterError(f"--start {format_instant(begin)}: the window has no end; give an earlier one.") from err
     with _windows() as windows:
         lease = windows.reserve(asked, holder=holder or this_process(), now=now)
     click.echo(str(lease.fencing_token))
@@ -78,7 +92,7 @@ def reserve(*, start: datetime | None, minutes: float, holder: str | None) -> No
 
 
 @window.command(epilog=_examples("extend 7 --end 2026-11-27T03:30:00Z"))
-@click.argument("token", type=int)
+@click.argument("token", type=TOKEN)
 @click.option("--end", required=True, callback=_instant, metavar="INSTANT", help="New end, later than the present one.")
 def extend(*, token: int, end: datetime) -> None:
     """Let the window of TOKEN end later; twice at most."""
@@ -88,7 +102,7 @@ def extend(*, token: int, end: datetime) -> None:
 
 
 @window.command(epilog=_examples("release 7"))
-@click.argument("token", type=int)
+@click.argument("token", type=TOKEN)
 def release(*, token: int) -> None:
     """Give the window of TOKEN back; also when somebody forgot to."""
     with _windows() as windows:

@@ -12,6 +12,7 @@ from reliability.errors import RangeError
 from reliability.resilience.leases import LeaseRequest
 
 LONGEST_NAME: Final = 200
+LARGEST_TOKEN: Final = 2**63 - 1  # what stores keep it in
 LARGEST_COUNT: Final = 1_000_000
 LONGEST_TTL_SECONDS: Final = 366 * 86400.0
 LONGEST_TOTAL_SECONDS: Final = 366_000 * 86400.0

@@ -20,7 +20,7 @@ from reliability.errors import (
     NotHolderError,
     RangeConflictError,
 )
-from reliability.resilience.lease_checks import checked_instant, checked_request, checked_ttl
+from reliability.resilience.lease_checks import LARGEST_TOKEN, checked_instant, checked_request, checked_ttl
 from reliability.resilience.leases import Lease, LeaseStore, Refusal, Refused
 
 if TYPE_CHECKING:
@@ -194,7 +194,9 @@ class LockService:
             LeaseExpiredError: Its time to live is over.
             BackendError: The store could not be asked.
         """
-        answer = self._store.find(resource=resource, fencing_token=fencing_token)
+        answer: Lease | Refused = Refused(why=Refusal.NOT_HOLDER)
+        if 1 <= fencing_token <= LARGEST_TOKEN:  # a store cannot even be asked for another one
+            answer = self._store.find(resource=resource, fencing_token=fencing_token)
         return _granted(answer, f"the lease {fencing_token} of '{resource}'")
 
     def close(self) -> None:

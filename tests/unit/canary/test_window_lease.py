@@ -305,6 +305,32 @@ def test_an_instant_without_an_offset_is_a_usage_error(run, windows, instant):
     assert run("window", "reserve", "--start", instant)[0] == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("reserve", "--minutes", "nan"),
+        ("reserve", "--minutes", "1e-9"),
+        ("reserve", "--start", "9999-12-31T23:58:00Z", "--minutes", "5"),
+        ("reserve", "--start", "9999-12-31T23:58:00-05:00"),
+        ("extend", "9" * 23, "--end", "2026-11-27T03:30:00Z"),
+        ("extend", "0", "--end", "2026-11-27T03:30:00Z"),
+        ("release", "9" * 23),
+    ],
+    ids=" ".join,
+)
+def test_a_window_or_a_token_that_cannot_be_is_a_usage_error(run, windows, arguments):
+    status, shown = run("window", *arguments)
+
+    assert (status, shown.out) == (2, "")
+    assert "internal" not in shown.err
+    assert windows.held_now() == ()
+
+
+def test_a_token_that_cannot_be_judges_nothing(run, server):
+    assert run("--lease", "9" * 23)[0] == 2
+    assert server.queries == []
+
+
 def test_a_holder_that_gave_back_in_the_meantime_is_told_so(project, windows):
     class Gone(LockService):
         def acquire(self, *_args, **_options):

@@ -314,6 +314,11 @@ class LockContract:
         assert listed("a", at=hour(2)) == []
         assert listed("nobody's") == []
 
+    @pytest.mark.parametrize("token", [0, -1, 2**63, 10**30])
+    def test_a_guard_holds_no_lease_of_a_token_that_cannot_be(self, world, token):
+        with pytest.raises(NotHolderError, match=f"the lease {token} of 'room-7' is not held"):
+            world.service.guard("room-7", token)
+
     def test_a_guard_knows_the_token_of_its_own_resource_only(self, world):
         lease = take(world, 4, 5)
 
