@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reliability.alerting.rules import RUNBOOK, AlertLimits, render_rules
+from reliability.alerting.rules import AlertLimits, render_rules
 from reliability.atomic import write_text_whole
 
 
@@ -27,10 +27,8 @@ Exit status: 0 done, 2 usage, 5 the file cannot be written."""
 )
 @click.option("--out", type=click.Path(path_type=Path), help="File to write instead of printing.")
 @click.option("--sessions-at-most", type=int, default=10_000, show_default=True, help="Living sessions of one kind.")
-@click.option(
-    "--runbook", "runbook_url", metavar="URL", default=RUNBOOK, show_default=True, help="Where to read what to do."
-)
-def render(*, out: Path | None, sessions_at_most: int, runbook_url: str) -> None:
+@click.option("--runbook", "runbook_url", metavar="URL", help="Where readers of an alert find what to do.")
+def render(*, out: Path | None, sessions_at_most: int, runbook_url: str | None) -> None:
     """Write the alert rules for Prometheus from their template."""
     text = render_rules(AlertLimits(sessions_at_most=sessions_at_most, runbook_url=runbook_url))
     if out is None:

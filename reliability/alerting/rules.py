@@ -14,9 +14,8 @@ from reliability.errors import ParameterError
 from reliability.shipped import shipped_folder
 
 TEMPLATE: Final = "alert_rules.yml.j2"
-RUNBOOK: Final = "README.md#alerts"
 _DURATION: Final = re.compile(r"[1-9][0-9]*(s|m|h)")
-_ADDRESS: Final = re.compile(r"[!-z|~]+")  # printable and without braces, which Prometheus would expand
+_ADDRESS: Final = re.compile(r"https?://[!-z|~]+")  # printable and without braces, which Prometheus would expand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +28,11 @@ class AlertLimits:
         sessions_for: How long there are more, or nobody reports any.
         conflicts_fraction: Share of refused locks that is still usual.
         attempts_at_least: So many attempts in `lock_range` tell something.
+        failures_at_least: So many failures in `lock_range` tell something.
         failures_fraction: Share of operations that may fail for the store's sake.
         lock_range: Time over which shares are taken.
         locks_for: How long a share is too large.
-        runbook_url: Where to read what to do; an address or the name of a file.
+        runbook_url: Where to read what to do, as a receiver can open it; None says nothing.
 
     Raises:
         ParameterError: A value is impossible.
@@ -43,20 +43,22 @@ class AlertLimits:
     sessions_for: str = "5m"
     conflicts_fraction: float = 0.5
     attempts_at_least: int = 20
+    failures_at_least: int = 3
     failures_fraction: float = 0.01
     lock_range: str = "5m"
     locks_for: str = "2m"
-    runbook_url: str = RUNBOOK
+    runbook_url: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what Prometheus would refuse, or expand."""
         for name in ("circuit_open_for", "sessions_for", "lock_range", "locks_for"):
             _check(name, getattr(self, name), _DURATION, "write a duration, for example 30s, 5m or 1h")
-        _check("runbook_url", self.runbook_url, _ADDRESS, "write an address or file name without spaces and braces")
+        if self.runbook_url is not None:
+            _check("runbook_url", self.runbook_url, _ADDRESS, "write https://... without spaces and braces")
         for name in ("conflicts_fraction", "failures_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise ParameterError(f"{name} = {getattr(self, name)!r} is no share; write one between 0 and 1.")
-        for name in ("sessions_at_most", "attempts_at_least"):
+        for name in ("sessions_at_most", "attempts_at_least", "failures_at_least"):
             if getattr(self, name) < 1:
                 raise ParameterError(f"{name} = {getattr(self, name)!r}; write a number from 1 on.")
 
@@ -78,7 +80,7 @@ def render_rules(limits: AlertLimits | None = None) -> str:
         variable_start_string="[[", variable_end_string="]]",
         block_start_string="[%", block_end_string="%]",
         comment_start_string="[#", comment_end_string="#]",
-        keep_trailing_newline=True,
+        keep_trailing_newline=True, trim_blocks=True,
     )  # fmt: skip
     return environment.get_template(TEMPLATE).render(
         **asdict(limits),

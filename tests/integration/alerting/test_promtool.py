@@ -22,12 +22,13 @@ pytestmark = pytest.mark.integration
 
 CLOSED: Final = 'reliability_circuit_state{job="shop",name="payments",state="closed",instance="%s"}'
 SESSIONS: Final = 'session_active_total{job="shop",kind="guest",instance="%s"}'
+BAR: Final = 'session_active_total{job="bar",kind="guest",instance="c"}'
 LOCKS: Final = 'reliability_lock_operations_total{job="shop",operation="acquire",outcome="%s"}'
 QUIET: Final = {CLOSED % "a": "1x30", SESSIONS % "a": "3x30", LOCKS % "ok": "0+60x30", LOCKS % "conflict": "0+6x30"}
 LABELS: Final = {
     "ReliabilityCircuitNotClosed": {"job": "shop", "name": "payments"},
     "ReliabilitySessionsTooMany": {"job": "shop", "kind": "guest"},
-    "ReliabilitySessionsAbsent": {},
+    "ReliabilitySessionsAbsent": {"job": "shop"},
     "ReliabilityLocksRefused": {"job": "shop"},
     "ReliabilityLockStoreFailing": {"job": "shop"},
 }
@@ -37,16 +38,33 @@ CASES: Final[dict[str, tuple[dict[str, str | None], str, tuple[str, ...]]]] = {
     "open for less than a minute": ({CLOSED % "a": "1 1 0 1x27"}, "2m30s", ()),
     "open for more than a minute": ({CLOSED % "a": "1 0x28"}, "2m", ("ReliabilityCircuitNotClosed",)),
     "open in one of two processes": ({CLOSED % "b": "0x30"}, "2m", ("ReliabilityCircuitNotClosed",)),
-    "closed again": ({CLOSED % "a": "1 0 0 0 1x26"}, "6m", ()),
+    "closed for an instant now and then": (
+        {CLOSED % "a": "0 0 0 1 0 0 0 1 0 0 0 1 0 0 0 1 0x14"},
+        "14m30s",
+        ("ReliabilityCircuitNotClosed",),
+    ),
+    "opened for two scrapes": ({CLOSED % "a": "1x10 0 1 0 1x16"}, "14m", ()),
+    "closed again": ({CLOSED % "a": "1 0 0 0 1x26"}, "8m", ()),
     "as many sessions as allowed": ({SESSIONS % "a": "100x30"}, "20m", ()),
     "one session too many": ({SESSIONS % "a": "101x30"}, "6m", ("ReliabilitySessionsTooMany",)),
     "two processes report the same sessions": ({SESSIONS % "a": "60x30", SESSIONS % "b": "60x30"}, "20m", ()),
     "nobody is logged in": ({SESSIONS % "a": "0x30"}, "20m", ()),
-    "nobody counts sessions": ({SESSIONS % "a": None}, "6m", ("ReliabilitySessionsAbsent",)),
+    "nobody counts sessions": ({SESSIONS % "a": "3 _x29"}, "20m", ("ReliabilitySessionsAbsent",)),
+    "one of two services has stopped to report": (
+        {SESSIONS % "a": "3x9 _x20", BAR: "3x30"},
+        "20m",
+        ("ReliabilitySessionsAbsent",),
+    ),
+    "a service was taken away": ({SESSIONS % "a": "3x9 _x90", BAR: "3x99"}, "95m", ()),
     "half of the locks refused": ({LOCKS % "conflict": "0+60x30"}, "20m", ()),
     "most locks refused": ({LOCKS % "conflict": "0+90x30"}, "20m", ("ReliabilityLocksRefused",)),
     "few locks, all refused": ({LOCKS % "ok": "0x30", LOCKS % "conflict": "0+1x30"}, "20m", ()),
     "the store is busy once in a while": ({LOCKS % "busy": "0 1x29"}, "4m", ()),
+    "the store was busy once among few locks": (
+        {LOCKS % "ok": "0x2 1x27", LOCKS % "conflict": None, LOCKS % "busy": "0x2 1x27"},
+        "5m",
+        (),
+    ),
     "the store cannot be reached": ({LOCKS % "unavailable": "0+6x30"}, "20m", ("ReliabilityLockStoreFailing",)),
     "nobody takes locks": ({LOCKS % "ok": None, LOCKS % "conflict": None}, "20m", ()),
 }
@@ -76,6 +94,26 @@ def test_each_rule_fires_on_what_it_is_for_and_is_silent_beside_it(tmp_path: Pat
 
     assert told.returncode == 0, told.stdout + told.stderr
     assert {alert for _, _, alerts in CASES.values() for alert in alerts} == set(LABELS)
+
+
+def test_sessions_that_nobody_ever_counted_are_told_without_a_service(tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text(render_rules())
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": 'up{job="shop"}', "values": "1x30"}],
+        "promql_expr_test": [
+            {
+                "expr": 'count by (job) (ALERTS{alertname="ReliabilitySessionsAbsent", alertstate="firing"})',
+                "eval_time": "6m",
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            }
+        ],
+    }
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "tests": [case]}))
+
+    told = promtool("test", "rules", str(tmp_path / "tests.yml"))
+
+    assert told.returncode == 0, told.stdout + told.stderr
 
 
 def test_promtool_finds_nothing_in_the_exposition_but_the_name_that_is_given() -> None:

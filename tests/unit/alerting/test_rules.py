@@ -19,7 +19,7 @@ def alerts(text: str) -> dict[str, dict[str, Any]]:
 
 
 def test_every_alert_says_what_happened_what_to_do_and_where_to_read_on() -> None:
-    found = alerts(render_rules())
+    found = alerts(render_rules(AlertLimits(runbook_url="https://x.example/r")))
 
     assert set(found) == {
         "ReliabilityCircuitNotClosed", "ReliabilitySessionsTooMany", "ReliabilitySessionsAbsent",
@@ -28,6 +28,10 @@ def test_every_alert_says_what_happened_what_to_do_and_where_to_read_on() -> Non
     for rule in found.values():
         assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
         assert rule["labels"]["severity"] in ("warning", "critical")
+
+
+def test_without_an_address_of_a_runbook_none_is_made_up() -> None:
+    assert all(set(rule["annotations"]) == {"summary", "description"} for rule in alerts(render_rules()).values())
 
 
 def test_the_braces_of_prometheus_stay_and_ours_are_gone() -> None:
@@ -56,10 +60,12 @@ def test_limits_reach_the_rules() -> None:
     [
         ({"circuit_open_for": "a while"}, "circuit_open_for = 'a while'.*for example 30s"),
         ({"lock_range": "0m"}, "lock_range = '0m'"),
-        ({"runbook_url": "{{ .Unclosed"}, "without spaces and braces"),
-        ({"runbook_url": "two\nlines"}, "without spaces and braces"),
+        ({"runbook_url": "README.md#alerts"}, "runbook_url = 'README.md#alerts'.*write https://"),
+        ({"runbook_url": "https://{{ .Unclosed"}, "without spaces and braces"),
+        ({"runbook_url": "https://two\nlines"}, "without spaces and braces"),
         ({"conflicts_fraction": 50.0}, "conflicts_fraction = 50.0 is no share"),
         ({"sessions_at_most": 0}, "sessions_at_most = 0"),
+        ({"failures_at_least": 0}, "failures_at_least = 0"),
     ],
 )
 def test_an_impossible_limit_is_refused(limits: dict[str, Any], told: str) -> None:
