@@ -115,7 +115,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603 -- fixed words, no shell
             ["git", *arguments],  # noqa: S607 -- git from PATH is what the user means
-            cwd=folder, capture_output=True, text=True, timeout=10, check=False,
+            cwd=folder, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -14,17 +14,17 @@ def test_the_baseline_of_the_sample_is_split_measured_and_its_noise_used_by_the_
     line = told.out.splitlines()[-1]
 
     assert (status, line) == (0, f'history_file = "{NAME}"')
-    assert 'a: arm="baseline", 1 of its replicas; 16045 requests' in told.out
+    assert 'a: arm="baseline", 1 of its replicas; 26789 requests' in told.out
     assert "b beside a, under the budgets of a canary: latency PASS" in told.out
-    assert "warning: 15 minutes are little" in told.out
-    assert read_history(project / NAME).noise.seconds == 890
+    assert "warning: 25 minutes are little" in told.out
+    assert read_history(project / NAME).noise.seconds == 1490
 
     (project / "reliability.toml").write_text(f"[canary]\n{line}\n", encoding="utf-8")
     judged, verdict = run("--capture", "sample:pass", "-p", f"history_file={NAME}", "--json")
     document = json.loads(verdict.out)
 
     assert judged == 0
-    assert document["history"]["minutes"] == pytest.approx(890 / 60)
+    assert document["history"]["minutes"] == pytest.approx(1490 / 60)
     assert "short-history" in document["cautions"]
 
 

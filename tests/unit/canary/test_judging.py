@@ -10,8 +10,8 @@ from reliability.notebook import canary
 from reliability.notebook.run import close_run, open_run
 from reliability.sources.samples import open_sample
 
-WINDOW = ["-p", "window_minutes=9", "-p", "warmup_minutes=1", "-p", "window_end=2026-11-26T18:07:28Z"]
-BEFORE_AFTER = [*WINDOW, "-p", "baseline_window_end=2026-11-26T17:57:30Z"]
+WINDOW = ["-p", "window_minutes=8", "-p", "warmup_minutes=1", "-p", "window_end=2026-11-27T17:05:13Z"]
+BEFORE_AFTER = [*WINDOW, "-p", "baseline_window_end=2026-11-27T16:50:00Z"]
 NOT_JUDGED = {"schema", "report", "topic", "headline"}  # what a report's JSON has of its own
 
 
@@ -109,7 +109,7 @@ def test_before_and_after_compares_two_windows_of_the_canary(run):
     assert status in (0, 3)
     assert told["comparison"] == "before-after"
     assert told["releases"] == {"baseline": "before", "canary": "2.8.0"}
-    assert told["provenance"]["baseline_window"] == "2026-11-26T17:48:30Z / 2026-11-26T17:57:30Z"
+    assert told["provenance"]["baseline_window"] == "2026-11-27T16:42:00Z / 2026-11-27T16:50:00Z"
     assert len({query.partition("[")[0] for query in told["provenance"]["queries"]}) == 1
     assert {"load", "mix"} <= {check["id"] for check in told["checks"]}
 
@@ -141,8 +141,8 @@ def test_a_config_takes_the_place_of_the_projects_settings(run, project):
         (["-p", "margin_percent"], 2, "-p name=value"),
         (["--capture", "x", "-p", "source=y"], 2, "both name a source"),
         (["-p", "canary=arm=canary"], 2, "arm=canary"),
-        (["--capture", "sample:pass", *WINDOW, "-p", "baseline_window_end=2026-11-26T18:00:00Z"], 2, "begins; choose"),
-        (["--capture", "sample:pass", "-p", "baseline_window_end=2026-11-26T17:57:30Z"], 2, "shorter window_minutes"),
+        (["--capture", "sample:pass", *WINDOW, "-p", "baseline_window_end=2026-11-27T17:00:00Z"], 2, "begins; choose"),
+        (["--capture", "sample:pass", "-p", "baseline_window_end=2026-11-27T16:50:00Z"], 2, "shorter window_minutes"),
         (["--increments", "x.json", "--capture", "y"], 2, "--capture says nothing"),
         (["--json", "plan"], 2, "options stand behind 'plan'"),
         (["-p", "source=prometheus"], 2, "prometheus"),

@@ -26,7 +26,7 @@ def test_the_sample_is_planned_at_the_share_that_its_canary_has(run):
     document = planned(run)
 
     assert document["canary_share_fraction"] == pytest.approx(0.5, abs=0.01)
-    assert document["baseline_request_count"] == 32074
+    assert document["baseline_request_count"] == 53560
     assert document["noise"]["from"] == "replicas"
     assert [decision["verdict"] for decision in document["latency"]["decisions"]] == ["PASS", "FAIL", "FAIL"]
     for decision in (*document["latency"]["decisions"], *document["errors"]["decisions"]):

@@ -19,8 +19,8 @@ from tests.unit.notebook.reported import capture_reports
 
 CELLS = (nb.latency, nb.errors, nb.buckets, nb.routes, nb.exposure, nb.checks, nb.queries)
 TWO_WINDOWS = {
-    "baseline": 'arm="baseline"', "canary": 'arm="baseline"', "window_minutes": 9.0, "warmup_minutes": 0.5,
-    "window_end": "2026-11-26T18:07:00Z", "baseline_window_end": "2026-11-26T17:57:00Z", "route_label": "route",
+    "baseline": 'arm="baseline"', "canary": 'arm="baseline"', "window_minutes": 8.0, "warmup_minutes": 0.5,
+    "window_end": "2026-11-27T17:05:00Z", "baseline_window_end": "2026-11-27T16:50:00Z", "route_label": "route",
 }  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_the_json_carries_the_agreed_fields(tmp_path):
         "reason",
     }  # fmt: skip
     assert set(data["exposure"]) >= {"baseline", "canary"}
-    assert data["as_of"] == "2026-11-26T18:07:46Z"
+    assert data["as_of"] == "2026-11-27T17:05:31Z"
 
 
 def test_a_narrow_margin_changes_the_verdict_but_not_the_measurement(tmp_path):
@@ -223,7 +223,7 @@ def test_two_windows_of_one_arm_are_compared_each_by_its_own_clock(tmp_path):
     data = json.loads(json.dumps(close_run(run).data, allow_nan=False))
 
     assert (data["comparison"], data["verdict"]) == ("before-after", "PASS")
-    assert data["provenance"]["baseline_window"] == "2026-11-26T17:48:00Z / 2026-11-26T17:57:00Z"
+    assert data["provenance"]["baseline_window"] == "2026-11-27T16:42:00Z / 2026-11-27T16:50:00Z"
     assert {check["id"] for check in data["checks"]} >= {"load", "mix"}
     assert sum(share["baseline_fraction"] for share in data["load"]["shares"]) == pytest.approx(1)
     assert nb.latency(run).data["by_minute"]["starts"][:3] == [0, 1, 2]

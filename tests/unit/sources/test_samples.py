@@ -20,7 +20,7 @@ def test_a_sample_may_be_the_first_minutes_of_a_capture():
     sample = open_sample("unsure")
 
     assert sample.window.start == sample.capture.manifest.window.start
-    assert sample.window.end - sample.window.start == timedelta(minutes=6.75)
+    assert sample.window.end - sample.window.start == timedelta(minutes=6.6)
 
 
 def test_a_sample_may_look_at_another_arm():

@@ -81,7 +81,8 @@ def test_a_kills_gap_is_inside_what_the_health_says_was_lost(capture: Capture):
 
     health = counted(capture, with_edges(capture)).health
 
-    assert gap <= health.lost_requests_at_most <= 3 * gap
+    busiest = 1.5 * 18 * capture.manifest.scrape_interval_seconds  # a replica serves 18 a second on average
+    assert gap <= health.lost_requests_at_most <= busiest * bool(gap)
     assert health.restarts == (1 if gap else 0)
     assert health.notes == ()
 
