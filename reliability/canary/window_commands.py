@@ -85,9 +85,11 @@ def reserve(*, start: datetime | None, minutes: float, holder: str | None) -> No
     except OverflowError as err:
         raise ParameterError(f"--start {format_instant(begin)}: the window has no end; give an earlier one.") from err
     with _windows() as windows:
-        lease = windows.reserve(asked, holder=holder or this_process(), now=now)
+        lease = windows.reserve(asked, holder=this_process() if holder is None else holder, now=now)
     click.echo(str(lease.fencing_token))
     click.echo(printable(told(lease)), err=True)
+    if asked.end <= now:
+        click.echo("the window is over already: only judging it is reserved, nothing that happened in it", err=True)
     click.echo(f"judge it with: reliability canary --lease {lease.fencing_token}", err=True)
 
 

@@ -305,6 +305,23 @@ def test_an_instant_without_an_offset_is_a_usage_error(run, windows, instant):
     assert run("window", "reserve", "--start", instant)[0] == 2
 
 
+def test_a_holder_without_a_name_is_a_usage_error(run, windows):
+    status, shown = run("window", "reserve", "--holder", "")
+
+    assert (status, windows.held_now()) == (2, ())
+    assert "holder is ''" in shown.err
+
+
+def test_a_window_that_is_over_may_be_reserved_and_is_told_to_be(run, windows):
+    start = NOW - timedelta(hours=3)
+
+    over = run("window", "reserve", "--start", format_instant(start), "--minutes", 35)[1].err
+    current = run("window", "reserve", "--start", format_instant(NOW), "--minutes", 35)[1].err
+
+    assert "the window is over already" in over
+    assert "over already" not in current
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
