@@ -42,6 +42,13 @@ def check_backends(settings: ResilienceSettings, *, project: Path, offline: bool
     ):
         url = address.read(project=project, environ=os.environ) if isinstance(address, Secret) else address
         option = address.option if isinstance(address, Secret) else f"resilience.{subject}_url"
+        if subject == "locks" and not url.startswith(SQLITE) and settings.service is None:
+            yield note(
+                subject,
+                f"resilience.service is not set, so windows are taken for '{project.resolve().name}', the folder's "
+                "name: a clone in a folder of another name does not see them, and another project of this name does",
+                cure="set service in [resilience] of reliability.toml",
+            )
         if not url.startswith(SQLITE):
             if offline:
                 yield note(subject, f"the server of {option} is not asked: offline")

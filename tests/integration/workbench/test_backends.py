@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 def test_a_server_is_well_then_away_and_well_again(tmp_path, monkeypatch, postgres_server, redis_server):
     monkeypatch.setenv("LOCKS", postgres_server.url)
     (tmp_path / "sessions-url").write_text(f"{redis_server.url}\n")
-    settings = ResilienceSettings(locks_url_variable="LOCKS", sessions_url_file="sessions-url")
+    settings = ResilienceSettings(locks_url_variable="LOCKS", sessions_url_file="sessions-url", service="shop")
 
     def looked():
         found = list(check_backends(settings, project=tmp_path, offline=False))

@@ -64,7 +64,7 @@ def test_a_file_that_is_no_store_is_a_fault_with_a_cure(tmp_path):
 def test_a_server_is_not_asked_offline_and_its_address_is_not_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("LOCKS", "postgresql://ana:hunter2@127.0.0.1:1/none")
     monkeypatch.setenv("SESSIONS", "redis://:hunter2@127.0.0.1:1/0")
-    settings = ResilienceSettings(locks_url_variable="LOCKS", sessions_url_variable="SESSIONS")
+    settings = ResilienceSettings(locks_url_variable="LOCKS", sessions_url_variable="SESSIONS", service="shop")
 
     offline = looked(tmp_path, settings, offline=True)
     online = looked(tmp_path, settings)
@@ -73,6 +73,24 @@ def test_a_server_is_not_asked_offline_and_its_address_is_not_shown(tmp_path, mo
     assert [(finding.level, finding.status) for finding in online] == [("fault", RUN_ERROR)] * 2
     assert all("see that the server runs" in finding.cure for finding in online)
     assert "hunter2" not in str([*offline, *online])
+
+
+@pytest.mark.parametrize(
+    ("settings", "levels"),
+    [
+        (ResilienceSettings(locks_url_variable="LOCKS"), ["note", "note", "ok"]),
+        (ResilienceSettings(locks_url_variable="LOCKS", service="shop"), ["note", "ok"]),
+        (ResilienceSettings(), ["ok", "ok"]),
+    ],
+    ids=["shared without a name", "shared with a name", "a file of the project"],
+)
+def test_leases_that_clones_share_want_the_name_of_the_service(tmp_path, monkeypatch, settings, levels):
+    monkeypatch.setenv("LOCKS", "postgresql://127.0.0.1:1/none")
+
+    found = looked(tmp_path, settings, offline=True)
+
+    assert [finding.level for finding in found] == levels
+    assert (f"windows are taken for '{tmp_path.name}'" in found[0].text) == (len(levels) == 3)
 
 
 def test_an_address_of_no_store_is_a_fault_of_the_settings(tmp_path, monkeypatch):
