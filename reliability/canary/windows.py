@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from reliability.clock import format_instant
-from reliability.errors import LeaseExpiredError, NotHolderError, RangeConflictError
+from reliability.errors import LeaseExpiredError, NotHolderError, RangeConflictError, RangeError
 from reliability.resilience.configured import open_locks
+from reliability.resilience.lease_checks import LONGEST_TTL_SECONDS
 from reliability.resilience.leases import Lease
 from reliability.resilience.lock_service import LockService
 from reliability.settings import Settings
@@ -74,12 +75,15 @@ class Windows:
         Raises:
             RangeConflictError: Somebody has taken a part of what is added.
             LockError: It is not held, or cannot be extended like this.
+            RangeError: The end is too far away; nothing was changed.
             BackendError: The store cannot be reached or used.
         """
         held = self.held(token)
-        with self._telling_holders(Window(start=held.start_at, end=max(end_at, held.end_at)), own=token):
-            grown = self._locks.extend(held, new_end_at=end_at)
-        return self.renew(grown, ttl_seconds=_seconds_to(end_at, now))
+        end = max(end_at, held.end_at)
+        # renewed first: whatever ends the program in between leaves no window that is free before it is over
+        held = self.renew(held, ttl_seconds=_seconds_to(end, now))
+        with self._telling_holders(Window(start=held.start_at, end=end), own=token):
+            return self._locks.extend(held, new_end_at=end_at)
 
     def renew(self, lease: Lease, *, ttl_seconds: float) -> Lease:
         """Keep a lease for longer; see `LockService.renew`."""
@@ -163,4 +167,10 @@ def _overlaps(lease: Lease, window: Window) -> bool:
 
 
 def _seconds_to(end_at: datetime, now: datetime) -> float:
-    return max(0.0, (end_at - now).total_seconds()) + GRACE_SECONDS
+    seconds = max(0.0, (end_at - now).total_seconds()) + GRACE_SECONDS
+    if seconds > LONGEST_TTL_SECONDS:
+        raise RangeError(
+            f"the window would end at {format_instant(end_at)}, and none may be taken for longer than "
+            f"{LONGEST_TTL_SECONDS / 86400:g} days from now; give an earlier end"
+        )
+    return seconds

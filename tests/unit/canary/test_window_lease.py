@@ -295,8 +295,37 @@ def test_a_reservation_is_not_extended_into_the_next_one(run, windows):
     assert status == 6
     assert f"bob holds {next_one}" in shown.err
     assert "ana" not in shown.err
-    assert windows.held(first.fencing_token) == first
+    kept = windows.held(first.fencing_token)
+    assert (kept.end_at, kept.extension_count) == (first.end_at, 0)
     assert run("window", "reserve", "--start", format_instant(NOW))[0] == 6
+
+
+def test_an_end_that_is_too_far_away_changes_nothing(run, windows):
+    held = windows.reserve(LAST_HOUR, holder="ana", now=NOW)
+    far = format_instant(NOW + timedelta(days=500))
+
+    extended, told_of_end = run("window", "extend", held.fencing_token, "--end", far)
+    reserved, told_of_start = run("window", "reserve", "--start", far)
+
+    assert (extended, reserved) == (2, 2)
+    assert f"the window would end at {far}" in told_of_end.err
+    assert "give an earlier end" in told_of_start.err
+    assert windows.held_now() == (held,)
+
+
+def test_an_extension_that_is_cut_short_leaves_no_window_that_is_free_before_it_is_over(project, windows, monkeypatch):
+    def lost(*_args, **_options):
+        raise BackendUnavailableError("away")
+
+    held = windows.reserve(LAST_HOUR, holder="ana", now=NOW)
+    monkeypatch.setattr(LockService, "extend", lost)
+
+    with pytest.raises(BackendUnavailableError):
+        windows.extend(held.fencing_token, end_at=NOW + timedelta(hours=9), now=NOW)
+
+    (left,) = windows.held_now()
+    assert left.end_at == held.end_at
+    assert left.expires_at > NOW + timedelta(hours=9)
 
 
 @pytest.mark.parametrize("instant", ["tomorrow", "2026-11-27T03:30:00"], ids=["a word", "without an offset"])
