@@ -18,6 +18,7 @@ from reliability.notebook.canary_reasons import by_route, load_change, mixed_lab
 from reliability.notebook.frames import BUCKETS, INCREMENTS, keep_increments
 from reliability.notebook.parts import present
 from reliability.notebook.run import Frames, Place, Run, show
+from reliability.report.canary_view import has_layers_alone
 
 TOPIC: Final = "canary"
 SECTION: Final = "canary"
@@ -77,6 +78,7 @@ def conclude_evidence(found: CanaryEvidence) -> Data:
         "routes": by_route(found)["routes"],
         "load": load_change(found),
         "experiment": origin.experiment,
+        "change_under_test": "resilience-layers" if has_layers_alone(origin.experiment or {}) else None,
         "provenance": {
             "window": str(origin.window),
             "baseline_window": origin.baseline_window and str(origin.baseline_window),

@@ -118,7 +118,6 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
     arms, kill, outage = data.get("arms", {}), data.get("kill"), data.get("payment_outage")
     canary = arms.get("canary", {})
     layers = {arm: told["layers"] for arm, told in arms.items() if "layers" in told}
-    errors = {arm: told.get("error_fraction") for arm, told in arms.items()}
     homes = data.get("sessions", {})
     away_seconds = _lasted(kill, "killed_at", "restarted_at")
     outage_seconds = _lasted(outage, "began_at", "ended_at")
@@ -128,8 +127,8 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
         "layers_text": _recorded(data.get("layers", ""), words),
         "delay_fraction": delay_fraction,
         "delay_name": (canary.get("delay_name") and _recorded(canary["delay_name"], words)) if delay_fraction else None,
-        "layers_alone": not delay_fraction and errors.get("baseline") == errors.get("canary"),
-        "errors": errors,
+        "layers_alone": has_layers_alone(data),
+        "errors": {arm: told.get("error_fraction") for arm, told in arms.items()},
         "power": data.get("planned_power"),
         "kill": None if away_seconds is None else kill,
         "away_seconds": away_seconds,
@@ -146,6 +145,16 @@ def view_experiment(data: Data, words: Words) -> dict[str, object]:
         "homes_differ": homes.get("baseline") != homes.get("canary"),
         "texts": [_recorded(data[name], words) for name in ("service_times", "storage") if data.get(name)],
     }
+
+
+def has_layers_alone(experiment: Data) -> bool:
+    """Tell whether all that the canary of an experiment does differently are its resilience layers."""
+    arms = experiment.get("arms", {})
+    baseline, canary = (arms.get(arm, {}) if isinstance(arms, Mapping) else {} for arm in ("baseline", "canary"))
+    if not isinstance(baseline, Mapping) or not isinstance(canary, Mapping):  # a manifest may come from anywhere
+        return False
+    told = [(arm.get("delay_factor"), arm.get("error_fraction")) for arm in (baseline, canary)]
+    return bool(canary.get("layers")) and not baseline.get("layers") and told[0] == told[1]
 
 
 def _home(told: Data, words: Words) -> tuple[str, str]:

@@ -107,6 +107,19 @@ def test_the_json_carries_the_agreed_fields(tmp_path):
     assert data["as_of"] == "2026-11-27T17:05:31Z"
 
 
+@pytest.mark.parametrize(
+    ("sample", "change", "shown"),
+    [("pass", "resilience-layers", True), ("fail", None, False)],
+    ids=["layers alone", "layers and a delay"],
+)
+def test_the_head_of_the_page_names_the_change_under_test_where_it_is_one(tmp_path, sample, change, shown):
+    data = report(tmp_path, source=f"sample:{sample}")
+
+    assert data["change_under_test"] == change
+    assert ("resilience layers: circuit breaker" in render_block("report", data, language="en")) is shown
+    assert ("capas de resiliencia: circuit breaker" in render_block("report", data, language="es")) is shown
+
+
 def test_a_narrow_margin_changes_the_verdict_but_not_the_measurement(tmp_path):
     wide, narrow = report(tmp_path), report(tmp_path, margin_percent=2.0)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jinja2 import TemplateNotFound
 
 from reliability.report.blocks import knows_block, render_block, render_for_notebook
-from reliability.report.canary_view import range_inside, view_latency
+from reliability.report.canary_view import has_layers_alone, range_inside, view_latency
 from reliability.report.words import words_in
 from reliability.staging.plans import LAYERS
 from tests.unit.report import examples
@@ -186,6 +186,11 @@ def test_calls_that_a_breaker_refused_in_the_outage_are_told_with_what_they_coun
 
     assert told in render_block("experiment", {**data, "breaker_refused_calls": 127}, language=language)
     assert told not in render_block("experiment", data, language=language)
+
+
+@pytest.mark.parametrize("arms", ["x", [], {"baseline": 1, "canary": {"layers": True}}], ids=["text", "list", "number"])
+def test_arms_that_make_no_sense_are_no_change_under_test(arms):
+    assert has_layers_alone({"arms": arms}) is False
 
 
 @pytest.mark.parametrize(
