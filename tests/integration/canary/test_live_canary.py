@@ -21,7 +21,15 @@ HEAVY = ("pandas", "matplotlib", "papermill", "nbconvert", "nbclient")
 SAMPLES = ("pass", "fail")
 ROUTES = ["-p", "route_label=route"]
 WINDOW = ["-p", "window_minutes=9", "-p", "warmup_minutes=1"]
-OF_THE_SOURCE = {"sample", "as_of", "service", "experiment", "provenance", "releases"}  # what only a manifest tells
+OF_THE_SOURCE = {
+    "sample",
+    "as_of",
+    "service",
+    "experiment",
+    "change_under_test",
+    "provenance",
+    "releases",
+}  # what only a manifest tells
 
 
 def write_open_metrics(answer, path):
@@ -79,7 +87,8 @@ def test_live_recorded_and_kept_come_to_the_same_verdict(served, run, tmp_path, 
     assert asked[0] == recorded[0] == {"pass": 0, "fail": 1}[sample]
     assert judged(asked[1]) == judged(recorded[1])
     assert run("--increments", "kept.json.gz") == asked  # byte by byte
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.json.gz", "reliability.toml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.json.gz", "outputs", "reliability.toml"]
+    assert {path.name.partition("-")[0] for path in (tmp_path / "outputs").rglob("*.*")} == {"leases.sqlite3"}
     if options:
         routes = json.loads(asked[1])["routes"]
         assert len(routes["judged"]) + len(routes["not_judged"]) == 3
