@@ -6,7 +6,7 @@ so no message repeats it, or what the driver said about it. What the tables mean
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -31,7 +31,14 @@ _PATIENCE: Final = {  # a server that does not answer must become an error; an a
 }
 _MIGRATION_LOCK: Final = 7_305_808_869_229_425_012  # any number, the same in every program
 _BUSY: Final = frozenset({"55P03", "57014", "40P01", "40001", "23P01"})
+_STRANGE: Final = (
+    "its tables are not as this program made them: restore them with reliability_schema, or name another schema"
+)
 _CURES: Final = {
+    "42P07": _STRANGE,
+    "42703": _STRANGE,
+    "42710": _STRANGE,
+    "42723": _STRANGE,
     "53100": "its disk is full: free some space and ask again",
     "25006": "it is read-only: name the address of the server that takes writes",
     "42501": "its user may not do this: let an administrator run CREATE EXTENSION btree_gist and grant CREATE "
@@ -42,6 +49,9 @@ _CURES: Final = {
     "0A000": "it is too old or lacks the extension btree_gist: use PostgreSQL 13 or later with its contrib package",
     "58P01": "it lacks the extension btree_gist: install the contrib package of the server",
 }
+
+
+Params = Sequence[object] | Mapping[str, object]
 
 
 class PostgresDatabase:
@@ -104,6 +114,31 @@ class PostgresDatabase:
         with self.connection() as connection, connection.transaction():
             yield connection
 
+    def rows(self, statement: str, asked: Params) -> list[tuple[Any, ...]]:
+        """Read; a connection that broke while it lay idle is replaced, since a read may be asked twice.
+
+        Args:
+            statement: What is read; nothing that changes anything.
+            asked: Its values.
+
+        Returns:
+            The rows.
+
+        Raises:
+            BackendError: As for `connection`.
+        """
+        may_be_broken = bool(self._idle)
+        try:
+            return self._rows(statement, asked)
+        except BackendUnavailableError:
+            if not may_be_broken:
+                raise
+        return self._rows(statement, asked)
+
+    def _rows(self, statement: str, asked: Params) -> list[tuple[Any, ...]]:
+        with self.connection() as connection:
+            return connection.execute(statement.encode(), asked).fetchall()
+
     def close(self) -> None:
         """Close the connections that nobody uses; the next use opens new ones."""
         if self._process == os.getpid():
@@ -133,13 +168,15 @@ class PostgresDatabase:
             self._idle.append(connection)
 
     def _migrate(self, component: str, migrations: Sequence[str]) -> None:
+        with self.connection() as connection:
+            if _version(connection, component) == len(migrations):
+                return  # without rights or locks that only a change of the tables needs
         with self.transaction() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS reliability_schema (component text PRIMARY KEY, version integer NOT NULL)"
             )
-            found = connection.execute("SELECT version FROM reliability_schema WHERE component = %s", (component,))
-            version: int = (found.fetchone() or (0,))[0]
+            version = _version(connection, component)
             if version > len(migrations):
                 raise BackendBrokenError(
                     f"the PostgreSQL holds '{component}' in version {version}, and this program knows up to "
@@ -162,6 +199,15 @@ class PostgresDatabase:
             if explained is None:
                 raise
             raise explained from None  # what the driver says may name the address
+
+
+def _version(connection: psycopg.Connection, component: str) -> int:
+    """Return the version of a component's tables in the schema that comes first; 0 when there are none."""
+    where = connection.execute("SELECT to_regclass(quote_ident(current_schema()) || '.reliability_schema')").fetchone()
+    if where is None or where[0] is None:
+        return 0
+    row = connection.execute("SELECT version FROM reliability_schema WHERE component = %s", (component,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _explanation(err: psycopg.Error) -> BackendError | None:

@@ -70,35 +70,31 @@ class PostgresLeases:
 
     def find(self, *, resource: str, fencing_token: int) -> Lease | Refused:
         """Return the living lease with this token."""
-        with self._database.connection() as connection:
-            return _found(
-                connection.execute(
-                    "SELECT expires_at > clock_timestamp(), lease.* FROM reliability_lease AS lease "
-                    "WHERE token = %s AND resource = %s",
-                    (fencing_token, resource),
-                ).fetchone()
-            )
+        rows = self._database.rows(
+            "SELECT expires_at > clock_timestamp(), lease.* FROM reliability_lease AS lease "
+            "WHERE token = %s AND resource = %s",
+            (fencing_token, resource),
+        )
+        return _found(rows[0] if rows else None)
 
     def list_leases(self, *, resource: str | None, at: datetime | None) -> tuple[Lease, ...]:
         """Return the living leases by resource and start."""
         asked = {"resource": resource, "at": at}
-        with self._database.connection() as connection:
-            rows = connection.execute(
-                "SELECT * FROM reliability_lease WHERE expires_at > clock_timestamp() "
-                "AND (%(resource)s::text IS NULL OR resource = %(resource)s) "
-                "AND (%(at)s::timestamptz IS NULL OR start_at <= %(at)s AND end_at > %(at)s) "
-                'ORDER BY resource COLLATE "C", start_at',
-                asked,
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT * FROM reliability_lease WHERE expires_at > clock_timestamp() "
+            "AND (%(resource)s::text IS NULL OR resource = %(resource)s) "
+            "AND (%(at)s::timestamptz IS NULL OR start_at <= %(at)s AND end_at > %(at)s) "
+            'ORDER BY resource COLLATE "C", start_at',
+            asked,
+        )
         return tuple(_lease(row) for row in rows)
 
     def count_leases(self) -> int:
         """Count the living leases, by the index of expiry alone."""
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM reliability_lease WHERE expires_at > clock_timestamp()"
-            ).fetchone()
-        return 0 if row is None else int(row[0])
+        ((count,),) = self._database.rows(
+            "SELECT count(*) FROM reliability_lease WHERE expires_at > clock_timestamp()", ()
+        )
+        return int(count)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""

@@ -235,6 +235,57 @@ def test_a_user_without_rights_is_told_what_to_ask_for(postgres_server, schemas)
         PostgresLeases(f"{url}&user=guest")
 
 
+def test_a_user_who_may_only_use_the_tables_can_when_they_are_made(schemas):
+    url = schemas()
+    schema = url.rpartition("%3D")[2]
+    PostgresLeases(url).close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(b"CREATE ROLE clerk LOGIN")
+        for right in (
+            f"USAGE ON SCHEMA {schema}",
+            f"SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}",
+            f"USAGE ON ALL SEQUENCES IN SCHEMA {schema}",
+        ):
+            connection.execute(f"GRANT {right} TO clerk".encode())
+
+    clerk = PostgresWorld(f"{url}&user=clerk")
+
+    with closing(clerk.service):
+        assert take(clerk, 1, 2).holder == "ana"
+
+
+def test_whoever_changes_the_tables_meanwhile_keeps_nobody_from_opening_them(schemas):
+    url = schemas()
+    PostgresLeases(url).close()
+    with psycopg.connect(url) as other:
+        other.execute("UPDATE reliability_schema SET version = version")
+
+        leases = PostgresLeases(url, busy_seconds=0.05)
+
+        with closing(leases):
+            assert leases.count_leases() == 0
+
+
+def test_tables_whose_version_was_lost_are_said_with_the_cure(schemas):
+    world = PostgresWorld(schemas())
+    world.service.close()
+    world.run("DELETE FROM reliability_schema")
+
+    with pytest.raises(BackendBrokenError, match="restore them with reliability_schema"):
+        PostgresLeases(world.url)
+
+
+def test_a_server_that_was_away_between_two_reads_is_read_again(world):
+    lease = take(world, 1, 2)
+    world.run(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE application_name = 'reliability' AND pid <> pg_backend_pid()"
+    )
+
+    assert world.service.guard("room-7", lease.fencing_token) == lease
+    assert world.service.list_leases() == (lease,)
+
+
 @pytest.mark.parametrize("url", ["postgresql://[hunter2", "postgresql://ana:hunter2@h/d?nonsense=1"])
 def test_an_address_that_cannot_be_read_is_not_repeated(url):
     with pytest.raises(SettingsError) as caught:
