@@ -53,7 +53,7 @@ def check_backends(settings: ResilienceSettings, *, project: Path, offline: bool
             if offline:
                 yield note(subject, f"the server of {option} is not asked: offline")
                 continue
-        elif not (path := sqlite_file(url, folder=project)).exists():
+        elif not os.path.lexists(path := sqlite_file(url, folder=project)):  # a link to nothing is no beginning
             yield _before_the_first(subject, path)
             continue
         yield _probed(subject, option, partial(probe, settings, project))
@@ -86,6 +86,10 @@ def _probed(subject: str, option: str, probe: Callable[[], str]) -> Finding:
         return fault(subject, str(err.args[0]), cure=cure, status=SETTINGS)
     except BackendError as err:
         return fault(subject, f"{option}: {err.args[0]}", cure=_cure(err, option), status=RUN_ERROR)
+    except Exception as err:  # noqa: BLE001 -- what is kept there is foreign, and the other checks are to be shown
+        # its text may name the address
+        cure = f"look at what lies there, or name another store with {option}"
+        return fault(subject, f"{option}: the store fails with {type(err).__name__}", cure=cure, status=RUN_ERROR)
 
 
 def _cure(err: BackendError, option: str) -> str:

@@ -103,6 +103,28 @@ def test_an_address_of_no_store_is_a_fault_of_the_settings(tmp_path, monkeypatch
     assert "hunter2" not in str(found)
 
 
+def test_a_store_that_fails_in_a_way_of_its_own_is_a_fault_and_the_next_one_is_looked_at(tmp_path, monkeypatch):
+    def failing(*_args, **_options):
+        raise TypeError("redis://:hunter2@h has an option too many")
+
+    monkeypatch.setattr(backend_checks, "open_locks", failing)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "leases.db").touch()
+
+    locks, sessions = looked(tmp_path)
+
+    assert (locks.level, locks.status, sessions.level) == ("fault", RUN_ERROR, "ok")
+    assert "fails with TypeError" in locks.text
+    assert "hunter2" not in str(locks)
+
+
+def test_a_link_to_nothing_is_no_store_that_will_be_made(tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "leases.db").symlink_to(tmp_path / "nowhere" / "leases.db")
+
+    assert (looked(tmp_path)[0].level, looked(tmp_path)[0].status) == ("fault", RUN_ERROR)
+
+
 @pytest.mark.parametrize(
     ("error", "cure"),
     [
