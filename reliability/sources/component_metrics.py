@@ -26,7 +26,8 @@ SESSIONS: Final = "session_active_total"
 NAMES: Final = (STATE, TRANSITIONS, CALLS, LISTENER_ERRORS, OPERATIONS, LEASES, SESSIONS)
 _FRESH_SCRAPES: Final = 2.5  # a process that missed so many scrapes at the window's end is gone
 _MOST: Final = 1e15  # a count beyond is a defect of whoever reports it, like one that is negative or no number
-_WORST_FIRST: Final = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
+UNKNOWN: Final = "unknown"  # a state of another version: whatever it means, it is not closed
+_WORST_FIRST: Final = (CircuitState.OPEN, UNKNOWN, CircuitState.HALF_OPEN, CircuitState.CLOSED)
 Spell = tuple[float, float]
 
 
@@ -36,7 +37,7 @@ class BreakerReport:
 
     Attributes:
         name: Its name.
-        state: The worst state at the window's end; None when no process reports any more.
+        state: The worst state at the window's end, or `UNKNOWN`; None when no process reports any more.
         not_closed_since_at: Since when it has not been closed, as seen by scrapes; None when it is closed.
         processes_count: How many processes reported it at the window's end.
         not_closed_count: In how many of them it is not closed.
@@ -47,7 +48,7 @@ class BreakerReport:
     """
 
     name: str
-    state: CircuitState | None
+    state: str | None
     not_closed_since_at: datetime | None
     processes_count: int
     not_closed_count: int
@@ -181,7 +182,7 @@ class _Process:
     """The states of one breaker in one process: at each scrape the one that was 1."""
 
     times_seconds: FloatArray
-    states: tuple[CircuitState, ...]
+    states: tuple[str, ...]
     is_fresh: bool
 
     @property
@@ -221,14 +222,13 @@ def _breaker(name: str, series: Sequence[Series], window: Window) -> BreakerRepo
 
 
 def _processes(series: Sequence[Series], window: Window) -> Iterator[_Process]:
-    """Put the series of all states of one process together; a state that this version does not know is left out."""
-    groups: dict[frozenset[tuple[str, str]], list[tuple[float, CircuitState]]] = {}
+    """Put the series of all states of one process together."""
+    groups: dict[frozenset[tuple[str, str]], list[tuple[float, str]]] = {}
     for each in series:
-        state = next((state for state in CircuitState if state == each.labels.get("state")), None)
-        if state is not None:
-            process = frozenset((label, value) for label, value in each.labels.items() if label != "state")
-            seen = each.times_seconds[each.values == 1].tolist()
-            groups.setdefault(process, []).extend((at, state) for at in seen)
+        state: str = next((state for state in CircuitState if state == each.labels.get("state")), UNKNOWN)
+        process = frozenset((label, value) for label, value in each.labels.items() if label != "state")
+        seen = each.times_seconds[each.values == 1].tolist()
+        groups.setdefault(process, []).extend((at, state) for at in seen)
     for states in groups.values():
         if states:
             states.sort()

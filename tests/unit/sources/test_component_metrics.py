@@ -147,12 +147,16 @@ def test_a_process_that_is_gone_says_nothing_of_now() -> None:
     assert len(beside.not_closed_spells) == 1
 
 
-def test_a_state_of_a_newer_version_is_left_out() -> None:
-    strange = series(STATE, [1.0] * 11, name="payments", instance="a", state="melting")
+@pytest.mark.parametrize(("other", "worst"), [("closed", "unknown"), ("half_open", "unknown"), ("open", "open")])
+def test_a_state_of_another_version_is_not_closed(other: str, worst: str) -> None:
+    strange = series(STATE, [0.0] * 5 + [1.0] * 6, name="payments", instance="a", state="melting")
+    before = series(STATE, [1.0] * 5 + [0.0] * 6, name="payments", instance="a", state="closed")
 
-    report = read_breaker(strange, *breaker(["closed"] * 11, instance="b"))
+    report = read_breaker(strange, before, *breaker(["closed"] * 10 + [other], instance="b"))
 
-    assert (report.state, report.processes_count) == ("closed", 1)
+    assert (report.state, report.processes_count) == (worst, 2)
+    assert report.not_closed_since_at == START + timedelta(seconds=50)
+    assert [round(end - start) for start, end in report.not_closed_spells] == [50]
 
 
 def test_a_breaker_that_is_in_no_state_at_all_is_not_reported_any_more() -> None:
