@@ -24,6 +24,9 @@ from reliability.settings_file import find_project_folder, read_settings
 from reliability.window import Window
 
 TOKEN: Final = click.IntRange(1, LARGEST_TOKEN)
+_CONFIG: Final = click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings instead of the project's, as for 'canary --config'."
+)
 _STATUSES: Final = "Exit status: 0 done, 2 usage or settings, 5 not held or run error, 6 the window is taken."
 
 
@@ -47,9 +50,9 @@ def _number(_ctx: click.Context, _option: click.Parameter, minutes: float) -> fl
 
 
 @contextmanager
-def _windows() -> Iterator[Windows]:
-    project = find_project_folder(Path.cwd())
-    with closing(open_windows(read_settings(project), project=project)) as windows:
+def _windows(config: Path | None) -> Iterator[Windows]:
+    project = config.resolve().parent if config else find_project_folder(Path.cwd())
+    with closing(open_windows(read_settings(project, file=config), project=project)) as windows:
         yield windows
 
 
@@ -73,7 +76,8 @@ def window() -> None:
     help="Length with warm-up.",
 )
 @click.option("--holder", help="Whose it is, as others are told; else user, host and process.")
-def reserve(*, start: datetime | None, minutes: float, holder: str | None) -> None:
+@_CONFIG
+def reserve(*, start: datetime | None, minutes: float, holder: str | None, config: Path | None) -> None:
     """Reserve a window and print its fencing token.
 
     'reliability canary --lease TOKEN' judges the window. It is free again 30 minutes behind its end.
@@ -84,7 +88,7 @@ def reserve(*, start: datetime | None, minutes: float, holder: str | None) -> No
         asked = Window(start=begin, end=begin + timedelta(minutes=minutes))
     except OverflowError as err:
         raise ParameterError(f"--start {format_instant(begin)}: the window has no end; give an earlier one.") from err
-    with _windows() as windows:
+    with _windows(config) as windows:
         lease = windows.reserve(asked, holder=this_process() if holder is None else holder, now=now)
     click.echo(str(lease.fencing_token))
     click.echo(printable(told(lease)), err=True)
@@ -96,27 +100,30 @@ def reserve(*, start: datetime | None, minutes: float, holder: str | None) -> No
 @window.command(epilog=_examples("extend 7 --end 2026-11-27T03:30:00Z"))
 @click.argument("token", type=TOKEN)
 @click.option("--end", required=True, callback=_instant, metavar="INSTANT", help="New end, later than the present one.")
-def extend(*, token: int, end: datetime) -> None:
+@_CONFIG
+def extend(*, token: int, end: datetime, config: Path | None) -> None:
     """Let the window of TOKEN end later; twice at most."""
-    with _windows() as windows:
+    with _windows(config) as windows:
         lease = windows.extend(token, end_at=end, now=SystemClock().now())
     click.echo(printable(told(lease)))
 
 
 @window.command(epilog=_examples("release 7"))
 @click.argument("token", type=TOKEN)
-def release(*, token: int) -> None:
+@_CONFIG
+def release(*, token: int, config: Path | None) -> None:
     """Give the window of TOKEN back; also when somebody forgot to."""
-    with _windows() as windows:
+    with _windows(config) as windows:
         was_held = windows.release(token)
     click.echo(f"{token} is given back" if was_held else f"{token} was not held any more")
 
 
 @window.command("list", epilog=_examples("list", "list --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_windows(*, as_json: bool) -> None:
+@_CONFIG
+def list_windows(*, as_json: bool, config: Path | None) -> None:
     """List the windows that are taken."""
-    with _windows() as windows:
+    with _windows(config) as windows:
         leases = windows.held_now()
     if as_json:
         click.echo(json.dumps([asdict(lease) for lease in leases], indent=1, default=format_instant))

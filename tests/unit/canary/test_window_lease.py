@@ -334,6 +334,22 @@ def test_an_instant_without_an_offset_is_a_usage_error(run, windows, instant):
     assert run("window", "reserve", "--start", instant)[0] == 2
 
 
+def test_windows_of_other_settings_are_reserved_extended_listed_and_given_back(run, project, server, windows, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    config = other / "reliability.toml"
+    config.write_text((project / "reliability.toml").read_text())
+
+    token = run("window", "reserve", "--start", format_instant(NOW), "--config", config)[1].out.strip()
+    (listed,) = json.loads(run("window", "list", "--json", "--config", config)[1].out)
+    assert str(listed["fencing_token"]) == token
+    assert windows.held_now() == ()
+    assert run("--config", config)[0] == 6
+    end = format_instant(NOW + timedelta(hours=2))
+    assert run("window", "extend", token, "--end", end, "--config", config)[0] == 0
+    assert run("window", "release", token, "--config", config)[1].out == f"{token} is given back\n"
+
+
 def test_a_holder_without_a_name_is_a_usage_error(run, windows):
     status, shown = run("window", "reserve", "--holder", "")
 
