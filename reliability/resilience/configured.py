@@ -40,13 +40,16 @@ def open_locks(settings: ResilienceSettings, *, project: Path, environ: Mapping[
         raise _placed(err, settings.locks) from err
 
 
-def open_sessions(settings: ResilienceSettings, *, project: Path, environ: Mapping[str, str]) -> "SessionManager":
+def open_sessions(
+    settings: ResilienceSettings, *, project: Path, environ: Mapping[str, str], ttl_seconds: float = 1800.0
+) -> "SessionManager":
     """Open the session manager of a project.
 
     Args:
         settings: Its section of the settings.
         project: Folder that relative files start from.
         environ: Environment variables.
+        ttl_seconds: Life of a session behind its last use.
 
     Returns:
         The manager; `close()` ends its connections.
@@ -57,7 +60,7 @@ def open_sessions(settings: ResilienceSettings, *, project: Path, environ: Mappi
     """
     url = _address(settings.sessions, project=project, environ=environ)
     try:
-        return open_session_manager(url, folder=project)
+        return open_session_manager(url, folder=project, ttl_seconds=ttl_seconds)
     except SettingsError as err:
         raise _placed(err, settings.sessions) from err
 

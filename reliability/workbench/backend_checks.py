@@ -22,7 +22,7 @@ from reliability.settings import ResilienceSettings
 from reliability.workbench.finding import RUN_ERROR, SETTINGS, Finding, fault, note, ok
 from reliability.workbench.local_checks import check_outputs
 
-_TTL_SECONDS: Final = 60.0
+_TTL_SECONDS: Final = 10.0  # what a doctor that is killed leaves is over soon
 
 
 def check_backends(settings: ResilienceSettings, *, project: Path, offline: bool) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def probe_locks(settings: ResilienceSettings, project: Path) -> str:
 
 def probe_sessions(settings: ResilienceSettings, project: Path) -> str:
     """Begin a session of the doctor's own and end it; say so."""
-    with closing(open_sessions(settings, project=project, environ=os.environ)) as sessions:
+    with closing(open_sessions(settings, project=project, environ=os.environ, ttl_seconds=_TTL_SECONDS)) as sessions:
         session = sessions.create({"by": "doctor"}, kind="doctor")
         sessions.end(session.session_id)
     return "a session was begun and ended"

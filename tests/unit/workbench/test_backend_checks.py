@@ -1,11 +1,13 @@
 """The doctor takes a lease and begins a session to see whether their stores are well."""
 
 from contextlib import closing
+from functools import partialmethod
 
 import pytest
 
 from reliability.errors import BackendBrokenError, BackendBusyError, BackendUnavailableError
 from reliability.resilience.configured import open_locks, open_sessions
+from reliability.resilience.session_manager import SessionManager
 from reliability.settings import ResilienceSettings
 from reliability.workbench import backend_checks
 from reliability.workbench.backend_checks import check_backends
@@ -116,6 +118,27 @@ def test_a_store_that_fails_in_a_way_of_its_own_is_a_fault_and_the_next_one_is_l
     assert (locks.level, locks.status, sessions.level) == ("fault", RUN_ERROR, "ok")
     assert "fails with TypeError" in locks.text
     assert "hunter2" not in str(locks)
+
+
+def test_what_a_doctor_that_is_killed_leaves_is_over_soon(tmp_path, monkeypatch):
+    def killed(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SessionManager, "end", killed)
+    with closing(open_sessions(FILES, project=tmp_path, environ={})) as sessions:
+        made = []
+        monkeypatch.setattr(SessionManager, "create", partialmethod(kept, made, SessionManager.create))
+
+        with pytest.raises(KeyboardInterrupt):
+            backend_checks.probe_sessions(FILES, tmp_path)
+
+        assert sessions.count_active() == {"doctor": 1}
+    assert (made[0].expires_at - made[0].created_at).total_seconds() <= 10
+
+
+def kept(manager, made, create, *args, **options):
+    made.append(create(manager, *args, **options))
+    return made[0]
 
 
 def test_a_link_to_nothing_is_no_store_that_will_be_made(tmp_path):
