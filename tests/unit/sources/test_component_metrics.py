@@ -79,7 +79,7 @@ NO_COUNTS = st.sampled_from([float("nan"), float("inf"), float("-inf"), -5.0, 1e
 @given(bad=NO_COUNTS, at=st.integers(0, 10), metric=st.sampled_from([OPERATIONS, CALLS, LEASES, SESSIONS, STATE]))
 def test_a_sample_that_is_no_count_changes_nothing_that_the_others_say(bad: float, at: int, metric: str) -> None:
     labels = {"operation": "acquire", "outcome": "ok", "kind": "guest", "name": "payments", "state": "closed"}
-    sound = series(metric, [1.0] * 11, **labels)
+    sound = series(metric, [1.0] * 11, first=0, **labels)
     values = sound.values.copy()
     values[at] = bad
     spoilt = Series(labels=sound.labels, times_seconds=sound.times_seconds, values=values)

@@ -7,7 +7,7 @@ import pytest
 
 from reliability.errors import BackendBrokenError, BackendBusyError, BackendUnavailableError
 from reliability.resilience.configured import open_locks, open_sessions
-from reliability.resilience.session_manager import SessionManager
+from reliability.resilience.session_manager import Session, SessionManager
 from reliability.settings import ResilienceSettings
 from reliability.workbench import backend_checks
 from reliability.workbench.backend_checks import check_backends
@@ -126,7 +126,7 @@ def test_what_a_doctor_that_is_killed_leaves_is_over_soon(tmp_path, monkeypatch)
 
     monkeypatch.setattr(SessionManager, "end", killed)
     with closing(open_sessions(FILES, project=tmp_path, environ={})) as sessions:
-        made = []
+        made: list[Session] = []
         monkeypatch.setattr(SessionManager, "create", partialmethod(kept, made, SessionManager.create))
 
         with pytest.raises(KeyboardInterrupt):
