@@ -237,8 +237,13 @@ def test_a_session_lives_as_long_as_it_is_read_and_ends_when_it_is_not(storage, 
 
 def test_a_desk_closes_everything_that_it_opened(storage, locks):
     closed = []
-    sessions = SessionManager(MemorySessions())
-    sessions.close = lambda: closed.append("sessions")
+
+    class ToldSessions(SessionManager):
+        def close(self):
+            closed.append("sessions")
+            super().close()
+
+    sessions = ToldSessions(MemorySessions())
     desk = LayeredDesk(storage.open_store(), locks=locks, sessions=sessions, payments=CircuitBreaker("payments"))
 
     desk.close()
