@@ -110,7 +110,7 @@ def test_verdict_and_first_number_stand_on_the_first_screen(
         assert top <= 800
 
 
-@pytest.mark.parametrize(("name", "most"), [("canary", 4), ("index", 2), ("rollback", 4), ("phase", 6)])
+@pytest.mark.parametrize(("name", "most"), [("canary", 5), ("index", 2), ("rollback", 4), ("phase", 7)])
 def test_a_page_prints_on_few_sheets(name: str, most: int, visit: Visiting, site: Path) -> None:
     for language in ("en", "es") if name == "canary" else ("es",):
         page = resized(visit(address(site, name, language)).page, 1280)
