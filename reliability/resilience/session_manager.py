@@ -11,7 +11,13 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reliability.errors import SessionExistsError, SessionExpiredError, SessionPatchError, VersionConflictError
+from reliability.errors import (
+    BackendBrokenError,
+    SessionExistsError,
+    SessionExpiredError,
+    SessionPatchError,
+    VersionConflictError,
+)
 from reliability.resilience.leases import from_microseconds
 from reliability.resilience.sessions import Answer, Refusal, Session, SessionRules, SessionStore, Stored, size_bytes
 
@@ -19,6 +25,7 @@ __all__ = ["Session", "SessionManager", "SessionStore"]
 _CENTURY_SECONDS: Final = 100 * 365.25 * 86_400
 _LONGEST_NAME: Final = 200
 _LARGEST_VERSION: Final = 2**53  # what a script in Redis counts exactly
+_DEEPEST: Final = 64  # levels of a value; much deeper ones cannot be read everywhere
 _SHOWN: Final = 8  # an id may be all that protects a session
 
 
@@ -237,17 +244,41 @@ def _check_version(version: object) -> None:
 
 def _as_json(name: str, value: object) -> str:
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as err:
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as err:
         raise SessionPatchError(
             f"the value of '{name}' is no JSON ({type(err).__name__} at {_type_of(value)}); "
             "use text, numbers, lists and objects."
         ) from err
+    except RecursionError:
+        text = ""
+    if not text or _is_too_deep(value):
+        raise SessionPatchError(
+            f"the value of '{name}' is nested deeper than {_DEEPEST} levels; flatten it, or keep it elsewhere."
+        )
+    return text
+
+
+def _is_too_deep(value: object) -> bool:
+    """Tell whether the lists and objects of a JSON value stand in each other deeper than `_DEEPEST`."""
+    level = _holders([value])
+    for _ in range(_DEEPEST):
+        level = _holders([each for one in level for each in (one.values() if isinstance(one, dict) else one)])
+    return bool(level)
+
+
+def _holders(values: list[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list | tuple)]
 
 
 def _decoded(fields: Mapping[str, str]) -> dict[str, Any]:
-    values: list[Any] = json.loads(f"[{','.join(fields.values())}]")  # once is faster than each
-    return dict(zip(fields, values, strict=True))
+    try:
+        values: list[Any] = json.loads(f"[{','.join(fields.values())}]")  # once is faster than each
+        return dict(zip(fields, values, strict=True))
+    except (TypeError, ValueError, RecursionError):
+        raise BackendBrokenError(
+            "what is kept of a session is damaged; end that session, and see who else writes to its store."
+        ) from None  # the error below repeats it
 
 
 def _type_of(value: object) -> str:

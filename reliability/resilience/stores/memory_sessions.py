@@ -68,7 +68,7 @@ class MemorySessions:
         with self._lock:
             now_us = self._now_us()
             found = self._living(session_id, now_us)
-            if found is None:
+            if found is None or found.created_us + rules.max_age_us <= now_us:
                 return _EXPIRED
             if expected_version not in (None, found.version):
                 return Refused(why=Refusal.VERSION, current_version=found.version)

@@ -101,6 +101,7 @@ return told(session)
 """
 # ARGV: id, ttl, largest age, largest size, expected version or nothing, how many to set, names and values, names
 _UPDATE: Final = f"""{_ALIVE}
+if session.created_us + arg(3) <= now_us then return {{'expired'}} end
 if arg(5) ~= '' and arg(5) ~= session.version then return {{'version', session.version}} end
 local behind_set = 7 + 2 * arg(6)
 local size_bytes = tonumber(session.size_bytes)
@@ -253,6 +254,11 @@ class RedisSessions:
                 f"{self._place} did not answer ({type(err).__name__}): see that it runs and ask again. The call "
                 "may have been done: read the session first."
             ) from err
+        except ValueError:
+            raise BackendBrokenError(
+                f"{self._place} holds a session that this program did not write: end that session, and see who else "
+                "writes there."
+            ) from None  # the error below repeats it
         except redis.ResponseError as err:
             word = str(err).partition(" ")[0] if type(err) is redis.ResponseError else type(err).__name__
             if word == "BUSY":

@@ -30,6 +30,7 @@ _CURES: Final = {
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: see that it was not removed, and that its folder is there "
     "and may be written",
 }
+_OWN_FAULTS: Final = (sqlite3.ProgrammingError, sqlite3.IntegrityError)  # a defect of the caller, not of the file
 _RETRY_SECONDS: Final = (0.000_2, 0.004)  # about one commit; jittered, so that no process always loses
 _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS reliability_schema (component TEXT PRIMARY KEY, version INTEGER NOT NULL)"
 
@@ -104,8 +105,11 @@ class SqliteDatabase:
         self._local = threading.local()
         self._left_to_parent: list[sqlite3.Connection] = []
         self._mode = "rwc"
+        self._identity: tuple[int, int] | None = None
         try:
             self._migrate(component, migrations)
+            with self._explained():
+                self._identity = self._identity_now()
         except BaseException:
             self.close()
             raise
@@ -122,7 +126,7 @@ class SqliteDatabase:
 
         Raises:
             BackendBusyError: Others held the file for longer than `busy_seconds`.
-            BackendBrokenError: The disk is full or the file is damaged; nothing was changed.
+            BackendBrokenError: The disk is full, or the file is damaged, was removed or replaced; nothing was changed.
         """
         deadline = time.monotonic() + self._busy_seconds
         turns = _TURNS.setdefault((os.getpid(), self._path), _Turns())
@@ -134,6 +138,7 @@ class SqliteDatabase:
                 self._begin(connection, deadline)
                 try:
                     yield connection
+                    self._check_same()
                     connection.execute("COMMIT")
                 finally:
                     if connection.in_transaction:
@@ -148,7 +153,7 @@ class SqliteDatabase:
         Every statement sees its own snapshot.
 
         Raises:
-            BackendBrokenError: The file is damaged.
+            BackendBrokenError: The file is damaged, was removed or replaced.
         """
         with self._explained():
             yield self._connection()
@@ -160,6 +165,7 @@ class SqliteDatabase:
             self._local.process = None
 
     def _connection(self) -> sqlite3.Connection:
+        self._check_same()
         process = getattr(self._local, "process", None)
         if process != os.getpid():
             if process is not None:
@@ -168,6 +174,22 @@ class SqliteDatabase:
             self._local.process = os.getpid()
         connection: sqlite3.Connection = self._local.connection
         return connection
+
+    def _check_same(self) -> None:
+        """Refuse a file that was removed or replaced: an open connection would go on with what nobody else sees."""
+        if self._identity is not None and self._identity_now() != self._identity:
+            raise BackendBrokenError(
+                f"{self._path} was removed or replaced while it was in use: nothing was granted or changed. Put it "
+                "back, or start the program anew with the file that is there"
+            )
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        """Return which file the path names now; None when there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _connect(self) -> sqlite3.Connection:
         address = f"{self._path.as_uri()}?mode={self._mode}"
@@ -229,7 +251,9 @@ class SqliteDatabase:
                 raise self._busy() from err
             if code in _CURES:
                 raise self._broken(code) from err
-            raise
+            if isinstance(err, _OWN_FAULTS):
+                raise
+            raise damaged(str(self._path), err) from None  # its words may repeat what is kept
 
     def _busy(self) -> BackendError:
         return BackendBusyError(
@@ -245,4 +269,15 @@ def _version(connection: sqlite3.Connection, component: str) -> int:
     if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'reliability_schema'").fetchone() is None:
         return 0
     row = connection.execute("SELECT version FROM reliability_schema WHERE component = ?", (component,)).fetchone()
-    return 0 if row is None else int(row[0])
+    try:
+        return 0 if row is None else int(row[0])
+    except (TypeError, ValueError):
+        raise sqlite3.DatabaseError("the version of the tables is no number") from None
+
+
+def damaged(place: str, err: Exception) -> BackendBrokenError:
+    """Say that a store does not hold what belongs there, without the words of the error, which may repeat it."""
+    return BackendBrokenError(
+        f"{place} does not hold what this program keeps there ({type(err).__name__}): put it aside and start with a "
+        "new one, or name another"
+    )

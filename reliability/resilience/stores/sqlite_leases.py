@@ -20,7 +20,7 @@ from reliability.resilience.leases import (
     seconds_of,
     to_microseconds,
 )
-from reliability.resilience.stores.sqlite_database import SqliteDatabase
+from reliability.resilience.stores.sqlite_database import SqliteDatabase, damaged
 
 _COLUMNS: Final = (
     "token, resource, holder, start_us, end_us, acquired_us, expires_us, extension_count, max_extensions, max_total_us"
@@ -241,6 +241,13 @@ def _changed(connection: sqlite3.Connection, statement: str, value: int, lease: 
 
 
 def _lease(row: tuple[int, str, str, int, int, int, int, int, int, int | None]) -> Lease:
+    try:
+        return _read(row)
+    except (TypeError, ValueError, OverflowError) as err:
+        raise damaged("the table of leases", err) from None
+
+
+def _read(row: tuple[int, str, str, int, int, int, int, int, int, int | None]) -> Lease:
     token, resource, holder, start_us, end_us, acquired_us, expires_us, extension_count, max_extensions, total_us = row
     return Lease(
         fencing_token=token,

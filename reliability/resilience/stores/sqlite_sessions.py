@@ -13,7 +13,7 @@ from typing import Final
 from reliability.clock import Clock, SystemClock
 from reliability.resilience.leases import to_microseconds
 from reliability.resilience.sessions import Answer, Refusal, Refused, SessionRules, Stored
-from reliability.resilience.stores.sqlite_database import SqliteDatabase
+from reliability.resilience.stores.sqlite_database import SqliteDatabase, damaged
 
 _COLUMNS: Final = "session_id, kind, context, version, created_us, expires_us"
 _MIGRATIONS: Final = (
@@ -43,7 +43,8 @@ _FITS: Final = (  # the text is never shorter than what is counted, which takes 
 )
 _UPDATE: Final = (
     f"UPDATE reliability_session SET context = {_MERGED}, version = version + 1, expires_us = {_EXPIRES} "  # noqa: S608
-    f"WHERE {_ALIVE} AND version = coalesce(:expected_version, version) AND {_FITS} RETURNING {_COLUMNS}"
+    f"WHERE {_ALIVE} AND created_us + :max_age_us > :now_us AND json_type(context) = 'object' "
+    f"AND version = coalesce(:expected_version, version) AND {_FITS} RETURNING {_COLUMNS}"
 )
 _END: Final = f"DELETE FROM reliability_session WHERE {_ALIVE}"  # noqa: S608
 _COUNT: Final = "SELECT kind, count(*) FROM reliability_session WHERE expires_us > :now_us GROUP BY kind"
@@ -59,7 +60,8 @@ class SqliteSessions:
 
     Args:
         path: The file; made when it is not there. Never on a network disk.
-        clock: The time by which sessions expire; all processes on the file must agree on it.
+        clock: The time by which sessions expire; all processes on the file must agree on it, and it must
+            not go back, which would give an expired session another life.
         durable: Whether a change is on the disk before it is answered; otherwise a power loss may
             forget the last ones. The end of a program forgets none either way.
         busy_seconds: How long a call waits for others.
@@ -120,8 +122,8 @@ class SqliteSessions:
             if row is not None:
                 return _session(row)
             found = _session(connection.execute(_GET, asked | now).fetchone())
-        if isinstance(found, Refused):
-            return found
+        if isinstance(found, Refused) or found.created_us + rules.max_age_us <= now["now_us"]:
+            return Refused(why=Refusal.EXPIRED)
         if expected_version not in (None, found.version):
             return Refused(why=Refusal.VERSION, current_version=found.version)
         return Refused(why=Refusal.TOO_LARGE)
@@ -157,10 +159,14 @@ def _session(row: tuple[str, str, str, int, int, int] | None) -> Answer:
     if row is None:
         return Refused(why=Refusal.EXPIRED)
     session_id, kind, context, version, created_us, expires_us = row
+    try:
+        fields = dict(json.loads(context).items())
+    except (AttributeError, TypeError, ValueError) as err:
+        raise damaged("the table of sessions", err) from None
     return Stored(
         session_id=session_id,
         kind=kind,
-        fields=json.loads(context),
+        fields=fields,
         version=version,
         created_us=created_us,
         expires_us=expires_us,

@@ -460,3 +460,29 @@ class SessionContract:
             manager.update(made.session_id, {"a": 2}, expected_version=version)
 
         assert manager.get(made.session_id) == made
+
+    def test_a_value_may_be_nested_64_deep_and_no_deeper(self, place):
+        def nested(levels):
+            value: list[object] = []
+            for _ in range(levels - 1):
+                value = [value]
+            return value
+
+        manager = manager_at(place, largest_bytes=10_000)
+        made = manager.create({"a": nested(64)})
+
+        assert manager.get(made.session_id).context == {"a": nested(64)}
+        for levels in (65, 3000):
+            with pytest.raises(SessionPatchError, match="nested deeper than 64 levels"):
+                manager.update(made.session_id, {"a": nested(levels)})
+        assert manager.get(made.session_id).version == 1
+
+    def test_a_manager_with_a_shorter_largest_age_brings_no_session_back(self, place):
+        made = manager_at(place).create({"a": 1})
+        place.advance(TTL_SECONDS / 2)
+        strict = manager_at(place, ttl_seconds=1, max_age_seconds=TTL_SECONDS / 4)
+
+        with pytest.raises(SessionExpiredError):
+            strict.update(made.session_id, {"a": 2})
+
+        assert strict.touch(made.session_id).context == {"a": 1}

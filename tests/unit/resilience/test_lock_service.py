@@ -3,8 +3,10 @@
 import resource
 import sqlite3
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
@@ -190,3 +192,16 @@ def test_a_refusal_says_who_holds_what_since_when_and_what_to_do(world):
         "[lease-expired]"
     )
     assert str(guarded.value).startswith("the lease 1 of 'room-7' is over")
+
+
+def test_a_row_that_somebody_else_damaged_is_told(tmp_path):
+    service = LockService(SqliteLeases(tmp_path / "leases.sqlite3", clock=ManualClock()))
+    at = ManualClock().now()
+    lease = service.acquire("room", at, at + timedelta(hours=1), holder="ana", ttl_seconds=60)
+    with closing(sqlite3.connect(tmp_path / "leases.sqlite3")) as connection, connection:
+        connection.execute("UPDATE reliability_lease SET acquired_us = 'hunter2'")
+
+    with pytest.raises(BackendBrokenError, match="the table of leases does not hold") as caught:
+        service.guard("room", lease.fencing_token)
+
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))

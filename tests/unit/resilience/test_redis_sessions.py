@@ -158,3 +158,16 @@ def test_an_address_names_the_place_but_not_the_password_and_nothing_is_sent_twi
     assert (kwargs["socket_timeout"], kwargs["socket_connect_timeout"], kwargs["decode_responses"]) == (0.5, 5.0, True)
     assert kwargs["retry"]._retries == 0
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["{", b"\xff"], ids=["no json", "no text"])
+def test_a_value_that_somebody_else_damaged_is_told_and_not_repeated(client, server, value):
+    manager = manager_at(RedisPlace(lambda: client))
+    made = manager.create({"a": "hunter2"})
+    fakeredis.FakeRedis(server=server).hset(f"{{reliability-session:1}}:context:{made.session_id}", "b", value)
+
+    with pytest.raises(BackendBrokenError, match="end that session") as caught:
+        manager.get(made.session_id)
+
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    assert manager.end(made.session_id)

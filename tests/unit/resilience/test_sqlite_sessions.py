@@ -1,5 +1,6 @@
 """What only sessions in SQLite promise; the rest is in the suite of all stores."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -80,3 +81,17 @@ def test_a_full_disk_is_told_and_nothing_is_lost_or_half_written(tmp_path):
 
     assert manager.get(made.session_id) == made
     assert manager.update(made.session_id, {"b": 2}).context == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("context", ["{", '{"a": 1}', '{"a": "{"}', "[]", "null"], ids=repr)
+def test_a_context_that_somebody_else_damaged_is_told_and_not_repeated(tmp_path, context):
+    manager = manager_at(SqlitePlace(tmp_path / "a.sqlite3"))
+    made = manager.create({"a": "hunter2"})
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.sqlite3")) as connection, connection:
+        connection.execute("UPDATE reliability_session SET context = ?", (context,))
+
+    for ask in (manager.get, manager.touch, lambda name: manager.update(name, {"b": 1})):
+        with pytest.raises(BackendBrokenError):
+            ask(made.session_id)
+    assert manager.count_active() == {"guest": 1}
+    assert manager.end(made.session_id)
