@@ -77,7 +77,7 @@ test-deps:  ## Install the servers and the browser that tests start and that are
 	[ -e $(no_cluster) ] || { mkdir -p $(dir $(no_cluster)); echo 'create_main_cluster = false' > $(no_cluster); }; \
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
 
-bench: $(VENV)/.installed-bench  ## Measure verdicts, their speed, the client, the record and the circuit breaker beside what others do (a few minutes)
+bench: $(VENV)/.installed-bench  ## Measure verdicts, their speed, the client, the record, breaker, locks and sessions beside what others do (minutes)
 	@$(BIN)/python -m tests.bench.verdict_bench --n 40 --jobs 2
 	@$(BIN)/python -m tests.bench.before_after --n 10 --jobs 2
 	@$(BIN)/python -m tests.bench.speed_bench
