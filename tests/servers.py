@@ -4,6 +4,7 @@ They keep their data over `stop` and `start`, durably. Which tests need them is 
 `tests/integration/conftest.py`.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -60,7 +61,8 @@ class Server:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{self._command[0]} did not start: {self._log.read_text(encoding='utf-8')}")
-            time.sleep(_POLL_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a server that ends early is told at once
+                self._process.wait(_POLL_SECONDS)
 
     def stop(self) -> None:
         """Stop it in good order, if it runs."""

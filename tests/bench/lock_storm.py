@@ -10,6 +10,7 @@ the resource had been given already. The broken ways show that the storm finds w
 import math
 import multiprocessing
 import random
+import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
@@ -182,7 +183,7 @@ def _work(
 ) -> None:
     resources, hours = shape
     worker = _Worker(make(), asks, resources=resources, hours=hours)
-    time.sleep(max(0.0, start_at - time.monotonic()))
+    threading.Event().wait(max(0.0, start_at - time.monotonic()))  # all begin at once
     while time.monotonic() < start_at + seconds:
         worker.step()
     worker.tally.seconds = time.monotonic() - start_at
