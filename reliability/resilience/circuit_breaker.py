@@ -12,70 +12,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 from reliability.errors import CircuitOpenError, ReliabilityError
+from reliability.resilience.circuits import CircuitChange, CircuitRecorders, CircuitState, Listener, Outcome
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-Outcome = Literal["ok", "failure", "excluded"]
 _LOG: Final = logging.getLogger(__name__)
 _LONGEST_WORDS: Final = 300  # of an error that is repeated in every refusal
-
-
-class CircuitState(StrEnum):
-    """What a breaker does with the next call."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitChange:
-    """One change of a breaker's state, as its listeners get it.
-
-    Attributes:
-        name: The dependency.
-        before: State that it left; the same as `after` when it was opened or reset by hand again.
-        after: State that it has now.
-        why: Words of the last failure, or of who changed it.
-        number: Grows by one with each change of this breaker; tells the order when threads tell of two at once.
-    """
-
-    name: str
-    before: CircuitState
-    after: CircuitState
-    why: str
-    number: int
-
-
-Listener: TypeAlias = Callable[[CircuitChange], None]
-
-
-class CircuitRecorder(Protocol):
-    """Takes down what one breaker does; it must be fast and must not raise."""
-
-    def called(self, outcome: Outcome, seconds: float) -> None:
-        """Take down a call that was let through, also one whose result came too late to count."""
-
-    def rejected(self) -> None:
-        """Take down a call that was refused."""
-
-    def changed(self, change: CircuitChange) -> None:
-        """Take down a change of the state."""
-
-    def listener_failed(self) -> None:
-        """Take down a listener that raised."""
-
-
-class CircuitRecorders(Protocol):
-    """Gives each breaker what it reports to, once, so that no label is looked up during a call."""
-
-    def recorder(self, name: str, state: Callable[[], CircuitState]) -> CircuitRecorder:
-        """Return the recorder of a breaker; `state` tells its present state at any time."""
 
 
 _Permit: TypeAlias = tuple[int, float, CircuitChange | None]  # its number, when it was given, what it changed

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reliability.resilience.circuit_breaker import CircuitChange, CircuitState, Outcome
+from reliability.resilience.circuits import CircuitChange, CircuitState, Outcome
 
 BOUNDS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LE: Final = (*(str(bound) for bound in BOUNDS_SECONDS), "+Inf")

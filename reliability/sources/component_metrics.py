@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from reliability.resilience.circuit_breaker import CircuitState
+from reliability.resilience.circuits import CircuitState
 from reliability.sources.answer import Answer, FloatArray, Series
 from reliability.window import Window
 

@@ -30,7 +30,8 @@ from reliability.errors import (
     PrometheusUnreachableError,
     QueryTooBigError,
 )
-from reliability.resilience.circuit_breaker import CircuitBreaker, CircuitChange, CircuitState
+from reliability.resilience.circuit_breaker import CircuitBreaker
+from reliability.resilience.circuits import CircuitChange, CircuitState
 from reliability.sources.answer import clipped, decode_answer
 from reliability.sources.connection import Connection
 from reliability.sources.refusals import refusal_of

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from reliability.errors import CircuitOpenError, PrometheusUnreachableError, SourceError
-from reliability.resilience.circuit_breaker import CircuitBreaker, CircuitState
+from reliability.resilience.circuit_breaker import CircuitBreaker
+from reliability.resilience.circuits import CircuitState
 from tests.unit.resilience.breakers import (
     BOUND_SECONDS,
     OPEN_SECONDS,

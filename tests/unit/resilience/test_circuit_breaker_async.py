@@ -4,7 +4,8 @@ import threading
 import pytest
 
 from reliability.errors import CircuitOpenError
-from reliability.resilience.circuit_breaker import CircuitBreaker, CircuitState
+from reliability.resilience.circuit_breaker import CircuitBreaker
+from reliability.resilience.circuits import CircuitState
 from tests.unit.resilience.breakers import BOUND_SECONDS, Seconds, breaker_with, fail, opened, refused
 
 

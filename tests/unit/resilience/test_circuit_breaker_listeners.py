@@ -7,8 +7,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from reliability.errors import PrometheusUnreachableError
-from reliability.resilience.circuit_breaker import CircuitBreaker, CircuitChange, CircuitState
+from reliability.resilience.circuit_breaker import CircuitBreaker
 from reliability.resilience.circuit_metrics import CircuitMetrics
+from reliability.resilience.circuits import CircuitChange, CircuitState
 from tests.unit.resilience.breakers import OPEN_SECONDS, Seconds, breaker_with, fail, opened, refused
 
 

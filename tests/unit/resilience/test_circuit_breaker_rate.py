@@ -1,6 +1,7 @@
 import pytest
 
-from reliability.resilience.circuit_breaker import CircuitBreaker, CircuitState
+from reliability.resilience.circuit_breaker import CircuitBreaker
+from reliability.resilience.circuits import CircuitState
 from tests.unit.resilience.breakers import Seconds, breaker_with, fail, opened
 
 BAD_QUERY = KeyError("bad query")
