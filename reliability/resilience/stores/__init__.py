@@ -1,1 +1,1 @@
-"""Where leases and sessions are kept: SQLite for one host, PostgreSQL and Redis for many, memory for tests."""
+"""Where leases and sessions are kept: SQLite for one host, PostgreSQL and Redis for many."""

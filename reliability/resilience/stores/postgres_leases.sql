@@ -38,6 +38,15 @@ CREATE FUNCTION reliability_lease_reap(
         tstzrange(start_at, end_at) && tstzrange(from_at, to_at) OR expires_at <= now_at - interval '1 day')
 $$;
 
+-- The lease that somebody shows, its row locked; one of another store has another instant of its grant.
+CREATE FUNCTION reliability_lease_mine(
+    of_token bigint, of_resource text, of_holder text, granted_at timestamptz
+) RETURNS SETOF reliability_lease LANGUAGE sql VOLATILE AS $$
+    SELECT * FROM reliability_lease
+    WHERE token = of_token AND resource = of_resource AND holder = of_holder AND acquired_at = granted_at
+    FOR UPDATE
+$$;
+
 -- Each function below gives one row ('ok', the lease), one row (why not, null), or a row
 -- ('conflict', other lease) for each lease in the way.
 
@@ -81,9 +90,7 @@ DECLARE
     held reliability_lease;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(of_resource, 0));
-    SELECT * INTO held FROM reliability_lease
-        WHERE token = of_token AND resource = of_resource AND holder = of_holder AND acquired_at = granted_at
-        FOR UPDATE;
+    SELECT * INTO held FROM reliability_lease_mine(of_token, of_resource, of_holder, granted_at);
     now_at := clock_timestamp();
     outcome := CASE
         WHEN held.token IS NULL THEN 'not_holder'
@@ -116,9 +123,7 @@ DECLARE
     held reliability_lease;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(of_resource, 0));
-    SELECT * INTO held FROM reliability_lease
-        WHERE token = of_token AND resource = of_resource AND holder = of_holder AND acquired_at = granted_at
-        FOR UPDATE;
+    SELECT * INTO held FROM reliability_lease_mine(of_token, of_resource, of_holder, granted_at);
     now_at := clock_timestamp();
     IF held.token IS NULL OR held.expires_at <= now_at THEN
         outcome := CASE WHEN held.token IS NULL THEN 'not_holder' ELSE 'expired' END;

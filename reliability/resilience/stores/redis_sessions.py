@@ -65,16 +65,22 @@ local session, alive = stored()
 if not alive then return {'expired'} end
 if not index[session.kind] then return {'unknown', session.kind} end
 """
-# ARGV: id, kind, ttl, largest age, how many dead ones to forget, names and values
-_CREATE: Final = """
-local old, alive = stored()
-if alive then return {'exists'} end
-if old and not index[old.kind] then return {'unknown', old.kind} end
-if old then
-    redis.call('DEL', hash, context)
-    redis.call('ZREM', index[old.kind], arg(1))
+_KINDS: Final = """
+local kinds, unknown = redis.call('SMEMBERS', KEYS[1]), {'unknown'}
+for i = 1, #kinds do
+    if not index[kinds[i]] then unknown[#unknown + 1] = kinds[i] end
 end
-local session = {kind = arg(2), version = '1', created_us = text(now_us)}
+if #unknown > 1 then return unknown end
+"""
+# ARGV: id, kind, ttl, largest age, how many dead ones to forget, names and values
+_CREATE: Final = f"""
+local old, alive = stored()
+if alive then return {{'exists'}} end
+{_KINDS}
+redis.call('SADD', KEYS[1], arg(2))  -- first: a full Redis refuses this one, and nothing behind a change
+redis.call('DEL', hash, context)
+for i = 1, #kinds do redis.call('ZREM', index[kinds[i]], arg(1)) end  -- whatever became of an old one
+local session = {{kind = arg(2), version = '1', created_us = text(now_us)}}
 local dead = redis.call('ZRANGEBYSCORE', index[session.kind], '-inf', text(now_us), 'LIMIT', 0, arg(5))
 for i = 1, #dead do redis.call('ZREM', index[session.kind], dead[i]) end
 local size_bytes = 0
@@ -84,7 +90,6 @@ for i = 6, #ARGV - kind_count - 1, 2 do
 end
 redis.call('HSET', hash, 'kind', session.kind, 'version', '1', 'created_us', session.created_us,
     'size_bytes', size_bytes)
-redis.call('SADD', KEYS[1], session.kind)
 move_end(session, arg(1), arg(3), arg(4))
 return told(session)
 """
@@ -95,6 +100,7 @@ return told(session)
 """
 # ARGV: id, ttl, largest age, smallest step
 _TOUCH: Final = f"""{_ALIVE}
+if session.created_us + arg(3) <= now_us then return {{'expired'}} end
 local expires_us = math.min(now_us + arg(2), session.created_us + arg(3))
 if expires_us - session.expires_us >= tonumber(arg(4)) then move_end(session, arg(1), arg(2), arg(3)) end
 return told(session)
@@ -119,13 +125,6 @@ _END: Final = f"""{_ALIVE}
 redis.call('DEL', hash, context)
 redis.call('ZREM', index[session.kind], arg(1))
 return {{'ended'}}
-"""
-_KINDS: Final = """
-local kinds, unknown = redis.call('SMEMBERS', KEYS[1]), {'unknown'}
-for i = 1, #kinds do
-    if not index[kinds[i]] then unknown[#unknown + 1] = kinds[i] end
-end
-if #unknown > 1 then return unknown end
 """
 _COUNT: Final = f"""{_KINDS}
 local reply = {{'counts'}}

@@ -95,10 +95,10 @@ class SqliteSessions:
 
     def touch(self, session_id: str, *, rules: SessionRules) -> Answer:
         """Let the session expire later; reads only where there is little to gain."""
-        found = self.get(session_id)
-        if isinstance(found, Refused):
-            return found
-        expires_us = rules.expires_us(created_us=found.created_us, now_us=self._now()["now_us"])
+        found, now_us = self.get(session_id), self._now()["now_us"]
+        if isinstance(found, Refused) or found.created_us + rules.max_age_us <= now_us:
+            return Refused(why=Refusal.EXPIRED)
+        expires_us = rules.expires_us(created_us=found.created_us, now_us=now_us)
         if expires_us - found.expires_us < rules.touch_step_us:
             return found
         with self._database.write() as connection:

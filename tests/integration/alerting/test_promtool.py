@@ -14,8 +14,8 @@ from prometheus_client import generate_latest
 
 from reliability.alerting.rules import AlertLimits, render_rules
 from reliability.resilience.session_manager import SessionManager
-from reliability.resilience.stores.memory_sessions import MemorySessions
 from tests.fakes import ManualClock
+from tests.memory_sessions import MemorySessions
 from tests.unit.notebook.reported import Process
 
 pytestmark = pytest.mark.integration

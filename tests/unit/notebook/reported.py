@@ -22,11 +22,11 @@ from reliability.resilience.circuit_metrics import CircuitMetrics
 from reliability.resilience.lock_metrics import LockMetrics
 from reliability.resilience.session_manager import SessionManager
 from reliability.resilience.session_metrics import SessionGauge
-from reliability.resilience.stores.memory_sessions import MemorySessions
 from reliability.sources.captures import write_capture
 from reliability.sources.manifest import Manifest
 from reliability.window import Window
 from tests.fakes import ManualClock
+from tests.memory_sessions import MemorySessions
 
 MINUTES: Final = 30
 SCRAPE_SECONDS: Final = 15

@@ -48,6 +48,16 @@ def test_a_session_whose_end_redis_has_not_seen_yet_is_over_and_its_id_may_be_ta
     assert other.trim() == 0
 
 
+def test_a_session_that_redis_evicted_and_that_is_made_again_in_another_kind_counts_once(client):
+    manager_at(RedisPlace(lambda: client)).create(kind="watch", session_id="ana")
+    client.delete(*client.keys("*:ana"))
+
+    manager = manager_at(RedisPlace(lambda: client))
+    manager.create(session_id="ana")
+
+    assert manager.count_active() == {"guest": 1}
+
+
 def test_sessions_of_another_namespace_are_neither_seen_nor_counted(client):
     here, there = (SessionManager(RedisSessions("", client=client, namespace=name)) for name in ("here", "there"))
     here.create({"a": 1}, session_id="ana")

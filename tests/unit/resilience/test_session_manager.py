@@ -11,7 +11,7 @@ import pytest
 
 from reliability.errors import ReliabilityError, SessionExpiredError, SessionPatchError
 from reliability.resilience.session_manager import SessionManager
-from reliability.resilience.stores.memory_sessions import MemorySessions
+from tests.memory_sessions import MemorySessions
 from tests.unit.resilience.session_contract import MemoryPlace, RedisPlace, SessionContract, SqlitePlace, manager_at
 
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from reliability.errors import BackendUnavailableError
 from reliability.resilience.session_manager import SessionManager
 from reliability.resilience.session_metrics import SessionGauge
-from reliability.resilience.stores.memory_sessions import MemorySessions
+from tests.memory_sessions import MemorySessions
 from tests.unit.resilience.session_contract import MemoryPlace, SqlitePlace, manager_at
 
 

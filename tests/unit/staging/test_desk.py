@@ -16,7 +16,6 @@ from reliability.errors import (
 )
 from reliability.resilience.circuit_breaker import CircuitBreaker
 from reliability.resilience.session_manager import SessionManager
-from reliability.resilience.stores.memory_sessions import MemorySessions
 from reliability.resilience.stores.sqlite_database import SqliteDatabase
 from reliability.staging.desk import LayeredDesk, refusal_of
 from reliability.staging.layers import open_desk
@@ -24,6 +23,7 @@ from reliability.staging.sqlite_store import SqliteStore
 from reliability.staging.storage import SQLITE_FILES, ArmStorage
 from reliability.staging.store import ROOM_COUNT
 from tests.fakes import ManualClock
+from tests.memory_sessions import MemorySessions
 from tests.unit.staging.store_contract import stay
 
 BOUND_SECONDS = 20  # a hang ends the test; nothing waits that long

@@ -54,7 +54,7 @@ class MemorySessions:
         with self._lock:
             now_us = self._now_us()
             found = self._living(session_id, now_us)
-            if found is None:
+            if found is None or found.created_us + rules.max_age_us <= now_us:
                 return _EXPIRED
             expires_us = rules.expires_us(created_us=found.created_us, now_us=now_us)
             if expires_us - found.expires_us >= rules.touch_step_us:
