@@ -18,7 +18,8 @@ def write_bytes_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` by `data`; a reader sees the old file or the new one, never a part.
 
     Args:
-        path: Target; missing parent folders are made.
+        path: Target; missing parent folders are made. A device or a pipe, such as /dev/null, is written
+            into: a file in its place would break whoever else uses it.
         data: The whole content.
         mode: Permissions of the file.
 
@@ -26,6 +27,9 @@ def write_bytes_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         WriteError: The disk is full or the folder not writable; `path` is as it was.
     """
     try:
+        if _is_device(path):
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)
@@ -43,6 +47,10 @@ def write_bytes_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             f"{path} could not be written ({err.strerror or err}); it is as it was. "
             f"Free room or choose another folder with --out, then run again."
         ) from err
+
+
+def _is_device(path: Path) -> bool:
+    return path.is_char_device() or path.is_fifo()
 
 
 def write_text_whole(path: Path, text: str) -> None:
@@ -109,3 +117,17 @@ def folder_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def check_writable(folder: Path) -> None:
+    """Try whether files can be made in a folder, or in the nearest one that is there; nothing is left behind.
+
+    Args:
+        folder: The folder, which is not made.
+
+    Raises:
+        OSError: They cannot.
+    """
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    with tempfile.TemporaryFile(dir=nearest):
+        pass

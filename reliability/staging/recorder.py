@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from reliability.atomic import write_text_whole
+from reliability.atomic import check_writable, write_text_whole
 from reliability.clock import Clock, SystemClock
 from reliability.errors import UsageError, WriteError
 from reliability.sources.captures import write_capture
@@ -74,10 +74,8 @@ def record_experiment(
 
 def _check_writable(folder: Path) -> None:
     """Notice before half an hour of load that nothing could be written behind it."""
-    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
+        check_writable(folder)
     except OSError as err:
         raise WriteError(f"{folder} cannot be written ({err.strerror}); choose another folder with --out.") from err
 

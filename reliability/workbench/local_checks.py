@@ -4,13 +4,13 @@ Nothing here asks a server.
 """
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
+from reliability.atomic import check_writable
 from reliability.credentials import SHORTEST_TOLD
 from reliability.errors import SecretError
 from reliability.settings import Settings
@@ -35,13 +35,12 @@ def check_kernel(manager: KernelSpecManager | None = None) -> Finding:
 
 def check_outputs(folder: Path, *, subject: str = "outputs") -> Finding:
     """Check that files can be written; the folder itself is not made."""
-    place = next(each for each in (folder, *folder.parents) if each.exists())
     try:
-        with tempfile.TemporaryFile(dir=place):
-            return ok(subject, f"{folder.name} can be written")
+        check_writable(folder)
     except OSError as err:
         cure = "give yourself the right to write there, or name another folder"
-        return fault(subject, f"{place} cannot be written ({err.strerror})", cure=cure, status=RUN_ERROR)
+        return fault(subject, f"{folder} cannot be written ({err.strerror})", cure=cure, status=RUN_ERROR)
+    return ok(subject, f"{folder.name} can be written")
 
 
 def check_secrets(settings: Settings, *, project: Path, environ: Mapping[str, str]) -> list[Finding]:

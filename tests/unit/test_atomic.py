@@ -1,10 +1,11 @@
 import errno
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reliability.atomic import scratch_folder, write_bytes_whole, write_text_whole
+from reliability.atomic import check_writable, scratch_folder, write_bytes_whole, write_text_whole
 from reliability.errors import WriteError
 
 
@@ -16,6 +17,32 @@ def test_a_file_is_replaced_whole(tmp_path):
 
     assert target.read_text(encoding="utf-8") == "new ñ"
     assert [path.name for path in target.parent.iterdir()] == ["page.html"]
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_bytes_whole(pipe, b"told")
+
+        assert read.result(20) == b"told"
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("folder", [".", "not/yet/there"])
+def test_a_folder_that_can_be_written_is_told_without_being_made(tmp_path, folder):
+    check_writable(tmp_path / folder)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OSError, match="Not a directory"):
+        check_writable(tmp_path / "file" / "folder")
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
